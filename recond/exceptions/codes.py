@@ -1,0 +1,112 @@
+"""The one list of codes for problems (of files) and questions (for clerks).
+
+One code, one sentence, one severity, one scope, the answers it takes. A *problem* is found in a
+file; a *question* (exception) waits for a person. Many codes are both: a problem of severity
+`error` holds what its scope names and opens the question of the same code.
+
+severity  error: holds its scope · question: posts what is sure, asks about the rest ·
+          warning: accepted, shown · note: told once
+scope     FILE the whole file · BATCH that batch alone · ITEM one receipt or record
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FILE_ANSWERS = ("accept", "reject")
+SUSPENSE_ANSWERS = (
+    "accept_1", "accept_2", "accept_3", "assign", "split", "on_account", "refund",
+    "return_item", "duplicate", "hold",
+)  # fmt: skip
+CREDIT_ANSWERS = ("assign", "split", "on_account", "refund", "hold")
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a code means: its sentence, severity, scope and the answers a clerk may give."""
+
+    code: str
+    severity: str
+    scope: str
+    sentence: str
+    answers: tuple[str, ...] = ()
+
+
+_LIST = (
+    # the file as a whole
+    Code("EMPTY_FILE", "error", "FILE", "The file has no bytes.", ("reject",)),
+    Code("UNKNOWN_FORMAT", "error", "FILE", "No format of this inbox claims the file.", ("reject",)),
+    Code("AMBIGUOUS_FORMAT", "error", "FILE", "Two or more formats claim the file.", ("reject",)),
+    Code("NOT_A_FILE", "error", "FILE", "Only plain files are read; links, pipes and devices are not.", ("reject",)),
+    Code("LATE_BYTES", "error", "FILE", "The file changed after it was taken; both versions are kept.", FILE_ANSWERS),
+    Code("FILE_TOO_LARGE", "error", "FILE", "The file is larger than this inbox allows.", ("reject",)),
+    Code("FILE_TRUNCATED", "error", "FILE", "The file ends before its trailer.", ("reject",)),
+    Code("FILE_STRUCTURE", "error", "FILE", "Records stand in an order that the format does not allow.", ("reject",)),
+    Code("RECORD_UNREADABLE", "error", "FILE", "A record cannot be read as the format says.", ("reject",)),
+    Code("RECORD_LENGTH", "error", "FILE", "A record is longer or shorter than the format allows.", ("reject",)),
+    Code("RECORD_TOO_LONG", "error", "FILE", "A line is longer than any record may be.", ("reject",)),
+    Code("NUL_BYTES", "error", "FILE", "The file holds NUL bytes.", ("reject",)),
+    Code("ENCODING_WRONG", "error", "FILE", "Bytes of the file are not of the declared encoding.", ("reject",)),
+    Code("HEADER_WRONG", "error", "FILE", "The header has a value that the format does not allow.", ("reject",)),
+    Code("COLUMN_MISSING", "error", "FILE", "A required column is missing.", ("reject",)),
+    Code("COLUMN_UNKNOWN", "note", "FILE", "Columns that the format does not know are ignored."),
+    Code("VALUE_UNREADABLE", "error", "FILE", "A value cannot be read as its type.", ("reject",)),
+    Code("AMOUNT_OUT_OF_RANGE", "error", "FILE", "An amount is larger than any payment may be.", ("reject",)),
+    Code("FILE_TOTAL_WRONG", "error", "FILE", "The file's total is not the sum of what it holds.", FILE_ANSWERS),
+    Code("FILE_COUNT_WRONG", "error", "FILE", "The file's count is not the number of its records.", FILE_ANSWERS),
+    Code("FILE_HASH_WRONG", "error", "FILE", "The file's entry hash is not that of its entries.", FILE_ANSWERS),
+    Code("TRANSMISSION_CONFLICT", "error", "FILE", "This transmission came before with other bytes.", FILE_ANSWERS),
+    Code("SUSPECTED_RESEND", "error", "FILE", "The same detail records came before in another wrapper.", FILE_ANSWERS),
+    Code("SNAPSHOT_IMPLAUSIBLE", "error", "FILE", "Accounts or open total moved more than a day can explain.", FILE_ANSWERS),
+    Code("SNAPSHOT_TOTAL_WRONG", "error", "FILE", "The receivables are not what their manifest declares.", FILE_ANSWERS),
+    Code("SNAPSHOT_SEQUENCE", "error", "FILE", "The receivables do not follow the last snapshot.", FILE_ANSWERS),
+    Code("MANIFEST_MISSING", "error", "FILE", "The file waits for its manifest.", FILE_ANSWERS),
+    Code("MANIFEST_WRONG", "error", "FILE", "The manifest cannot be read.", ("reject",)),
+    Code("CHARGE_TYPE_UNKNOWN", "error", "FILE", "A charge type is not in recond.toml.", ("reject",)),
+    Code("ACCOUNT_STATUS_UNKNOWN", "error", "FILE", "An account status is not one that recond knows.", ("reject",)),
+    Code("ROW_REPEATED", "error", "FILE", "The same item or account stands twice in one file.", ("reject",)),
+    Code("CURRENCY_WRONG", "error", "FILE", "The file is in another currency.", ("reject",)),
+    Code("OPEN_BELOW_ZERO", "question", "FILE", "What recond posted is more than the billing system shows as open; shown as zero.", ("acknowledge", "hold")),
+    Code("RECORD_PADDED", "warning", "FILE", "Records were shorter than the format says and were padded."),
+    Code("BLOCKING_WRONG", "warning", "FILE", "The file is not blocked as the format says."),
+    Code("CHARACTER_REPLACED", "warning", "FILE", "A character of a name could not be decoded and was replaced."),
+    Code("DATE_UNUSUAL", "warning", "FILE", "A date is not one of the calendar or far from today."),
+    Code("EXTRA_FIELD", "warning", "FILE", "A record has a field too many, which is ignored."),
+    Code("RECORD_DEVIATES", "warning", "FILE", "A record deviates from the format in a way that banks are known for."),
+    Code("ORIGINATOR_MISMATCH", "warning", "FILE", "Header and control name different companies."),
+    Code("CHECK_DIGIT_WRONG", "warning", "FILE", "A routing number fails its check digit."),
+    Code("TRACE_REPEATED", "warning", "FILE", "Trace numbers repeat or do not ascend."),
+    Code("CODE_UNKNOWN", "warning", "FILE", "A code is not in the format's list."),
+    Code("SUMMARY_DIFFERS", "warning", "FILE", "A summary amount is not the sum of its details."),
+    Code("REPEATED_BOX_DAY", "warning", "FILE", "A lockbox, day and batch came before in another transmission."),
+    Code("CONTROL_WAIVED", "warning", "FILE", "A control that the format file waives did not hold."),
+    Code("STATEMENT_NOT_FINAL", "error", "FILE", "A deletion, correction or test statement is never posted by itself.", FILE_ANSWERS),
+    Code("NO_ACTIVITY", "note", "FILE", "The file says that there was no activity."),
+    # a batch
+    Code("BATCH_TOTAL_WRONG", "error", "BATCH", "The batch's total is not the sum of its items.", FILE_ANSWERS),
+    Code("BATCH_COUNT_WRONG", "error", "BATCH", "The batch's count is not the number of its items.", FILE_ANSWERS),
+    Code("BATCH_HASH_WRONG", "error", "BATCH", "The batch's entry hash is not that of its entries.", FILE_ANSWERS),
+    Code("BATCH_STRUCTURE", "error", "BATCH", "The batch's records contradict each other.", FILE_ANSWERS),
+    Code("BATCH_UNREADABLE", "error", "BATCH", "A record of the batch cannot be read.", ("reject",)),
+    Code("DUPLICATE_BATCH", "error", "BATCH", "Every item of the batch repeats an item of a posted batch.", FILE_ANSWERS),
+    Code("BATCH_WARNING", "warning", "BATCH", "The batch deviates in a way that changes no money."),
+    Code("NOT_YET_HANDLED", "question", "BATCH", "Returns, notices and debits of the batch are kept and wait.", ("hold",)),
+    # one receipt or record
+    Code("RECEIPT_CONFLICT", "error", "ITEM", "This receipt number came before with other content.", ("accept", "reject")),
+    Code("VOID_NOT_APPROVED", "question", "ITEM", "A void has no approver.", ("acknowledge", "hold")),
+    Code("VOID_WITHOUT_ORIGINAL", "question", "ITEM", "A void names a receipt that is not known.", ("acknowledge", "hold")),
+    Code("AMOUNT_NOT_POSITIVE", "question", "ITEM", "The amount of a payment is zero or negative.", ("acknowledge", "hold")),
+    Code("REMITTANCE_UNREADABLE", "question", "ITEM", "The remittance of a payment cannot be read.", SUSPENSE_ANSWERS),
+    Code("NO_REFERENCE", "question", "ITEM", "Nothing says what the payment is for.", SUSPENSE_ANSWERS),
+    Code("ACCOUNT_NOT_FOUND", "question", "ITEM", "No account, item or bill has this reference.", SUSPENSE_ANSWERS),
+    Code("CHECK_DIGIT_FAILED", "question", "ITEM", "The scan line fails its check digit.", SUSPENSE_ANSWERS),
+    Code("AMBIGUOUS_REFERENCE", "question", "ITEM", "The reference fits more than one account.", SUSPENSE_ANSWERS),
+    Code("REFERENCES_CONTRADICT", "question", "ITEM", "The references name different accounts.", SUSPENSE_ANSWERS),
+    Code("REMITTANCE_SUM_WRONG", "question", "ITEM", "What the references name does not add up to the payment.", SUSPENSE_ANSWERS),
+    Code("ACCOUNT_CLOSED", "question", "ITEM", "The account is closed; the money stands on account.", CREDIT_ANSWERS),
+    Code("ACCOUNT_IN_BANKRUPTCY", "question", "ITEM", "The account is in bankruptcy; the money waits in suspense.", SUSPENSE_ANSWERS),
+    Code("SUSPECTED_DUPLICATE_PAYMENT", "question", "ITEM", "An equal payment for the account came a short time before; both are posted.", ("duplicate", "not_duplicate", "refund", "hold")),
+    Code("REVERSED", "question", "ITEM", "An application was reversed; the money waits in suspense.", SUSPENSE_ANSWERS),
+)  # fmt: skip
+
+CODES: dict[str, Code] = {code.code: code for code in _LIST}
