@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+from pydantic import BaseModel
 
 CENTS = pa.int64()
 DATE = pa.date32()
@@ -250,3 +251,114 @@ class Parsed:
         """The table of that name, empty with its schema when this chunk has none."""
         found = self.tables.get(name)
         return TABLES[name].empty_table() if found is None else found
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One declared format (`formats/NAME.toml`): which files it claims and how they are read."""
+
+    name: str
+    title: str
+    grammar: str  # a key of parsers.GRAMMARS
+    kind: str  # one of KINDS
+    inboxes: tuple[str, ...]  # names of the inboxes where it may arrive
+    layout: BaseModel  # the grammar's own Layout, validated
+    channel: str | None = None
+    tender: str | None = None
+    currency: str = "USD"
+    encoding: str = "utf-8"
+    waives: frozenset[str] = frozenset()  # problem codes of controls that this bank is let off
+    names: tuple[str, ...] = ("*",)  # file name patterns, case-blind
+    first_line: str | None = None  # regular expression that the first line must match
+    columns: tuple[str, ...] = ()  # column names that the first line must hold
+    sample: str = ""  # one line of such a file, for `recond formats list`
+    path: str = ""
+    digest: str = ""  # SHA-256 of the format file's bytes
+
+
+# What matching takes of the books: only what these receipts could touch.
+BOOK_ACCOUNTS = _schema(
+    ("account_key", pa.int64()),
+    ("account_number", TEXT),
+    ("status", TEXT),
+    ("family", TEXT),
+    ("customer_name", TEXT),
+)
+
+BOOK_ITEMS = _schema(
+    ("item_key", pa.int64()),
+    ("account_key", pa.int64()),
+    ("item_number", TEXT),
+    ("charge_type", TEXT),
+    ("fund", TEXT),
+    ("service", TEXT),  # of a penalty: the service that it belongs to
+    ("bill_number", TEXT),
+    ("due_date", DATE),
+    ("open_cents", CENTS),  # effective open; zero when paid
+    ("since_entry", pa.int64()),
+)
+
+# What a reference key means: every meaning is a row, so two candidates are two rows.
+BOOK_REFERENCES = _schema(
+    ("reference_key", TEXT),  # as references.key() makes it
+    ("kind", TEXT),  # ACCOUNT, ALIAS, ITEM, BILL
+    ("number", TEXT),  # the account, old, item or bill number as it stands in the books
+    ("account_key", pa.int64()),
+    ("item_key", pa.int64()),  # null for ACCOUNT and ALIAS; a BILL has one row an item
+)
+
+# Payments that stand on the touched accounts, for telling suspected duplicates.
+BOOK_RECENT = _schema(
+    ("account_key", pa.int64()),
+    ("amount_cents", CENTS),
+    ("received_date", DATE),
+    ("receipt_no", pa.int64()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The accounts, items, references and recent payments that some receipts could touch."""
+
+    accounts: pa.Table
+    items: pa.Table
+    references: pa.Table
+    recent: pa.Table
+
+
+# What matching decides. `ordinal` is that of the receipts it was given (any unique int64).
+DECISIONS = _schema(
+    ("ordinal", pa.int64()),
+    ("account_key", pa.int64()),  # null: no account
+    ("rule", TEXT),
+    ("evidence", TEXT),
+)
+
+PLACEMENTS = _schema(
+    ("ordinal", pa.int64()),
+    ("line", pa.int32()),  # from 1 within the receipt
+    ("bucket", pa.int32()),  # store.schema bucket numbers: 1 item, 2 on account, 3 suspense
+    ("account_key", pa.int64()),
+    ("item_key", pa.int64()),
+    ("charge_type", TEXT),
+    ("fund", TEXT),
+    ("cents", CENTS),
+)
+
+QUESTIONS = _schema(
+    ("ordinal", pa.int64()),
+    ("code", TEXT),
+    ("amount_cents", CENTS),
+    ("account_key", pa.int64()),
+    ("message", TEXT),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What the cascade says of some receipts: one decision a receipt, placements that sum to
+    each receipt's amount, and the questions that remain."""
+
+    decisions: pa.Table
+    placements: pa.Table
+    questions: pa.Table
