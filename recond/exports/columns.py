@@ -1,0 +1,119 @@
+"""Rows of the database as Arrow columns: streamed, with ids and amounts as they leave recond."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, Select, select
+
+from recond.store import schema
+
+ROWS = 65_536
+AMOUNT = pa.decimal128(18, 2)
+Int64 = npt.NDArray[np.int64]
+
+
+def fetch(
+    connection: Connection, statement: Select[*tuple[object, ...]], to: pa.Schema, rows: int = ROWS
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a query as record batches of schema `to`, at most `rows` in memory at once.
+
+    The query's columns are `to`'s by position. ISO text becomes date32 where `to` says so.
+    """
+    options = {"stream_results": True, "max_row_buffer": rows}
+    with connection.execute(statement, execution_options=options) as result:
+        while found := result.fetchmany(rows):
+            columns = zip(*found, strict=True)
+            arrays = [_array(values, kind) for values, kind in zip(columns, to.types, strict=True)]
+            yield pa.record_batch(arrays, schema=to)
+
+
+def fetch_table(
+    connection: Connection, statement: Select[*tuple[object, ...]], to: pa.Schema
+) -> pa.Table:
+    """All rows of a query as one table, each column in one chunk."""
+    return pa.Table.from_batches(list(fetch(connection, statement, to)), to).combine_chunks()
+
+
+def _array(values: tuple[object, ...], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_date32(kind):
+        return pa.array(values, pa.string()).cast(kind)
+    return pa.array(values, kind)
+
+
+def amounts(cents: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """int64 cents as decimal128(18, 2): the same integers, sign-extended to 16 bytes."""
+    array = cents.combine_chunks() if isinstance(cents, pa.ChunkedArray) else cents
+    low = pc.fill_null(array, 0).to_numpy(zero_copy_only=False)
+    wide = np.empty((len(array), 2), "<i8")
+    wide[:, 0] = low
+    wide[:, 1] = low >> 63
+    decimals = pa.Array.from_buffers(AMOUNT, len(array), [None, pa.py_buffer(wide)])
+    if not array.null_count:
+        return decimals
+    return pc.if_else(array.is_valid(), decimals, pa.scalar(None, AMOUNT))
+
+
+def int64s(column: pa.Array | pa.ChunkedArray) -> Int64:
+    """An integer column without nulls as NumPy."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    numbers: Int64 = array.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class FileIds:
+    """File numbers in ascending order and their ids: what every other id grows from."""
+
+    numbers: Int64
+    ids: pa.Array
+
+    @classmethod
+    def load(cls, connection: Connection) -> FileIds:
+        """Read them: one row an arrival."""
+        statement = select(schema.file.c.file_no, schema.file.c.file_id).order_by(
+            schema.file.c.file_no
+        )
+        to = pa.schema([("file_no", pa.int64()), ("file_id", pa.string())])
+        table = fetch_table(connection, statement, to)
+        return cls(int64s(table["file_no"]), table["file_id"].combine_chunks())
+
+    def of_files(self, file_no: Int64) -> pa.Array:
+        """The file id of each file number."""
+        return self.ids.take(pa.array(np.searchsorted(self.numbers, file_no)))
+
+    def of_receipts(self, receipt_no: Int64) -> pa.Array:
+        """The id of the file that each receipt came in."""
+        return self.of_files(receipt_no >> schema.ORDINAL_BITS)
+
+    def receipts(self, receipt_no: Int64) -> pa.Array:
+        """Receipt ids: `R` + file id without its letter + `-` + ordinal."""
+        return pc.binary_join_element_wise("R", *self._stem(receipt_no), "")
+
+    def applications(self, receipt_no: Int64, version: pa.Array, line: pa.Array) -> pa.Array:
+        """Application ids: `A` + receipt id without its letter + `-` + version `.` line; null
+        where the version is null."""
+        text = pa.string()
+        parts = ("-", version.cast(text), ".", line.cast(text))
+        return pc.binary_join_element_wise("A", *self._stem(receipt_no), *parts, "")
+
+    def _stem(self, receipt_no: Int64) -> tuple[pa.Array, str, pa.Array]:
+        ordinal = pa.array(receipt_no & ((1 << schema.ORDINAL_BITS) - 1)).cast(pa.string())
+        return pc.utf8_slice_codeunits(self.of_receipts(receipt_no), 1), "-", ordinal
+
+
+def receipt_no(connection: Connection, receipt_id: str) -> int | None:
+    """The key of a receipt from its id; None when it is not of that shape or no such file is."""
+    stem, dash, ordinal = receipt_id.rpartition("-")
+    digits = ordinal.isascii() and ordinal.isdigit() and len(ordinal) <= 10
+    if not (stem.startswith("R") and dash and digits):
+        return None
+    number = connection.scalar(
+        select(schema.file.c.file_no).where(schema.file.c.file_id == "F" + stem[1:])
+    )
+    return None if number is None else schema.receipt_key(number, int(ordinal))
