@@ -31,18 +31,9 @@ SCHEMA_REVISION = "0001"
 MAX_CENTS = 10**15
 ORDINAL_BITS = 32
 
-# placement.bucket: where cents of a receipt stand
-ITEM, CREDIT, SUSPENSE, RETURNED, REFUNDED, VOIDED = 1, 2, 3, 4, 5, 6
-BUCKETS = {
-    ITEM: "applied",
-    CREDIT: "on_account",
-    SUSPENSE: "suspense",
-    RETURNED: "returned",
-    REFUNDED: "refunded",
-    VOIDED: "voided",
-}
-
 INT = BigInteger().with_variant(Integer, "sqlite")
+# Compared and sorted by bytes on both databases, whatever locale a server was set up with.
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 
 metadata = MetaData(
     naming_convention={
@@ -66,7 +57,7 @@ def _cents(name: str, *, nullable: bool = False, minimum: int = -MAX_CENTS) -> C
 
 
 def _text(name: str, *, nullable: bool = True) -> Column[str]:
-    return Column(name, Text, nullable=nullable)
+    return Column(name, TEXT, nullable=nullable)
 
 
 def _place() -> tuple[Column[int], Column[int], Column[int]]:
@@ -78,14 +69,14 @@ def _keyed_only(table: str, *columns: Column[int] | Column[str] | CheckConstrain
     return Table(table, metadata, *columns, sqlite_with_rowid=False, sqlite_strict=True)
 
 
-meta = _keyed_only("meta", Column("name", Text, primary_key=True), _text("value", nullable=False))
+meta = _keyed_only("meta", Column("name", TEXT, primary_key=True), _text("value", nullable=False))
 
 # One row an arrival, duplicates too. Not money: its state follows what people decide.
 file = Table(
     "file",
     metadata,
     Column("file_no", INT, primary_key=True, autoincrement=False),
-    Column("file_id", Text, nullable=False, unique=True),
+    Column("file_id", TEXT, nullable=False, unique=True),
     _text("inbox", nullable=False),
     _text("name", nullable=False),
     _text("sha256", nullable=False),
@@ -379,7 +370,7 @@ entry = Table(
     "entry",
     metadata,
     Column("entry_no", INT, primary_key=True, autoincrement=False),
-    Column("entry_id", Text, nullable=False, unique=True),
+    Column("entry_id", TEXT, nullable=False, unique=True),
     Column("file_no", INT),
     _text("source", nullable=False),  # file, snapshot, match, reverse …
     _text("effective_date", nullable=False),
@@ -451,7 +442,7 @@ exception = Table(
     "exception",
     metadata,
     Column("exception_no", INT, primary_key=True, autoincrement=False),
-    Column("exception_id", Text, nullable=False, unique=True),
+    Column("exception_id", TEXT, nullable=False, unique=True),
     Column("version", INT, nullable=False),
     _text("code", nullable=False),
     _text("scope", nullable=False),
@@ -478,7 +469,7 @@ exception = Table(
 # What the schedule remembers: due-ness is computed from here, never from the scheduler.
 job = _keyed_only(
     "job",
-    Column("job", Text, primary_key=True),
+    Column("job", TEXT, primary_key=True),
     _text("last_success_at"),
     _text("last_started_at"),
     _text("last_error"),

@@ -1,0 +1,139 @@
+"""COPY in and out of PostgreSQL: the bulk path of `bulk` there.
+
+Tables of integers go in binary, built by NumPy; everything else as CSV, in which PostgreSQL and
+pyarrow agree that an unquoted nothing is NULL and a quoted one is the empty text.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+from sqlalchemy import Connection, Executable
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.elements import ClauseElement
+
+CHUNK_ROWS = 65_536
+_SIGNATURE = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
+_TRAILER = b"\xff\xff"
+
+
+def copy_in(connection: Connection, name: str, columns: Sequence[str], arrow: pa.Table) -> None:
+    """COPY `arrow` (int64 and text columns, in the order of `columns`) into the table `name`."""
+    binary = all(pa.types.is_int64(field.type) for field in arrow.schema)
+    kind = "BINARY" if binary else "CSV"
+    statement = f"COPY {name} ({', '.join(columns)}) FROM STDIN (FORMAT {kind})"
+    chunks = _binary(arrow) if binary else _csv(arrow)
+    with (
+        _driver(connection, statement) as driver,
+        driver.cursor() as cursor,
+        cursor.copy(statement) as stream,
+    ):
+        for chunk in chunks:
+            stream.write(chunk)
+
+
+def copy_out(
+    connection: Connection,
+    select: Executable,
+    schema: pa.Schema,
+    parameters: Mapping[str, Any],
+) -> pa.Table:
+    """The rows of a query as an Arrow table of exactly `schema`; columns found by name."""
+    if not isinstance(select, ClauseElement):
+        raise TypeError("a query of SQLAlchemy is needed")
+    compiled = select.compile(
+        dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
+    )
+    values = compiled.construct_params(dict(parameters))
+    buffer = io.BytesIO()
+    with _driver(connection, compiled.string) as driver, driver.cursor() as cursor:
+        # COPY takes no parameters: the driver writes them into the text, quoted by libpq.
+        client = _module(connection).ClientCursor(driver)
+        query = client.mogrify(compiled.string, values)
+        with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT CSV, HEADER)") as stream:
+            for block in stream:
+                buffer.write(block)
+    return _read_csv(buffer.getvalue(), schema)
+
+
+def _read_csv(data: bytes, schema: pa.Schema) -> pa.Table:
+    names = data[: data.index(b"\n")].decode().replace('"', "").split(",")
+    if sorted(names) != sorted(schema.names):
+        raise ValueError(f"the query gives {names}, the schema wants {schema.names}")
+    table = pyarrow.csv.read_csv(
+        pa.BufferReader(data),
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=schema,
+            include_columns=schema.names,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    return table.cast(schema)
+
+
+def _module(connection: Connection) -> Any:
+    """psycopg, which is an optional package: taken from the dialect that has imported it."""
+    return connection.dialect.dbapi
+
+
+@contextmanager
+def _driver(connection: Connection, statement: str) -> Iterator[Any]:
+    """The driver's connection; its errors come out as those of SQLAlchemy, without the values."""
+    driver: Any = connection.connection.driver_connection
+    base: type[Exception] = _module(connection).Error
+    try:
+        yield driver
+    except base as error:
+        raise DBAPIError.instance(
+            statement,
+            None,
+            error,
+            base,
+            hide_parameters=True,
+            connection_invalidated=bool(driver.closed),
+            dialect=connection.dialect,
+        ) from error
+
+
+def _csv(arrow: pa.Table) -> Iterator[memoryview]:
+    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
+    for start in range(0, arrow.num_rows, CHUNK_ROWS):
+        sink = pa.BufferOutputStream()
+        pyarrow.csv.write_csv(arrow.slice(start, CHUNK_ROWS), sink, options)
+        yield memoryview(sink.getvalue())
+
+
+def _binary(arrow: pa.Table) -> Iterator[bytes]:
+    """PostgreSQL's binary format (documentation of COPY): a count of fields in int16, then for
+    each its length in int32, -1 for NULL, and its bytes; big-endian throughout."""
+    yield _SIGNATURE
+    width = arrow.num_columns
+    layout = [("fields", ">i2")]
+    for index in range(width):
+        layout += [(f"length{index}", ">i4"), (f"value{index}", ">i8")]
+    for start in range(0, arrow.num_rows, CHUNK_ROWS):
+        part = arrow.slice(start, CHUNK_ROWS)
+        rows = np.zeros(part.num_rows, dtype=layout)
+        rows["fields"] = width
+        keep = np.ones((part.num_rows, rows.itemsize), dtype=bool)
+        for index, column in enumerate(part.columns):
+            valid = column.is_valid().to_numpy()
+            rows[f"length{index}"] = np.where(valid, 8, -1)
+            rows[f"value{index}"] = column.fill_null(0).to_numpy()
+            place = 2 + 12 * index + 4
+            keep[:, place : place + 8] = valid[:, None]
+        if keep.all():
+            yield rows.tobytes()
+        else:
+            flat = rows.view(np.uint8).reshape(part.num_rows, rows.itemsize)
+            yield flat[keep].tobytes()
+    yield _TRAILER
