@@ -197,8 +197,19 @@ TABLES: Mapping[str, pa.Schema] = {
     "drawer_closes": DRAWER_CLOSES,
 }
 
+# Where cents of a receipt stand: `bucket` of PLACEMENTS and of the placement table.
+ITEM, CREDIT, SUSPENSE, RETURNED, REFUNDED, VOIDED = 1, 2, 3, 4, 5, 6
+BUCKETS: Mapping[int, str] = {
+    ITEM: "applied",
+    CREDIT: "on_account",
+    SUSPENSE: "suspense",
+    RETURNED: "returned",
+    REFUNDED: "refunded",
+    VOIDED: "voided",
+}
+
 # The order in which one `process` run takes files (contract section 3).
-KINDS = ("accounts", "receivables", "payments", "drawer_closes", "bank")
+KINDS = ("manifest", "accounts", "receivables", "payments", "drawer_closes", "bank")
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +348,7 @@ DECISIONS = _schema(
 PLACEMENTS = _schema(
     ("ordinal", pa.int64()),
     ("line", pa.int32()),  # from 1 within the receipt
-    ("bucket", pa.int32()),  # store.schema bucket numbers: 1 item, 2 on account, 3 suspense
+    ("bucket", pa.int32()),  # ITEM, CREDIT or SUSPENSE
     ("account_key", pa.int64()),
     ("item_key", pa.int64()),
     ("charge_type", TEXT),

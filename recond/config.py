@@ -1,0 +1,216 @@
+"""recond.toml → Settings. Every wrong key or value is named with its place and the nearest right
+name; nothing is guessed and nothing unknown is ignored (contract section 2).
+
+Order of precedence: environment (`RECOND_DATABASE__URL`), then recond.toml, then the defaults of
+a new home.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from recond.errors import ConfigError
+from recond.matching.policy import ChargeType, Policy, Rules, ScanLine
+from recond.posting import Chart
+from recond.tomlcheck import construct, nearest, read_toml
+
+# Names that begin with RECOND_ and are no settings.
+OTHER_NAMES = {"RECOND_HOME", "RECOND_NOW", "RECOND_SAMPLES", "RECOND_TEST_POSTGRES"}
+
+
+class Section(BaseModel):
+    """A table of recond.toml: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Database(Section):
+    """`[database]`: where the books are kept."""
+
+    url: str = "sqlite:///recond.db"  # a relative file stands in the home
+
+
+class Inbox(Section):
+    """`[[inbox]]`: a folder of the home's `inbox/` and what may arrive in it."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    formats: tuple[str, ...] = ()  # empty: every format that names this inbox
+
+
+class Receivables(Section):
+    """`[receivables]`: when a file of the billing system is believed."""
+
+    manifest: Literal["optional", "required"] = "optional"
+    manifest_wait_minutes: int = Field(default=60, ge=0)
+    accounts_fall_percent: int = Field(default=5, ge=0, le=100)
+    open_move_percent: int = Field(default=30, ge=0)
+
+
+class Matching(Section):
+    """`[matching]`: what the cascade may do by itself."""
+
+    duplicate_window_days: int = Field(default=10, ge=0)
+    chunk_receipts: int = Field(default=200_000, ge=1_000)
+
+
+class Gl(Section):
+    """`[gl]`: the GL accounts of the pool fund and of the other funds."""
+
+    pool_fund: str = "100"
+    bank: str = "1010"
+    lockbox_clearing: str = "1080"
+    ach_clearing: str = "1081"
+    card_clearing: str = "1082"
+    counter_clearing: str = "1083"
+    due_to_funds: str = "2080"
+    suspense: str = "2100"
+    customer_credit: str = "2110"
+    equity_in_pool: str = "1110"
+    receivables: str = "1200"
+    billing_contra: str = "4000"
+
+
+DEFAULT_INBOXES = tuple(
+    Inbox(name=name) for name in ("receivables", "lockbox", "bank", "ach", "cashier", "card", "acks")
+)
+
+
+class Settings(BaseSettings):
+    """Everything that recond.toml says, with the defaults of a new home."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="RECOND_", env_nested_delimiter="__"
+    )
+
+    timezone: str = "UTC"
+    settle_seconds: int = Field(default=10, ge=0)
+    rescan_seconds: int = Field(default=60, ge=1)
+    max_file_megabytes: int = Field(default=4096, ge=1)
+    database: Database = Database()
+    receivables: Receivables = Receivables()
+    matching: Matching = Matching()
+    gl: Gl = Gl()
+    inbox: tuple[Inbox, ...] = DEFAULT_INBOXES
+    charge_type: tuple[ChargeType, ...] = ()
+    policy: tuple[Policy, ...] = ()
+    scan_line: tuple[ScanLine, ...] = ()
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is no time zone of the tz database") from error
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file; no .env and no secrets folder are read."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The office's time zone."""
+        return ZoneInfo(self.timezone)
+
+    def rules(self) -> Rules:
+        """What matching may do, from the charge types, policies and scan lines."""
+        given: dict[str, Any] = {
+            "charge_types": self.charge_type,
+            "policies": self.policy,
+            "scan_lines": self.scan_line,
+        }
+        window = self.matching.duplicate_window_days
+        return Rules(
+            duplicate_window_days=window, **{name: value for name, value in given.items() if value}
+        )
+
+    def chart(self) -> Chart:
+        """The GL accounts that posting uses."""
+        gl = self.gl
+        clearing = (
+            ("LOCKBOX", gl.lockbox_clearing),
+            ("ACH_CREDIT", gl.ach_clearing),
+            ("CARD", gl.card_clearing),
+            ("CASHIER", gl.counter_clearing),
+        )
+        own = tuple(
+            (charge.code, charge.gl_account)
+            for charge in self.rules().charge_types
+            if charge.gl_account != gl.receivables
+        )
+        return Chart(
+            pool_fund=gl.pool_fund,
+            bank=gl.bank,
+            clearing=clearing,
+            due_to_funds=gl.due_to_funds,
+            suspense=gl.suspense,
+            customer_credit=gl.customer_credit,
+            equity_in_pool=gl.equity_in_pool,
+            receivables=gl.receivables,
+            billing_contra=gl.billing_contra,
+            receivables_of=own,
+        )
+
+    def digest(self) -> str:
+        """SHA-256 of the effective settings, without the database's address."""
+        text = self.model_dump_json(exclude={"database"})
+        return sha256(text.encode()).hexdigest()
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read recond.toml. Raises ConfigError naming file, line, key and what is right."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    return parse(text, str(path), environ)
+
+
+def parse(text: str, name: str, environ: Mapping[str, str] = os.environ) -> Settings:
+    """`load` for a text that is already read; `name` stands in the messages."""
+    _refuse_unknown_names(environ)
+    document = read_toml(text, name)
+    return construct(Settings, document, lambda data: _checked(Settings(**data)))
+
+
+def _checked(settings: Settings) -> Settings:
+    settings.rules()
+    return settings
+
+
+def _refuse_unknown_names(environ: Mapping[str, str]) -> None:
+    known = {f"RECOND_{field.upper()}" for field in Settings.model_fields}
+    for name in sorted(environ):
+        if not name.startswith("RECOND_") or name in OTHER_NAMES:
+            continue
+        if name.split("__")[0] not in known:
+            hint = nearest(name, sorted(known | OTHER_NAMES))
+            raise ConfigError(f"environment: {name} is no setting of recond{hint}")
+
+
+def business_date(now: dt.datetime, settings: Settings) -> dt.date:
+    """Today, where the office is."""
+    return now.astimezone(settings.zone).date()

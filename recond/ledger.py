@@ -1,0 +1,314 @@
+"""The only writer of money. Everything that an event does to the books is written here, in the
+caller's one transaction, and proved before it returns.
+
+A receipt's cents are placed by versions: version 1 places its whole amount, every later version
+moves cents between buckets and sums to zero. Rows are only ever added. Over-application is
+refused by the database (`item.open_cents >= 0`), repetition by primary keys.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import IntegrityError
+
+from recond import posting
+from recond.errors import InvariantError
+from recond.model import ITEM, Matched
+from recond.posting import ARRIVAL, MOVEMENTS, Chart
+from recond.store import schema
+from recond.store.engine import insert_table, update_items
+
+# What is posted, beside the decisions: one row a receipt, in ascending order of receipt_no.
+FACTS = pa.schema(
+    [
+        pa.field("receipt_no", pa.int64()),
+        pa.field("amount_cents", pa.int64()),
+        pa.field("channel", pa.string()),
+        pa.field("batch_ord", pa.int32()),
+        pa.field("effective_date", pa.date32()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Why an entry is made: its kind, the id that its entry ids grow from, and words."""
+
+    kind: str  # file, match, reverse, transfer, accept, snapshot, void
+    key: str  # unique for ever: from content, never from clock or chance
+    description: str
+    file_no: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Writes money rows on one connection, inside the caller's transaction."""
+
+    connection: Connection
+    chart: Chart
+    now: dt.datetime  # posted_at, UTC
+    today: dt.date  # the business date
+    actor: str
+
+    def next_entry_no(self) -> int:
+        """The number of the next entry."""
+        last = self.connection.scalar(select(func.max(schema.entry.c.entry_no)))
+        return (last or 0) + 1
+
+    def post(self, facts: pa.Table, matched: Matched, source: Source) -> int:
+        """Place receipts for the first time.
+
+        `facts` (FACTS) and `matched.decisions` have one row a receipt in the same order of
+        receipt_no (`ordinal` in the matched tables); placements sum to each receipt's amount.
+        One entry a batch, channel and effective date. Returns the number of entries.
+        """
+        return self._write(facts, matched, source, versions=None)
+
+    def move(self, facts: pa.Table, matched: Matched, source: Source, versions: pa.Array) -> int:
+        """Move cents of receipts that are placed already: `versions` are their new versions,
+        the placements of each sum to zero. No money arrives."""
+        return self._write(facts, matched, source, versions=versions)
+
+    def _write(
+        self, facts: pa.Table, matched: Matched, source: Source, versions: pa.Array | None
+    ) -> int:
+        if facts.num_rows == 0:
+            return 0
+        receipts = _int64(facts["receipt_no"])
+        owner = _rows_of(receipts, _int64(matched.placements["ordinal"]))
+        expected = _int64(facts["amount_cents"]) if versions is None else 0 * receipts
+        _prove_placed(receipts, expected, owner, _int64(matched.placements["cents"]))
+        entry_of, heads = self._entries(facts, source)
+        version = pa.repeat(pa.scalar(1, pa.int64()), len(receipts))
+        if versions is not None:
+            version = versions
+        insert_table(self.connection, schema.entry, heads)
+        self._insert(facts, matched, entry_of, owner, version)
+        self._apply(matched.placements, source)
+        legs = posting.movement_legs(
+            _movements(facts, matched.placements, entry_of, owner, arrival=versions is None),
+            self.chart,
+        )
+        insert_table(self.connection, schema.journal_line, posting.journal(legs))
+        return heads.num_rows
+
+    def _entries(self, facts: pa.Table, source: Source) -> tuple[npt.NDArray[np.int64], pa.Table]:
+        """The entry number of each receipt, and the entry rows."""
+        keys = ["batch_ord", "channel", "effective_date"]
+        heads = facts.group_by(keys, use_threads=False).aggregate([("receipt_no", "min")])
+        heads = heads.sort_by("receipt_no_min")
+        first = self.next_entry_no()
+        numbers = np.arange(first, first + heads.num_rows)
+        dates = heads["effective_date"].cast(pa.string())
+        names = [
+            f"{source.key}-{batch}-{channel}-{date}"
+            for batch, channel, date in zip(
+                heads["batch_ord"].to_pylist(),
+                heads["channel"].to_pylist(),
+                dates.to_pylist(),
+                strict=True,
+            )
+        ]
+        table = self._heads(numbers, names, dates, source)
+        if heads.num_rows == 1:
+            return np.full(facts.num_rows, first, np.int64), table
+        numbered = heads.append_column("entry_no", pa.array(numbers)).drop(["receipt_no_min"])
+        joined = facts.select(["receipt_no", *keys]).join(numbered, keys).sort_by("receipt_no")
+        return _int64(joined["entry_no"]), table
+
+    def _heads(
+        self,
+        numbers: npt.NDArray[np.int64],
+        names: list[str],
+        dates: pa.ChunkedArray | pa.Array,
+        source: Source,
+    ) -> pa.Table:
+        count = len(numbers)
+        constants = {
+            "file_no": pa.scalar(source.file_no, pa.int64()),
+            "source": pa.scalar(source.kind),
+            "business_date": pa.scalar(self.today.isoformat()),
+            "posted_at": pa.scalar(instant(self.now)),
+            "decided_by": pa.scalar(self.actor),
+            "description": pa.scalar(source.description),
+        }
+        columns = {name: pa.repeat(value, count) for name, value in constants.items()}
+        columns["entry_no"] = pa.array(numbers, pa.int64())
+        columns["entry_id"] = pa.array([f"E{name}" for name in names], pa.string())
+        columns["effective_date"] = dates
+        columns["period"] = pc.utf8_slice_codeunits(dates, 0, 7)
+        return pa.table(columns)
+
+    def _insert(
+        self,
+        facts: pa.Table,
+        matched: Matched,
+        entry_of: npt.NDArray[np.int64],
+        owner: npt.NDArray[np.int64],
+        version: pa.Array,
+    ) -> None:
+        decisions = matched.decisions
+        if not decisions["ordinal"].equals(facts["receipt_no"]):
+            raise InvariantError("decisions and receipts are not the same rows")
+        insert_table(
+            self.connection,
+            schema.decision,
+            pa.table(
+                {
+                    "receipt_no": facts["receipt_no"],
+                    "version": version,
+                    "entry_no": pa.array(entry_of),
+                    "account_key": decisions["account_key"],
+                    "rule": decisions["rule"],
+                    "evidence": decisions["evidence"],
+                }
+            ),
+        )
+        placements = matched.placements.rename_columns(
+            {"ordinal": "receipt_no"}
+        ).append_column("version", pc.take(version, pa.array(owner)))  # fmt: skip
+        insert_table(self.connection, schema.placement, placements)
+
+    def _apply(self, placements: pa.Table, source: Source) -> None:
+        """Bring items' open amounts to what the new placements make them; money that comes off
+        an item (negative cents) reopens it, but never above the billing system's figure."""
+        rows = placements.filter(pc.equal(placements["bucket"], ITEM))
+        if rows.num_rows == 0:
+            return
+        sums = rows.group_by("item_key").aggregate([("cents", "sum")]).sort_by("item_key")
+        sums = sums.filter(pc.not_equal(sums["cents_sum"], 0))
+        # reversals: as many rows as people reverse, never a whole file's
+        reopened = {
+            row["item_key"]: -row["cents_sum"]
+            for row in sums.filter(pc.less(sums["cents_sum"], 0)).to_pylist()
+        }
+        before = self._open_of(list(reopened))
+        try:
+            update_items(self.connection, sums["item_key"], sums["cents_sum"])
+        except IntegrityError as error:
+            raise InvariantError(f"an item would be over-applied: {error.orig}") from error
+        after = self._open_of(list(reopened))
+        clipped = {key: after[key] - before[key] - cents for key, cents in reopened.items()}
+        self._book_clipped({key: cents for key, cents in clipped.items() if cents}, source)
+
+    def _open_of(self, keys: list[int]) -> dict[int, int]:
+        item = schema.item.c
+        rows = self.connection.execute(
+            select(item.item_key, item.open_cents).where(item.item_key.in_(keys))
+        )
+        return {row.item_key: row.open_cents for row in rows}
+
+    def _book_clipped(self, clipped: dict[int, int], source: Source) -> None:
+        """An item that billing shows as paid does not reopen when recond takes its money off it:
+        the receivable that the reversal books goes back to the billing contra."""
+        if not clipped:
+            return
+        item = schema.item.c
+        rows = self.connection.execute(
+            select(item.item_key, item.charge_type, item.fund)
+            .where(item.item_key.in_(list(clipped)))
+            .order_by(item.item_key)
+        ).all()
+        changes = pa.table(
+            {
+                "charge_type": pa.array([row.charge_type for row in rows], pa.string()),
+                "fund": pa.array([row.fund for row in rows], pa.string()),
+                "cents": pa.array([clipped[row.item_key] for row in rows], pa.int64()),
+            }
+        )
+        contra = Source(source.kind, f"{source.key}-contra", "shown as paid", source.file_no)
+        self.post_snapshot(self.next_entry_no(), changes, contra)
+
+    def post_snapshot(self, entry_no: int, changes: pa.Table, source: Source) -> None:
+        """Book what a snapshot changed in open amounts: one entry, `entry_no`, dated today.
+
+        `changes`: `charge_type`, `fund`, `cents` (effective open after − before).
+        """
+        date = pa.array([self.today.isoformat()], pa.string())
+        heads = self._heads(np.array([entry_no]), [source.key], date, source)
+        insert_table(self.connection, schema.entry, heads)
+        lines = posting.journal(posting.snapshot_legs(entry_no, changes, self.chart))
+        insert_table(self.connection, schema.journal_line, lines)
+
+
+def instant(now: dt.datetime) -> str:
+    """An instant as recond writes it: ISO, UTC, to the second, with Z."""
+    return now.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _int64(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return array.cast(pa.int64()).to_numpy(zero_copy_only=False)
+
+
+def _rows_of(
+    receipts: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """For each placement the row of its receipt; both are in ascending order."""
+    rows = np.searchsorted(receipts, owners)
+    if len(owners) and (
+        rows.max(initial=0) >= len(receipts) or not np.array_equal(receipts[rows], owners)
+    ):
+        raise InvariantError("a placement belongs to no receipt of this posting")
+    return rows
+
+
+def _prove_placed(
+    receipts: npt.NDArray[np.int64],
+    expected: npt.NDArray[np.int64],
+    owner: npt.NDArray[np.int64],
+    cents: npt.NDArray[np.int64],
+) -> None:
+    """Every cent of every receipt is in exactly one place."""
+    placed = np.zeros(len(receipts), np.int64)
+    np.add.at(placed, owner, cents)
+    wrong = np.flatnonzero(placed != expected)
+    if len(wrong):
+        first = int(wrong[0])
+        raise InvariantError(
+            f"receipt {receipts[first]}: {expected[first]} cents expected, {placed[first]} placed"
+        )
+
+
+def _movements(
+    facts: pa.Table,
+    placements: pa.Table,
+    entry_of: npt.NDArray[np.int64],
+    owner: npt.NDArray[np.int64],
+    *,
+    arrival: bool,
+) -> pa.Table:
+    channel = facts["channel"].combine_chunks()
+    moved = pa.table(
+        {
+            "entry_no": pa.array(entry_of[owner]),
+            "channel": pc.take(channel, pa.array(owner)),
+            "bucket": placements["bucket"],
+            "charge_type": placements["charge_type"],
+            "fund": placements["fund"],
+            "cents": placements["cents"],
+        },
+        schema=MOVEMENTS,
+    )
+    if not arrival:
+        return moved
+    count = facts.num_rows
+    arrived = pa.table(
+        {
+            "entry_no": pa.array(entry_of),
+            "channel": channel,
+            "bucket": pa.repeat(pa.scalar(ARRIVAL, pa.int32()), count),
+            "charge_type": pa.nulls(count, pa.string()),
+            "fund": pa.nulls(count, pa.string()),
+            "cents": facts["amount_cents"],
+        },
+        schema=MOVEMENTS,
+    )
+    return pa.concat_tables([arrived, moved])

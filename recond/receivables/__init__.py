@@ -1,0 +1,1 @@
+"""The mirror of the billing system, and the book that matching takes from it."""

@@ -1,0 +1,205 @@
+"""The book: what matching takes of the mirror, only what some receipts could touch.
+
+One staged table of reference keys, one indexed join a kind of number; then the open items of the
+accounts found, through a staged table of their keys. The cost follows the receipts, never the
+number of open items (performance section 4).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, Select, Table, literal, null, select, union_all
+
+from recond.matching import references
+from recond.matching.policy import Rules
+from recond.model import (
+    BOOK_ACCOUNTS,
+    BOOK_ITEMS,
+    BOOK_RECENT,
+    BOOK_REFERENCES,
+    ITEM,
+    CREDIT,
+    Book,
+)
+from recond.store import schema
+from recond.store.engine import fetch_arrow, stage
+
+account, alias, item = schema.account, schema.account_alias, schema.item
+
+
+def fetch_book(
+    connection: Connection, remittances: pa.Table, rules: Rules, since: dt.date
+) -> Book:
+    """The book for REMITTANCES. `since`: how far back payments count for duplicates."""
+    meanings = _meanings(connection, references.lookups(remittances, rules))
+    keys = pc.unique(meanings["account_key"])
+    return book_of_accounts(connection, keys, meanings, since)
+
+
+def book_of_accounts(
+    connection: Connection, keys: pa.Array, meanings: pa.Table, since: dt.date
+) -> Book:
+    """The book of accounts that are known already by their keys."""
+    touched = stage(
+        connection, "touched", pa.table({"account_key": keys.sort()}), key=["account_key"]
+    )
+    return Book(
+        fetch_arrow(connection, _accounts(touched), BOOK_ACCOUNTS),
+        fetch_arrow(connection, _items(touched), BOOK_ITEMS),
+        meanings,
+        _recent(connection, touched, since),
+    )
+
+
+def _meanings(connection: Connection, lookups: pa.Table) -> pa.Table:
+    """BOOK_REFERENCES: everything that the keys could mean."""
+    if lookups.num_rows == 0:
+        return BOOK_REFERENCES.empty_table()
+    shapes = _shapes(connection)
+    parts: list[Select[tuple[str, str, str, int, int | None]]] = []
+    for number, (kind, flag, column) in enumerate(
+        (("ACCOUNT", "accounts", None), ("ALIAS", "accounts", "ALIAS"),
+         ("ITEM", "items", "ITEM"), ("BILL", "items", "BILL"))
+    ):  # fmt: skip
+        wanted = lookups.filter(lookups[flag])["reference_key"]
+        if column is not None:
+            wanted = _of_shapes(wanted, shapes.get(column, frozenset()))
+        if len(wanted):
+            table = pa.table({"reference_key": pc.unique(wanted)})
+            staged = stage(connection, f"wanted_{number}", table)
+            parts.append(_MEANING[kind](staged))
+    if not parts:
+        return BOOK_REFERENCES.empty_table()
+    found = fetch_arrow(connection, union_all(*parts), BOOK_REFERENCES)
+    order = ("reference_key", "kind", "account_key", "item_key", "number")
+    return found.sort_by([(name, "ascending") for name in order])
+
+
+def _account_meaning(staged: Table) -> Select[tuple[str, str, str, int, int | None]]:
+    return select(
+        staged.c.reference_key,
+        literal("ACCOUNT").label("kind"),
+        account.c.account_number.label("number"),
+        account.c.account_key,
+        null().label("item_key"),
+    ).join(account, account.c.reference_key == staged.c.reference_key)
+
+
+def _alias_meaning(staged: Table) -> Select[tuple[str, str, str, int, int | None]]:
+    return select(
+        staged.c.reference_key,
+        literal("ALIAS").label("kind"),
+        alias.c.alias.label("number"),
+        alias.c.account_key,
+        null().label("item_key"),
+    ).join(alias, alias.c.reference_key == staged.c.reference_key)
+
+
+def _item_meaning(staged: Table) -> Select[tuple[str, str, str, int, int | None]]:
+    return select(
+        staged.c.reference_key,
+        literal("ITEM").label("kind"),
+        item.c.item_number.label("number"),
+        item.c.account_key,
+        item.c.item_key,
+    ).join(item, item.c.item_reference == staged.c.reference_key)
+
+
+def _bill_meaning(staged: Table) -> Select[tuple[str, str, str, int, int | None]]:
+    return select(
+        staged.c.reference_key,
+        literal("BILL").label("kind"),
+        item.c.bill_number.label("number"),
+        item.c.account_key,
+        item.c.item_key,
+    ).join(item, item.c.bill_reference == staged.c.reference_key)
+
+
+_MEANING = {
+    "ACCOUNT": _account_meaning,
+    "ALIAS": _alias_meaning,
+    "ITEM": _item_meaning,
+    "BILL": _bill_meaning,
+}
+
+
+def _shapes(connection: Connection) -> dict[str, frozenset[tuple[int, int]]]:
+    rows = connection.execute(select(schema.reference_shape)).all()
+    kinds = {row.kind for row in rows}
+    return {
+        kind: frozenset((row.length, row.digits) for row in rows if row.kind == kind)
+        for kind in kinds
+    }
+
+
+def _of_shapes(keys: pa.ChunkedArray, shapes: frozenset[tuple[int, int]]) -> pa.ChunkedArray:
+    """The keys that have the length and alphabet of some number of that kind."""
+    codes = pa.array([length * 2 + digits for length, digits in sorted(shapes)], pa.int64())
+    length = pc.utf8_length(keys).cast(pa.int64())
+    digits = pc.ascii_is_decimal(keys).cast(pa.int64())
+    return keys.filter(pc.is_in(pc.add(pc.multiply(length, 2), digits), value_set=codes))
+
+
+def _accounts(touched: Table) -> Select[tuple[int, str, str, str, str]]:
+    return (
+        select(
+            account.c.account_key,
+            account.c.account_number,
+            account.c.status,
+            account.c.family,
+            account.c.customer_name,
+        )
+        .join(touched, touched.c.account_key == account.c.account_key)
+        .order_by(account.c.account_key)
+    )
+
+
+def _items(touched: Table) -> Select[tuple[int, int, str, str, str, str, str, str, int, int]]:
+    return (
+        select(
+            item.c.item_key,
+            item.c.account_key,
+            item.c.item_number,
+            item.c.charge_type,
+            item.c.fund,
+            item.c.service,
+            item.c.bill_number,
+            item.c.due_date,
+            item.c.open_cents,
+            item.c.since_entry,
+        )
+        .join(touched, touched.c.account_key == item.c.account_key)
+        .order_by(item.c.item_key)
+    )
+
+
+def _recent(connection: Connection, touched: Table, since: dt.date) -> pa.Table:
+    """Payments that stand on the touched accounts and were received since a day."""
+    decision, receipt = schema.decision, schema.receipt
+    standing = (
+        select(schema.placement.c.receipt_no)
+        .where(
+            schema.placement.c.receipt_no == decision.c.receipt_no,
+            schema.placement.c.version == decision.c.version,
+            schema.placement.c.bucket.in_([ITEM, CREDIT]),
+        )
+        .exists()
+    )
+    recent = (
+        select(
+            decision.c.account_key,
+            receipt.c.amount_cents,
+            receipt.c.received_date,
+            receipt.c.receipt_no,
+        )
+        .select_from(touched)
+        .join(decision, decision.c.account_key == touched.c.account_key)
+        .join(receipt, receipt.c.receipt_no == decision.c.receipt_no)
+        .where(receipt.c.received_date >= since.isoformat(), standing)
+        .distinct()
+        .order_by(receipt.c.receipt_no, decision.c.account_key)
+    )
+    return fetch_arrow(connection, recent, BOOK_RECENT)

@@ -1,0 +1,308 @@
+"""Open items of the mirror: full snapshots and deltas (contract section 4, receivables CSV).
+
+The billing system stays the system of record. A snapshot replaces the mirror in one transaction;
+`effective open = snapshot − what recond posted and the snapshot does not contain`, never below
+zero. Every change of effective open is booked against the fund's billing contra, so that
+receivables in the journal stay the sum of effective open items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Table,
+    case,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
+
+from recond import ids
+from recond.ledger import Ledger, Source
+from recond.matching import references
+from recond.matching.names import normalise_names
+from recond.matching.policy import ChargeType
+from recond.model import ITEM
+from recond.receivables.accounts import add_shapes, insert_accounts
+from recond.receivables.manifest import Manifest
+from recond.store import schema
+from recond.store.engine import stage
+
+item, account = schema.item, schema.account
+Position = tuple[int, int, int, int]  # entry, receipt, version, line
+
+_ITEM_TEXT = (
+    "charge_type", "fund", "service", "bill_number", "bill_reference", "bill_date", "due_date",
+    "period", "disputed", "service_address", "reference", "arrangement_number", "installment",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a snapshot did: rows, accounts, open total of the file; and how far recond's postings
+    exceed what billing shows as open, in cents, more than before."""
+
+    rows: int
+    accounts: int
+    open_cents: int
+    below_zero_cents: int
+
+
+def load_items(
+    connection: Connection,
+    rows: pa.Table,
+    manifest: Manifest | None,
+    charge_types: Sequence[ChargeType],
+    ledger: Ledger,
+    source: Source,
+) -> Loaded:
+    """Replace the mirror by a snapshot (RECEIVABLES), or change it by a delta.
+
+    Items that a full snapshot does not name are closed by billing. Posts one entry for the change
+    of effective open amounts by charge type and fund.
+    """
+    entry_no = ledger.next_entry_no()
+    before, excess = _open_by_fund(connection), _below_zero(connection)
+    staged = _stage_items(connection, rows, charge_types, entry_no)
+    insert_accounts(
+        connection,
+        _staged_owners(connection, rows, entry_no),
+        ["account_number", "customer_name", "name_key", "reference_key", "since_entry"],
+    )
+    _find_keys(connection, staged)
+    mode = manifest.mode if manifest else "full"
+    contains = _contains(connection, manifest)
+    _write_items(connection, staged, full=mode == "full")
+    if contains is not None:
+        _recount_pending(connection, contains)
+    loaded = Loaded(
+        rows.num_rows,
+        len(pc.unique(rows["account_number"])),
+        int(pc.sum(rows["open_cents"]).as_py() or 0),
+        _below_zero(connection) - excess,
+    )
+    _record(connection, manifest, mode, loaded, source.file_no, contains)
+    ledger.post_snapshot(entry_no, _changes(before, _open_by_fund(connection)), source)
+    return loaded
+
+
+def _stage_items(
+    connection: Connection, rows: pa.Table, charge_types: Sequence[ChargeType], entry_no: int
+) -> Table:
+    codes = pa.array([charge.code for charge in charge_types], pa.string())
+    funds = pa.array([charge.fund for charge in charge_types], pa.string())
+    usual = pc.take(funds, pc.index_in(rows["charge_type"], value_set=codes))
+    given = pc.if_else(pc.equal(rows["fund"], ""), None, rows["fund"])
+    columns = {
+        name: rows[name]
+        for name in rows.column_names
+        if name not in {"line", "byte_offset", "byte_length", "customer_name", "fund", "open_cents"}
+    }
+    columns["fund"] = pc.coalesce(given, usual)
+    columns["snapshot_cents"] = rows["open_cents"]
+    columns["item_reference"] = references.keys(rows["item_number"])[1]
+    columns["bill_reference"] = references.keys(rows["bill_number"])[1]
+    columns["since_entry"] = pa.repeat(pa.scalar(entry_no), rows.num_rows)
+    columns["account_key"] = pa.nulls(rows.num_rows, pa.int64())
+    columns["item_key"] = pa.nulls(rows.num_rows, pa.int64())
+    add_shapes(connection, "ITEM", columns["item_reference"])
+    add_shapes(connection, "BILL", columns["bill_reference"])
+    return stage(connection, "staged_items", pa.table(columns))
+
+
+def _staged_owners(connection: Connection, rows: pa.Table, entry_no: int) -> Table:
+    """The accounts of a receivables file, each once, with the first name that it has there."""
+    owners = (
+        rows.select(["account_number", "customer_name"])
+        .group_by("account_number", use_threads=False)
+        .aggregate([("customer_name", "first")])
+        .rename_columns({"customer_name_first": "customer_name"})
+    )
+    owners = owners.append_column("reference_key", references.keys(owners["account_number"])[1])
+    owners = owners.append_column("name_key", normalise_names(owners["customer_name"]))
+    owners = owners.append_column("since_entry", pa.repeat(pa.scalar(entry_no), owners.num_rows))
+    return stage(connection, "staged_owners", owners)
+
+
+def _find_keys(connection: Connection, staged: Table) -> None:
+    owner = select(account.c.account_key).where(
+        account.c.account_number == staged.c.account_number
+    )
+    connection.execute(update(staged).values(account_key=owner.scalar_subquery()))
+    known = select(item.c.item_key).where(
+        item.c.account_key == staged.c.account_key, item.c.item_number == staged.c.item_number
+    )
+    connection.execute(update(staged).values(item_key=known.scalar_subquery()))
+
+
+def _effective(snapshot_cents: ColumnElement[int]) -> ColumnElement[int]:
+    left = snapshot_cents - item.c.pending_cents
+    return case((left > 0, left), else_=0)
+
+
+def _write_items(connection: Connection, staged: Table, *, full: bool) -> None:
+    if full:
+        named = select(staged.c.item_key).where(staged.c.item_key.is_not(None))
+        connection.execute(
+            update(item)
+            .where(item.c.snapshot_cents != 0, item.c.item_key.not_in(named))
+            .values(snapshot_cents=0, open_cents=_effective(literal(0)))
+        )
+    connection.execute(
+        update(item)
+        .where(item.c.item_key == staged.c.item_key)
+        .values(
+            original_cents=staged.c.original_cents,
+            snapshot_cents=staged.c.snapshot_cents,
+            open_cents=_effective(staged.c.snapshot_cents),
+            **{name: staged.c[name] for name in _ITEM_TEXT},
+        )
+    )
+    base = connection.scalar(select(func.coalesce(func.max(item.c.item_key), 0)))
+    positive = case((staged.c.snapshot_cents > 0, staged.c.snapshot_cents), else_=0)
+    values: dict[str, Any] = {
+        "item_key": literal(base, Integer) + func.row_number().over(order_by=staged.c.ordinal),
+        "account_key": staged.c.account_key,
+        "item_number": staged.c.item_number,
+        "item_reference": staged.c.item_reference,
+        "original_cents": staged.c.original_cents,
+        "snapshot_cents": staged.c.snapshot_cents,
+        "pending_cents": cast(literal(0), Integer),
+        "open_cents": positive,
+        "since_entry": staged.c.since_entry,
+        **{name: staged.c[name] for name in _ITEM_TEXT},
+    }
+    connection.execute(
+        insert(item).from_select(
+            list(values), select(*values.values()).where(staged.c.item_key.is_(None))
+        )
+    )
+
+
+def _open_by_fund(connection: Connection) -> dict[tuple[str, str], int]:
+    rows = connection.execute(
+        select(item.c.charge_type, item.c.fund, cast(func.sum(item.c.open_cents), schema.INT))
+        .where(item.c.open_cents > 0)
+        .group_by(item.c.charge_type, item.c.fund)
+    )
+    return {(row[0], row[1]): int(row[2]) for row in rows}
+
+
+def _changes(before: dict[tuple[str, str], int], after: dict[tuple[str, str], int]) -> pa.Table:
+    moved = {key: after.get(key, 0) - before.get(key, 0) for key in sorted(before | after)}
+    rows = [(charge, fund, cents) for (charge, fund), cents in moved.items() if cents]
+    return pa.table(
+        {
+            "charge_type": pa.array([row[0] for row in rows], pa.string()),
+            "fund": pa.array([row[1] for row in rows], pa.string()),
+            "cents": pa.array([row[2] for row in rows], pa.int64()),
+        }
+    )
+
+
+def _below_zero(connection: Connection) -> int:
+    """By how many cents recond's postings exceed what billing shows as open."""
+    excess = item.c.pending_cents - case(
+        (item.c.snapshot_cents > 0, item.c.snapshot_cents), else_=0
+    )
+    total = select(cast(func.coalesce(func.sum(excess), 0), schema.INT)).where(
+        item.c.pending_cents > 0, excess > 0
+    )
+    return int(connection.scalar(total) or 0)
+
+
+def _contains(connection: Connection, manifest: Manifest | None) -> Position | None:
+    """The position of the manifest's `last_posting_id` among recond's postings."""
+    if manifest is None or not manifest.last_posting_id:
+        return None
+    key = ids.parse_application(connection, manifest.last_posting_id)
+    if key is None:
+        return None
+    decision = schema.decision.c
+    entry_no = connection.scalar(
+        select(decision.entry_no).where(
+            decision.receipt_no == key.receipt_no, decision.version == key.version
+        )
+    )
+    return None if entry_no is None else (entry_no, key.receipt_no, key.version, key.line)
+
+
+def _recount_pending(connection: Connection, contains: Position) -> None:
+    """Pending amounts after a snapshot that contains postings up to a position."""
+    placement, decision = schema.placement.c, schema.decision.c
+    position = tuple_(
+        decision.entry_no, placement.receipt_no, placement.version, placement.line
+    )
+    later = (
+        select(placement.item_key, cast(func.sum(placement.cents), schema.INT).label("cents"))
+        .join_from(
+            schema.placement,
+            schema.decision,
+            (placement.receipt_no == decision.receipt_no)
+            & (placement.version == decision.version),
+        )
+        .where(placement.bucket == ITEM, position > tuple_(*contains))
+        .group_by(placement.item_key)
+    )
+    pending = connection.execute(later).all()
+    sums = pa.table(
+        {
+            "item_key": pa.array([row[0] for row in pending], pa.int64()),
+            "pending": pa.array([int(row[1]) for row in pending], pa.int64()),
+        }
+    )
+    staged = stage(connection, "staged_pending", sums)
+    _set_pending(connection, staged)
+
+
+def _set_pending(connection: Connection, staged: Table) -> None:
+    counted = exists().where(staged.c.item_key == item.c.item_key)
+    open_cents = case((item.c.snapshot_cents > 0, item.c.snapshot_cents), else_=0)
+    connection.execute(
+        update(item)
+        .where(item.c.pending_cents != 0, ~counted)
+        .values(pending_cents=0, open_cents=open_cents)
+    )
+    left = item.c.snapshot_cents - staged.c.pending
+    connection.execute(
+        update(item)
+        .where(item.c.item_key == staged.c.item_key)
+        .values(pending_cents=staged.c.pending, open_cents=case((left > 0, left), else_=0))
+    )
+
+
+def _record(
+    connection: Connection,
+    manifest: Manifest | None,
+    mode: str,
+    loaded: Loaded,
+    file_no: int | None,
+    contains: Position | None,
+) -> None:
+    row = {
+        "file_no": file_no,
+        "source": manifest.source if manifest else None,
+        "snapshot": manifest.snapshot if manifest else None,
+        "previous_snapshot": manifest.previous_snapshot if manifest else None,
+        "mode": mode,
+        "as_of": manifest.as_of if manifest else None,
+        "manifest": int(manifest is not None),
+        "rows": loaded.rows,
+        "accounts": loaded.accounts,
+        "open_cents": loaded.open_cents,
+        "contains_entry": contains[0] if contains else 0,
+    }
+    connection.execute(insert(schema.snapshot), [row])
