@@ -1,0 +1,187 @@
+"""What an office decides about matching: charge types, application order, scan lines.
+
+These models are both the tables of `recond.toml` and what the matcher takes. Everything has the
+value of a new home (contract section 4, "Decisions of a new home"), so `Rules()` is a new home.
+
+An application policy is a list of tiers. An item belongs to the first tier that takes it (its
+status, charge type and service); tiers are paid one after the other, the items of a tier in its
+order (`sequential`) or in proportion to what is open (`proportional`, largest remainder). An item
+that no tier takes is not paid by a payment for the account as a whole: that is how an office
+keeps, say, permits out. The item number always breaks the last tie.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Status = Literal["penalty", "past_due", "current"]
+OrderKey = Literal["due_date", "-due_date", "status", "charge_type", "service", "item_number"]
+Columns = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+
+STATUSES: tuple[Status, ...] = ("penalty", "past_due", "current")
+MAX_TIERS = 64
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class ChargeType(_Frozen):
+    """A kind of charge (`[[charge_type]]`): its fund and GL account, and its place in the order.
+
+    `priority` orders charge types (smaller first, ties in the order they are declared). Of kind
+    PENALTY are the late fees, which policies can put before or after the charges themselves.
+    """
+
+    code: str = Field(min_length=1)
+    name: str = ""
+    family: str = "UTILITY"
+    fund: str = Field(min_length=1)
+    gl_account: str = "1200"
+    priority: int = 100
+    kind: Literal["SERVICE", "PENALTY", "FEE", "TAX", "DEPOSIT", "RENT", "PERMIT", "CLAIM"] = (
+        "SERVICE"
+    )
+
+
+class ScanLine(_Frozen):
+    """Where a printed scan line keeps its fields: columns from 1, both ends included.
+
+    The default is that of a new home: account 1-10, due date MMDDYY 11-16, amount due in cents
+    17-26, and in 27 a Luhn digit over the 26 before it. `731` weighs 7, 3, 1 from the left.
+    """
+
+    name: str = "standard"
+    length: int = Field(default=27, ge=2, le=200)
+    account: Columns = (1, 10)
+    due_date: Columns | None = (11, 16)
+    amount_due: Columns | None = (17, 26)
+    check: Literal["luhn", "731"] = "luhn"
+    covered: Columns = (1, 26)
+    check_digit: int = Field(default=27, ge=1)
+
+    @model_validator(mode="after")
+    def _inside(self) -> Self:
+        parts = [self.account, self.due_date, self.amount_due, self.covered]
+        for part in parts:
+            if part is not None and not part[0] <= part[1] <= self.length:
+                raise ValueError(f"columns {part[0]}-{part[1]} are not inside 1-{self.length}")
+        if self.check_digit > self.length:
+            raise ValueError(f"check_digit {self.check_digit} is not inside 1-{self.length}")
+        if self.covered[0] <= self.check_digit <= self.covered[1]:
+            raise ValueError("the check digit cannot stand inside the columns that it covers")
+        return self
+
+
+class Tier(_Frozen):
+    """Which items are paid together, and in which order among themselves.
+
+    Empty `status`, `charge_types` or `services` take everything; `services` asks for the service
+    that a penalty belongs to, and for the charge type of everything else. Where they are given,
+    their order is what the keys `status`, `charge_type` and `service` sort by.
+    """
+
+    status: tuple[Status, ...] = ()
+    charge_types: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    method: Literal["sequential", "proportional"] = "sequential"
+    order: tuple[OrderKey, ...] = ("due_date", "charge_type", "item_number")
+
+
+class Policy(_Frozen):
+    """An application order with its legal citation and the received dates it is valid for.
+
+    `family` is that of the account ("*": any). `effective_to` is the last day, none: for ever.
+    Status past due means due before the payment's received date.
+    """
+
+    name: str = Field(min_length=1)
+    family: str = "*"
+    effective_from: date | None = None
+    effective_to: date | None = None
+    cite: str = ""
+    tiers: tuple[Tier, ...] = Field(min_length=1, max_length=MAX_TIERS)
+
+    @property
+    def dated(self) -> bool:
+        """Whether the order of items can change with the received date of the payment."""
+        return any(
+            "status" in tier.order or len({s == "past_due" for s in _non_penalty(tier)}) == 1
+            for tier in self.tiers
+        )
+
+    @property
+    def proportional(self) -> bool:
+        """Whether some tier shares in proportion, so that payments cannot be laid end to end."""
+        return any(tier.method == "proportional" for tier in self.tiers)
+
+
+def _non_penalty(tier: Tier) -> list[Status]:
+    return [s for s in (tier.status or STATUSES) if s != "penalty"]
+
+
+DEFAULT_POLICY = Policy(
+    name="new_home",
+    cite="recond default: penalties, then oldest due date, charge type, item number",
+    tiers=(Tier(status=("penalty",)), Tier()),
+)
+
+
+def _charge_type(code: str, fund: str, family: str, priority: int, kind: str) -> ChargeType:
+    return ChargeType.model_validate(
+        {
+            "code": code,
+            "name": code.capitalize(),
+            "family": family,
+            "fund": fund,
+            "priority": priority,
+            "kind": kind,
+        }
+    )
+
+
+DEFAULT_CHARGE_TYPES = (
+    _charge_type("WATER", "510", "UTILITY", 10, "SERVICE"),
+    _charge_type("SEWER", "520", "UTILITY", 20, "SERVICE"),
+    _charge_type("SANITATION", "530", "UTILITY", 30, "SERVICE"),
+    _charge_type("STORM", "550", "UTILITY", 40, "SERVICE"),
+    _charge_type("PENALTY", "510", "UTILITY", 50, "PENALTY"),
+    _charge_type("AIRPORT", "560", "AIRPORT", 60, "RENT"),
+    _charge_type("HYDRANT", "510", "HYDRANT", 70, "SERVICE"),
+    _charge_type("PERMIT", "110", "PERMIT", 80, "PERMIT"),
+    _charge_type("DAMAGE", "110", "DAMAGE", 90, "CLAIM"),
+    _charge_type("SALESTAX", "110", "SALES_TAX", 100, "TAX"),
+    _charge_type("MISC", "110", "MISC", 110, "FEE"),
+)
+
+
+class Rules(_Frozen):
+    """Everything that matching is told; `Rules()` is a new home.
+
+    The first policy that fits an account's family and the payment's received date decides, one
+    that names the family before one for "*"; where none fits, `DEFAULT_POLICY`.
+    """
+
+    policies: tuple[Policy, ...] = (DEFAULT_POLICY,)
+    charge_types: tuple[ChargeType, ...] = DEFAULT_CHARGE_TYPES
+    scan_lines: tuple[ScanLine, ...] = (ScanLine(),)
+    duplicate_window_days: int = Field(default=10, ge=0, le=3660)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        lengths = [line.length for line in self.scan_lines]
+        if len(set(lengths)) < len(lengths):
+            raise ValueError("two scan lines of one length cannot be told apart")
+        codes = [charge.code for charge in self.charge_types]
+        for code in codes:
+            if codes.count(code) > 1:
+                raise ValueError(f"charge type {code} is declared twice")
+        for policy in self.policies:
+            for tier in policy.tiers:
+                for code in (*tier.charge_types, *tier.services):
+                    if code not in codes:
+                        raise ValueError(f"policy {policy.name}: no charge type {code}")
+        return self

@@ -1,0 +1,195 @@
+"""How references are compared, and what a scan line says.
+
+Two forms of every reference: its *normal* form (upper case, blanks and dashes removed) decides
+whether two references are the same; its *key* (the normal form without leading zeros) finds
+everything that could be meant, because spreadsheets and banks lose leading zeros.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recond.matching.policy import Columns, Rules, ScanLine
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Digits = npt.NDArray[np.uint8]
+
+# Blanks and dashes as people and programs write them, the typographical ones too.
+SEPARATORS = r"[\s\x{a0}\x{2007}\x{202f}\-\x{2010}-\x{2015}\x{2212}]+"
+
+LOOKUPS = pa.schema(
+    [
+        pa.field("reference_key", pa.string()),
+        pa.field("accounts", pa.bool_()),  # it may be an account number or an old number
+        pa.field("items", pa.bool_()),  # it may be an item or bill number
+    ]
+)
+
+
+def keys(references: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """(normal, key) of references, both strings of the same length; null stays null.
+
+    normal: upper case, blanks and dashes removed. key: normal without leading zeros, "0" where
+    there are only zeros. The keys are what the database keeps as `reference_key`,
+    `item_reference` and `bill_reference` (contract section 4: blanks and dashes removed).
+    """
+    text = _one_array(references)
+    if text.type != pa.string():
+        text = text.cast(pa.string())
+    normal = pc.utf8_upper(text)
+    if pc.any(pc.match_substring_regex(normal, SEPARATORS)).as_py():
+        normal = pc.replace_substring_regex(normal, SEPARATORS, "")
+    key = pc.ascii_ltrim(normal, "0")
+    zeros = pc.and_(pc.equal(key, ""), pc.not_equal(normal, ""))
+    return normal, pc.if_else(zeros, "0", key)
+
+
+def _one_array(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    if isinstance(values, pa.ChunkedArray):
+        return values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
+    return values
+
+
+def digit_matrix(texts: pa.Array, length: int) -> Digits:
+    """The digits of texts that all hold exactly `length` ASCII digits: (n, length) of 0..9."""
+    size = len(texts)
+    if not size:
+        return np.zeros((0, length), dtype=np.uint8)
+    joined = pa.concat_arrays([texts])  # a copy starts at offset 0 of its own buffer
+    offsets = np.frombuffer(joined.buffers()[1], dtype=np.int32, count=joined.offset + size + 1)
+    start = int(offsets[joined.offset])
+    data = np.frombuffer(joined.buffers()[2], dtype=np.uint8, count=size * length, offset=start)
+    return data.reshape(size, length) - np.uint8(ord("0"))
+
+
+def luhn(digits: Digits) -> Ints:
+    """The Luhn check digit over each row of digits (n, m): m digits without the check digit.
+
+    From the right every second digit, beginning with the last, is doubled (domain example E17).
+    """
+    weighed = digits.astype(np.int64)
+    weighed[:, ::-1][:, ::2] *= 2
+    weighed -= 9 * (weighed > 9)
+    return cast(Ints, (10 - weighed.sum(axis=1) % 10) % 10)
+
+
+def seven_three_one(digits: Digits) -> Ints:
+    """The 7-3-1 check digit over each row: weights 7, 3, 1 from the left (domain example E17)."""
+    weights = np.resize(np.array([7, 3, 1], dtype=np.int64), digits.shape[1])
+    return cast(Ints, (10 - (digits * weights).sum(axis=1) % 10) % 10)
+
+
+def check_digits(texts: pa.Array, scheme: str) -> Ints:
+    """The check digit of each text; all texts are ASCII digits of one length."""
+    length = len(texts[0].as_py()) if len(texts) else 1
+    digits = digit_matrix(texts, length)
+    return luhn(digits) if scheme == "luhn" else seven_three_one(digits)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Remittances as they are looked up: `normal` and `key` (of a good scan line those of its
+    account field), `scanned` where a scan line was good, `failed` where its check digit was not,
+    `blank` where nothing stands."""
+
+    normal: pa.Array
+    key: pa.Array
+    scanned: Bools
+    failed: Bools
+    blank: Bools
+
+
+def read(remittances: pa.Table, rules: Rules) -> Reading:
+    """Read every reference of REMITTANCES once: scan lines by length and digits, then keys.
+
+    Only kinds REFERENCE and HINT can be scan lines: where a format says that a column holds an
+    account or item number, it does.
+    """
+    size = len(remittances)
+    normal, key = keys(remittances["reference"])
+    blank = _mask(pc.or_kleene(pc.is_null(normal), pc.equal(normal, "")))
+    scanned, failed = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.bool_)
+    free = pc.is_in(remittances["kind"], value_set=pa.array(["ACCOUNT", "ITEM"]))
+    lengths = pc.fill_null(pc.binary_length(normal), 0).to_numpy(zero_copy_only=False)
+    for line in rules.scan_lines:
+        rows = np.flatnonzero((lengths == line.length) & ~_mask(free))
+        if not len(rows):
+            continue
+        texts = normal.take(pa.array(rows))
+        digits = _mask(pc.match_substring_regex(texts, "^[0-9]+$"))
+        rows, texts = rows[digits], texts.filter(pa.array(digits))
+        good = _check(texts, line)
+        scanned[rows[good]] = True
+        failed[rows[~good]] = True
+        if good.any():
+            normal, key = _replace(normal, key, rows[good], texts.filter(pa.array(good)), line)
+    return Reading(normal, key, scanned, failed, blank)
+
+
+def _mask(values: pa.Array | pa.ChunkedArray) -> Bools:
+    return cast(Bools, pc.fill_null(_one_array(values), False).to_numpy(zero_copy_only=False))
+
+
+def _slice(columns: Columns) -> slice:
+    return slice(columns[0] - 1, columns[1])
+
+
+def _check(texts: pa.Array, line: ScanLine) -> Bools:
+    digits = digit_matrix(texts, line.length)
+    covered = digits[:, _slice(line.covered)]
+    expected = luhn(covered) if line.check == "luhn" else seven_three_one(covered)
+    return cast(Bools, digits[:, line.check_digit - 1] == expected)
+
+
+def _replace(
+    normal: pa.Array, key: pa.Array, rows: Ints, texts: pa.Array, line: ScanLine
+) -> tuple[pa.Array, pa.Array]:
+    part = _slice(line.account)
+    account, account_key = keys(pc.utf8_slice_codeunits(texts, part.start, part.stop))
+    mask = np.zeros(len(normal), dtype=np.bool_)
+    mask[rows] = True
+    return (
+        pc.replace_with_mask(normal, pa.array(mask), account),
+        pc.replace_with_mask(key, pa.array(mask), account_key),
+    )
+
+
+def lookups(remittances: pa.Table, rules: Rules) -> pa.Table:
+    """LOOKUPS: the distinct keys to look for in the books, in order of the key.
+
+    A good scan line contributes its account field, a failing one nothing (contract section 4).
+    `accounts` and `items` say in which columns a key can be at all.
+    """
+    reading = read(remittances, rules)
+    kind = _one_array(remittances["kind"])
+    wanted = ~(reading.failed | reading.blank)
+    accounts = wanted & ~_mask(pc.equal(kind, "ITEM"))
+    items = wanted & ~reading.scanned & ~_mask(pc.equal(kind, "ACCOUNT"))
+    table = pa.table({"reference_key": reading.key, "accounts": accounts, "items": items})
+    table = table.filter(pa.array(wanted))
+    grouped = table.group_by("reference_key").aggregate([("accounts", "max"), ("items", "max")])
+    named = grouped.select(["reference_key", "accounts_max", "items_max"])
+    ordered = named.rename_columns(LOOKUPS.names).sort_by("reference_key")
+    return ordered.cast(LOOKUPS).combine_chunks()
+
+
+def variants(text: str) -> list[str]:
+    """Every text that one wrong digit or one swap of neighbours would turn into this one.
+
+    For suggestions only, never for posting (domain example E17: a check digit alone cannot
+    repair: one wrong digit of eleven leaves eleven candidates). Sorted, without `text` itself.
+    """
+    found = set()
+    for place, char in enumerate(text):
+        if "0" <= char <= "9":
+            found.update(text[:place] + digit + text[place + 1 :] for digit in "0123456789")
+        swapped = text[place : place + 2][::-1]
+        found.add(text[:place] + swapped + text[place + 2 :])
+    return sorted(found - {text})

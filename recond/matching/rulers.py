@@ -1,0 +1,107 @@
+"""The arithmetic of allocation: two rulers side by side, and shares by largest remainder.
+
+Both functions work on groups (an account, a bill, an item). Items and payments of a group are
+intervals of cents, end to end, in order; an application is where an item and a payment overlap
+(architecture: allocation). All arrays are int64 and sorted by group, then by order.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+_LIMIT = 2**62
+
+
+def _exact(values: Ints, factor: int = 1) -> Ints:
+    """The values, as Python integers where sums of them times `factor` could leave int64."""
+    bound = int(values.max(initial=0)) * max(len(values), 1) * factor
+    # Slow exact path: only sums above 4.6e18 cents come here.
+    return values.astype(object) if bound >= _LIMIT else values
+
+
+def _starts(group: Ints) -> Ints:
+    """For each row, the position of the first row of its group."""
+    first = np.ones(len(group), dtype=np.bool_)
+    np.not_equal(group[1:], group[:-1], out=first[1:])
+    position = np.flatnonzero(first)
+    return np.repeat(position, np.diff(np.append(position, len(group))))
+
+
+def before(group: Ints, cents: Ints) -> Ints:
+    """The cents of the rows before each row in its own group."""
+    if not len(group):
+        return np.zeros(0, dtype=np.int64)
+    values = _exact(cents)
+    total = np.cumsum(values) - values
+    return cast(Ints, total - total[_starts(group)])
+
+
+def lay(
+    item_group: Ints, item_cents: Ints, pay_group: Ints, pay_cents: Ints
+) -> tuple[Ints, Ints, Ints]:
+    """Lay the payments of each group along its items: (payment, item, cents), positions in the
+    given arrays, by payment, then along the ruler. Cents are positive; what of a payment finds
+    no item is not in the answer. Rows of zero cents are allowed and get nothing.
+    """
+    empty = np.zeros(0, dtype=np.int64)
+    if not len(item_group) or not len(pay_group):
+        return empty, empty, empty
+    item_values = _exact(item_cents)
+    item_end = np.cumsum(item_values)
+    item_start = item_end - item_values
+    group_from = np.searchsorted(item_group, pay_group, "left")
+    group_to = np.searchsorted(item_group, pay_group, "right")
+    edges = np.append(item_start, item_end[-1])
+    low, high = edges[group_from], edges[group_to]
+    offset = before(pay_group, pay_cents)
+    pay_start = np.minimum(low + offset, high)
+    pay_end = np.minimum(pay_start + pay_cents, high)
+    paid = np.flatnonzero((pay_end > pay_start).astype(np.bool_))
+    first = np.searchsorted(item_end, pay_start[paid], "right")
+    last = np.searchsorted(item_end, pay_end[paid], "left")
+    count = last - first + 1
+    payment = np.repeat(paid, count)
+    item = np.arange(len(payment)) + np.repeat(first - (np.cumsum(count) - count), count)
+    cents = np.minimum(item_end[item], pay_end[payment]) - np.maximum(
+        item_start[item], pay_start[payment]
+    )
+    some = np.flatnonzero((cents > 0).astype(np.bool_))  # items of zero cents overlap nothing
+    if len(some) < len(cents):
+        payment, item, cents = payment[some], item[some], cents[some]
+    return payment, item, cents.astype(np.int64)
+
+
+def share(group: Ints, weight: Ints, amount: Ints) -> Ints:
+    """Split `amount` (the same on every row of a group) over the rows in proportion to `weight`.
+
+    Largest remainder, ties to the row that stands first; sums to the cent. `amount` is at most
+    the group's weight, so that no row gets more than its weight (domain examples E6, E7).
+    """
+    if not len(group):
+        return np.zeros(0, dtype=np.int64)
+    start = _starts(group)
+    first, compact = np.unique(start, return_inverse=True)
+    weights = _exact(weight)
+    total = np.add.reduceat(weights, first)[compact]
+    # Slow exact path where amount times weight could leave int64.
+    wide = int(weight.max(initial=0)) * int(amount.max(initial=0)) >= _LIMIT
+    product = weights.astype(object) * amount if wide else weights * amount
+    floor = product // total
+    remainder = product - floor * total
+    left = amount[first] - np.add.reduceat(floor, first)
+    order = np.lexsort((np.arange(len(group)), _dense(-remainder), start))
+    rank = np.empty(len(group), dtype=np.int64)
+    rank[order] = np.arange(len(group)) - start[order]
+    return cast(Ints, (floor + (rank < left[compact])).astype(np.int64))
+
+
+def _dense(values: Ints) -> Ints:
+    """Values that may be Python integers, as int64 in the same order."""
+    if values.dtype == np.int64:
+        return values
+    return cast(Ints, np.unique(values, return_inverse=True)[1].astype(np.int64))
