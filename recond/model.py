@@ -282,6 +282,7 @@ class Format:
     names: tuple[str, ...] = ("*",)  # file name patterns, case-blind
     first_line: str | None = None  # regular expression that the first line must match
     columns: tuple[str, ...] = ()  # column names that the first line must hold
+    without_columns: tuple[str, ...] = ()  # column names that it must not hold
     sample: str = ""  # one line of such a file, for `recond formats list`
     path: str = ""
     digest: str = ""  # SHA-256 of the format file's bytes
