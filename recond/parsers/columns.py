@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,13 @@ _NINE = 9
 _ASCII_END = 128
 
 
+class Readable(Protocol):
+    """Whatever bytes can be read from: an open file, a stream of a test."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """At most `size` bytes; none at the end."""
+
+
 @dataclass(frozen=True, slots=True)
 class LineBlock:
     """Whole lines of a file: `data[starts[i]:ends[i]]` is line `first_line + i`, without its
@@ -42,7 +49,7 @@ class LineBlock:
 
 
 def line_blocks(
-    source: BinaryIO, block: int = BLOCK, longest: int = LONGEST
+    source: Readable, block: int = BLOCK, longest: int = LONGEST
 ) -> Iterator[LineBlock]:
     r"""Read `source` in blocks of whole lines; `\n`, `\r\n` and `\r` end a line.
 
@@ -100,32 +107,32 @@ def split_lines(data: Bytes) -> tuple[Ints, Ints]:
     return starts[: len(ends)].astype(np.int64), ends.astype(np.int64)
 
 
-def fixed_view(block: LineBlock, width: int) -> tuple[Bytes, Mask]:
-    """Lines as an `(n, width)` byte view, and a mask of the lines that are not `width` long.
+def fixed_view(block: LineBlock, width: int) -> tuple[Bytes, Ints]:
+    """Lines as an `(n, width)` byte view, and the length of each line in bytes.
 
     Without copying when all lines are of one length and break. Shorter lines are padded with
-    blanks, longer ones are cut: the mask says that the row needs a second look.
+    blanks, longer ones are cut: the lengths say which rows need a second look.
     """
     lengths = block.ends - block.starts
-    odd: Mask = lengths != width
     count = len(lengths)
-    if count > 1 and not odd.any():
+    if count > 1 and int(lengths.min()) >= width:
         steps = np.diff(block.starts)
         step = int(steps[0])
         if bool((steps == step).all()):
             first = int(block.starts[0])
             shape, strides = (count, width), (step, 1)
             view = np.lib.stride_tricks.as_strided(block.data[first:], shape, strides)
-            return view, odd
+            return view, lengths
     view = np.full((count, width), SPACE, dtype=np.uint8)
-    even = np.flatnonzero(~odd)
-    if len(even):
-        view[even] = block.data[block.starts[even][:, None] + np.arange(width)]
-    for row in np.flatnonzero(odd):  # the few lines of another length
-        start = int(block.starts[row])
-        piece = block.data[start : min(int(block.ends[row]), start + width)]
-        view[row, : len(piece)] = piece
-    return view, odd
+    full = lengths >= width
+    view[full] = block.data[block.starts[full][:, None] + np.arange(width)]
+    short = np.flatnonzero(~full & (lengths > 0))
+    if len(short):
+        place = block.starts[short][:, None] + np.arange(width)
+        inside = np.arange(width) < lengths[short][:, None]
+        padded = block.data[np.minimum(place, len(block.data) - 1)]
+        view[short] = np.where(inside, padded, np.uint8(SPACE))
+    return view, lengths
 
 
 def digits(view: Bytes) -> tuple[Ints, Mask]:

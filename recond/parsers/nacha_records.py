@@ -1,0 +1,319 @@
+"""The records of a NACHA file, whatever their wrapper (formats section 5, deviations).
+
+Records of 94 characters come on lines ended by LF, CRLF or CR, or glued together without any
+line break; trailing blanks may be lost or added, `^Z` may end the file, and names may hold
+Latin-1 or UTF-8. All of these become rows of 94 Latin-1 bytes with their place in the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from recond.parsers import columns
+from recond.parsers.columns import Bytes, Ints
+from recond.parsers.notes import Notes
+
+WIDTH = 94
+HEAD = 1 << 14
+MOST_GROUP = 20_000  # rows; an entry has at most 9,999 addenda
+_BREAK = re.compile(rb"\r\n|\n|\r")
+_SEND_AGAIN = "Ask the sender for the file again."
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Records as an `(n, 94)` byte view with line, byte offset and byte length of each."""
+
+    view: Bytes
+    line: Ints
+    offset: Ints
+    length: Ints
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+    def part(self, start: int, stop: int) -> Rows:
+        """Rows `start` to `stop`."""
+        cut = slice(start, stop)
+        return Rows(self.view[cut], self.line[cut], self.offset[cut], self.length[cut])
+
+    def text(self, row: int, start: int, stop: int) -> str:
+        """Characters `[start:stop]` of one row."""
+        return self.view[row, start:stop].tobytes().decode("latin-1")
+
+
+class _Joined:
+    """A stream whose first bytes were read already."""
+
+    def __init__(self, head: bytes, rest: columns.Readable) -> None:
+        self._head, self._rest = head, rest
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._head:
+            head, self._head = self._head[:size], self._head[size:]
+            return head
+        return self._rest.read(size)
+
+
+def record_rows(source: columns.Readable, notes: Notes) -> Iterator[Rows]:
+    """Every record that is not blank, in blocks; an entry and its addenda are never parted.
+
+    Wrappers are told in `notes`: padding (RECORD_PADDED), characters that are not ASCII
+    (RECORD_DEVIATES, CHARACTER_REPLACED), lines that are too long (RECORD_LENGTH,
+    RECORD_TOO_LONG), NUL_BYTES.
+    """
+    head = source.read(HEAD)
+    stream = _Joined(head, source)
+    first = re.split(rb"[\r\n]", head.lstrip(b"\r\n"), maxsplit=1)[0].rstrip(b" \x1a")
+    if len(_characters(first)[0]) > WIDTH:
+        blocks = _unbroken(stream, notes)
+    else:
+        blocks = _broken(stream, notes)
+    yield from _whole_groups(_told(blocks, notes))
+
+
+def _whole_groups(blocks: Iterator[Rows]) -> Iterator[Rows]:
+    """The same rows, cut so that the addenda of an entry come with it."""
+    carry: Rows | None = None
+    for block in blocks:
+        rows = block if carry is None else _join(carry, block)
+        kinds = rows.view[:, 0]
+        others = np.flatnonzero(kinds != ord("7"))
+        cut = len(rows)
+        if len(others) and kinds[others[-1]] == ord("6") and cut - others[-1] < MOST_GROUP:
+            cut = int(others[-1])
+        if cut:
+            yield rows.part(0, cut)
+        carry = rows.part(cut, len(rows)) if cut < len(rows) else None
+    if carry is not None:
+        yield carry
+
+
+def _join(one: Rows, two: Rows) -> Rows:
+    return Rows(
+        np.concatenate([one.view, two.view]),
+        np.concatenate([one.line, two.line]),
+        np.concatenate([one.offset, two.offset]),
+        np.concatenate([one.length, two.length]),
+    )
+
+
+def _told(blocks: Iterator[Rows], notes: Notes) -> Iterator[Rows]:
+    """The rows that are not blank; NUL bytes are told once a file."""
+    for rows in blocks:
+        if not len(rows):
+            continue
+        if not int(rows.view.min()):
+            row = int(np.flatnonzero((rows.view == 0).any(axis=1))[0])
+            notes.add(
+                "NUL_BYTES",
+                f"The record holds NUL bytes, which no record of this format does. {_SEND_AGAIN}",
+                line=int(rows.line[row]),
+                byte_offset=int(rows.offset[row]),
+            )
+        yield rows
+
+
+def _broken(stream: _Joined, notes: Notes) -> Iterator[Rows]:
+    """Rows of a file with line breaks."""
+    for block in columns.line_blocks(stream):
+        view, lengths = columns.fixed_view(block, WIDTH)
+        line = np.arange(block.first_line, block.first_line + len(lengths), dtype=np.int64)
+        rows = Rows(view, line, block.starts + block.offset, lengths)
+        high = int(block.data.max()) >= 128
+        if high or not bool((lengths == WIDTH).all()):
+            rows = _second_look(block, rows, high, notes)
+        yield rows
+
+
+def _second_look(block: columns.LineBlock, rows: Rows, high: bool, notes: Notes) -> Rows:
+    """Rows with short lines padded, long ones judged, names decoded, blank lines left out."""
+    view = rows.view.copy()
+    ends = _without_trailing_blanks(block, block.starts, block.ends)
+    view_blank = (view == columns.SPACE) | (view == 0x1A)
+    blank = view_blank.all(axis=1) & (ends - block.starts <= WIDTH)
+    special = np.flatnonzero((ends - block.starts > WIDTH) & ~blank)
+    if high:
+        special = np.union1d(special, np.flatnonzero(_rows_with_high(block)))
+    for row in special:  # the few rows that need Python: not ASCII, or too long
+        raw = block.data[int(block.starts[row]) : int(ends[row])].tobytes()
+        _place_row(view, int(row), raw, rows, notes)
+    last_mark = np.flatnonzero((view == 0x1A).any(axis=1))
+    for row in last_mark[-1:]:  # ^Z behind the last record
+        text = view[row].tobytes().rstrip(b" ")
+        if text.endswith(b"\x1a"):
+            view[row] = np.frombuffer(text.rstrip(b"\x1a").ljust(WIDTH), dtype=np.uint8)
+    short = np.flatnonzero((rows.length < WIDTH) & ~blank)
+    _tell_padding(rows, short, notes)
+    keep = ~blank
+    return Rows(view[keep], rows.line[keep], rows.offset[keep], rows.length[keep])
+
+
+def _tell_padding(rows: Rows, short: Ints, notes: Notes) -> None:
+    if len(short) and notes.first("RECORD_PADDED"):
+        row = int(short[0])
+        notes.add(
+            "RECORD_PADDED",
+            f"The record has {int(rows.length[row])} characters in place of 94 and was padded "
+            "with blanks, as others of the file may be; nothing needs doing.",
+            line=int(rows.line[row]),
+            byte_offset=int(rows.offset[row]),
+        )
+
+
+def _without_trailing_blanks(block: columns.LineBlock, starts: Ints, ends: Ints) -> Ints:
+    """Ends of the lines, moved back over blanks beyond column 94."""
+    ends = ends.copy()
+    for _ in range(columns.LONGEST):
+        long = np.flatnonzero(ends - starts > WIDTH)
+        if not len(long):
+            break
+        long = long[block.data[ends[long] - 1] == columns.SPACE]
+        if not len(long):
+            break
+        ends[long] -= 1
+    return ends
+
+
+def _rows_with_high(block: columns.LineBlock) -> columns.Mask:
+    place = np.flatnonzero(block.data >= 128)
+    found = np.zeros(len(block.starts), dtype=np.bool_)
+    found[np.searchsorted(block.starts, place, side="right") - 1] = True
+    return found
+
+
+def _place_row(view: Bytes, row: int, raw: bytes, rows: Rows, notes: Notes) -> None:
+    """One record in Python: decoded, cut by characters, and told what was odd about it."""
+    line, offset = int(rows.line[row]), int(rows.offset[row])
+    if len(raw) > columns.LONGEST:
+        notes.add(
+            "RECORD_TOO_LONG",
+            f"The line has more than {columns.LONGEST} bytes. {_SEND_AGAIN}",
+            line=line,
+            byte_offset=offset,
+        )
+    text, encoding = _characters(raw)
+    text = text.rstrip(" ")
+    if len(text) > WIDTH and text[WIDTH:].strip(" \x1a"):
+        notes.add(
+            "RECORD_LENGTH",
+            f"The record has {len(text)} characters; a record of this format has 94. {_SEND_AGAIN}",
+            line=line,
+            byte_offset=offset,
+            field=f"95-{len(text)}",
+        )
+    view[row] = _latin(text[:WIDTH], encoding, line, offset, notes)
+
+
+def _characters(raw: bytes) -> tuple[str, str]:
+    """Text and its encoding: ASCII, UTF-8 where the bytes are valid UTF-8, else Latin-1."""
+    for encoding in ("ascii", "utf-8"):
+        try:
+            return raw.decode(encoding).removeprefix("\ufeff"), encoding
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("latin-1"), "latin-1"
+
+
+def _latin(text: str, encoding: str, line: int, offset: int, notes: Notes) -> Bytes:
+    """94 Latin-1 bytes of a text, with its deviations told."""
+    try:
+        latin = text.encode("latin-1")
+    except UnicodeEncodeError:
+        latin = text.encode("latin-1", errors="replace")
+        notes.add(
+            "CHARACTER_REPLACED",
+            "A character is outside Latin-1 and is shown as '?'; the archived bytes keep it.",
+            line=line,
+            byte_offset=offset,
+        )
+    if not text.isascii():
+        name = "UTF-8" if encoding == "utf-8" else "Latin-1"
+        notes.add(
+            "RECORD_DEVIATES",
+            f"The record holds characters that are not ASCII; they were read as {name} and "
+            "columns are counted in characters.",
+            line=line,
+            byte_offset=offset,
+        )
+    return np.frombuffer(latin.ljust(WIDTH), dtype=np.uint8)
+
+
+def _unbroken(stream: _Joined, notes: Notes) -> Iterator[Rows]:
+    """Rows of a file whose records stand one behind the other without line breaks.
+
+    Line breaks that come all the same (after the last record, or between blocks of records)
+    end a record, so that a short last one is padded.
+    """
+    carry, offset, line = b"", 0, 1
+    while True:
+        chunk = stream.read(columns.BLOCK)
+        data = carry + chunk
+        if chunk.endswith(b"\r"):
+            data += stream.read(1)
+        final = not chunk
+        if final:
+            data = data.rstrip(b" \r\n\x1a")
+        start = 0
+        for found in _BREAK.finditer(data):
+            rows, _ = _slices(data[start : found.start()], True, offset + start, line, notes)
+            line += len(rows)
+            yield rows
+            start = found.end()
+        rows, used = _slices(data[start:], final, offset + start, line, notes)
+        line += len(rows)
+        yield rows
+        carry, offset = data[start + used :], offset + start + used
+        if final:
+            return
+
+
+def _slices(data: bytes, whole: bool, offset: int, line: int, notes: Notes) -> tuple[Rows, int]:
+    """Records of 94 characters from glued bytes, and how many bytes they took.
+
+    `whole`: the data end here, so a last short record is padded; else it waits for more bytes.
+    """
+    if not data.isascii():
+        return _slices_by_character(data, whole, offset, line, notes)
+    count, rest = divmod(len(data), WIDTH)
+    used = count * WIDTH
+    view = np.frombuffer(data, dtype=np.uint8, count=used).reshape(count, WIDTH)
+    length = np.full(count, WIDTH, dtype=np.int64)
+    tail = data[used:]
+    if whole and tail.strip(b" \x1a"):
+        row = np.frombuffer(tail.ljust(WIDTH), dtype=np.uint8)
+        view = np.concatenate([view, row[None, :]])
+        length = np.append(length, rest)
+    lines = np.arange(line, line + len(view), dtype=np.int64)
+    places = offset + WIDTH * np.arange(len(view), dtype=np.int64)
+    rows = Rows(view, lines, places, length)
+    _tell_padding(rows, np.flatnonzero(length < WIDTH), notes)
+    return rows, len(data) if whole else used
+
+
+def _slices_by_character(
+    data: bytes, whole: bool, offset: int, line: int, notes: Notes
+) -> tuple[Rows, int]:
+    """The same for bytes that are not all ASCII: slower, and rare."""
+    tail = 0
+    if not whole:  # a character may be cut at the end of the block
+        while tail < 4 and tail < len(data) and data[-1 - tail] >= 128:
+            tail += 1
+    text, encoding = _characters(data[: len(data) - tail])
+    if tail and encoding == "latin-1":
+        text = data.decode("latin-1")
+    end = len(text) if whole else len(text) // WIDTH * WIDTH
+    pieces = [text[at : at + WIDTH] for at in range(0, end, WIDTH)]
+    pieces = [piece for piece in pieces if piece.strip(" \x1a")]
+    width = "utf-8" if encoding != "latin-1" else "latin-1"
+    length = np.array([len(piece.encode(width)) for piece in pieces], dtype=np.int64)
+    places = offset + np.concatenate([[0], np.cumsum(length)])[: len(pieces)].astype(np.int64)
+    view = np.full((len(pieces), WIDTH), columns.SPACE, dtype=np.uint8)
+    for row, piece in enumerate(pieces):
+        view[row] = _latin(piece, encoding, line + row, int(places[row]), notes)
+    lines = np.arange(line, line + len(pieces), dtype=np.int64)
+    return Rows(view, lines, places, length), len(data) if whole else int(length.sum())
