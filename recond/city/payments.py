@@ -1,0 +1,302 @@
+"""Payers at work: who pays, how much, through which channel, and what they say it is for."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from recond.city.ach import remittance, remittance_advice
+from recond.city.dice import Dice
+from recond.city.lockbox import Stub
+from recond.city.master import SHARED_OLD_NUMBER, Account, City, Item
+from recond.city.text import scan_line
+from recond.city.truth import AUTO_OK, EITHER, MUST_EXCEPT, Target
+
+LOCKBOX, ACH, CARD, CASHIER = "LOCKBOX", "ACH_CREDIT", "CARD", "CASHIER"
+# Digits that character readers confuse (domain.md section 6, step 6).
+CONFUSED = {"0": "8", "8": "0", "1": "7", "7": "1", "5": "6", "6": "5", "3": "8"}
+
+
+@dataclass(slots=True)
+class Payment:
+    """One payment as it happened, and the evidence of it that the files will carry."""
+
+    serial: int  # check number, trace number and ids of files come from it
+    channel: str
+    cents: int
+    payer: Account
+    targets: tuple[Target, ...]
+    kind: str = AUTO_OK
+    code: str = ""
+    noise: str = ""
+    stubs: tuple[Stub, ...] = ()  # lockbox
+    sec: str = ""  # ACH
+    identity: str = ""  # ACH individual id; at the counter and on cards the account as keyed
+    info: str = ""  # ACH addenda
+    item: str = ""  # counter
+    tenders: tuple[tuple[str, int], ...] = ()  # counter
+    voided: bool = False  # counter
+
+    @property
+    def name(self) -> str:
+        """A name for this payment, the same in truth and in nothing that recond reads."""
+        return f"P{self.serial:07d}"
+
+
+def whole(account: Account, cents: int) -> Target:
+    """Money for an account as a whole."""
+    return Target(account.number, "ACCOUNT", account.number, cents)
+
+
+class Payers:
+    """Makes payments and keeps what they leave open."""
+
+    def __init__(self, dice: Dice, city: City) -> None:
+        self.dice = dice
+        self.city = city
+        self.serial = 0
+        able = [a for a in city.accounts if a.status not in ("closed", "bankruptcy")]
+        self.general = [a for a in able if a.habit == "general"]
+        self.several = [a for a in able if a.habit == "several"]
+        self._able = able
+        self._queue: deque[Account] = deque()
+        self._dry = False
+
+    def billed(self, accounts: list[Account]) -> None:
+        """New bills: their payers come again."""
+        self._queue.extend(self.dice.shuffled(accounts))
+        self._dry = False
+
+    def next_serial(self) -> int:
+        """The next running number of a payment."""
+        self.serial += 1
+        return self.serial
+
+    def _payer(self) -> Account | None:
+        while True:
+            while self._queue:
+                account = self._queue.popleft()
+                if account.open:
+                    return account
+            if self._dry:
+                return None
+            self._queue.extend(self.dice.shuffled([a for a in self._able if a.open]))
+            self._dry = not self._queue
+
+    def regular(self, *, channel: str = "", posts: bool = True) -> Payment:
+        """One ordinary payment. With `posts` false it will stand in a file or batch that is held,
+        so it leaves everything open."""
+        account = self._payer()
+        while posts is False and account is not None and account.habit != "general":
+            account = self._payer()
+        if account is None or account.habit == "general":
+            payment = self.plain(account or self.dice.pick(self.general), channel)
+        elif account.habit == "directed":
+            payment = self._directed(account, channel)
+        else:
+            payment = self._without_amounts(account)
+        if posts and payment.kind != MUST_EXCEPT and not payment.voided:
+            self.settle(payment)
+        return payment
+
+    def settle(self, payment: Payment) -> None:
+        """Take the payment off what is open, target by target."""
+        by_number = {account.number: account for account in self._touched(payment)}
+        for target in payment.targets:
+            account = by_number[target.account]
+            chosen = [i for i in account.items if target.number in (i.number, i.bill)]
+            account.pay(target.cents, chosen)
+
+    def _touched(self, payment: Payment) -> list[Account]:
+        numbers = {target.account for target in payment.targets}
+        if numbers == {payment.payer.number}:
+            return [payment.payer]
+        return [account for account in self.city.accounts if account.number in numbers]
+
+    def amount(self, account: Account) -> int:
+        """Exact 92, part 4, over 3, rounded up to the dollar 1 of 100; nothing open: in advance."""
+        due = account.open
+        if not due:
+            return 100 * self.dice.between(20, 90)
+        how = self.dice.weighted((("exact", 92), ("part", 4), ("over", 3), ("round", 1)))
+        if how == "part":
+            return max(1, due * self.dice.between(2, 8) // 10)
+        if how == "over":
+            return due + 100 * self.dice.between(1, 40)
+        return -(-due // 100) * 100 if how == "round" else due
+
+    def spelled(self, account: Account, odds: int) -> tuple[str, str]:
+        """The account's number as its payer writes it, and the noise; `odds` of 10,000 are not
+        written as printed: dashes, blanks, lost leading zeros, an old number."""
+        number = account.number
+        if not self.dice.chance(odds):
+            return number, ""
+        ways = [("dashes", f"{number[:3]}-{number[3:7]}-{number[7:]}")]
+        ways.append(("blanks", f"{number[:4]} {number[4:7]} {number[7:]}"))
+        if number.startswith("0"):
+            ways.append(("zeros lost", number.lstrip("0")))
+        ways += [("old number", old) for old in account.old if old != SHARED_OLD_NUMBER]
+        noise, text = self.dice.pick(ways)
+        return text, noise
+
+    def plain(self, account: Account, channel: str = "") -> Payment:
+        """A payment for an account as a whole, with the evidence of its channel."""
+        if not channel:
+            sticky = self.dice.chance(9200)
+            channel = account.channel if sticky else self.dice.pick((LOCKBOX, ACH, CARD, CASHIER))
+        cents = self.amount(account)
+        payment = Payment(self.next_serial(), channel, cents, account, (whole(account, cents),))
+        if channel == LOCKBOX:
+            self._lockbox_evidence(payment)
+        elif channel == ACH:
+            self._ach_evidence(payment)
+        else:
+            payment.identity = account.number
+            if channel == CASHIER:
+                self._tenders(payment)
+        return payment
+
+    def scan(self, account: Account) -> str:
+        """The scan line of the account's stub; its amount is what is due, not what is paid."""
+        return scan_line(account.number, account.due, account.open)
+
+    def broken(self, line: str) -> str:
+        """A scan line with one digit read as another: its check digit always fails."""
+        places = [at for at, digit in enumerate(line[:26]) if digit in CONFUSED]
+        at = self.dice.pick(places)
+        return line[:at] + CONFUSED[line[at]] + line[at + 1 :]
+
+    def _lockbox_evidence(self, payment: Payment) -> None:
+        account = payment.payer
+        roll = self.dice.below(10_000)
+        if roll < 30:
+            payment.stubs = (Stub(self.broken(self.scan(account))),)
+            payment.kind, payment.code = MUST_EXCEPT, "CHECK_DIGIT_FAILED"
+            payment.noise = "scan line misread"
+        elif roll < 180:
+            payment.kind, payment.code, payment.noise = MUST_EXCEPT, "NO_REFERENCE", "white mail"
+        elif roll < 380:
+            self._stubs_with_amounts(payment)
+        elif roll < 1500:
+            text, payment.noise = self.spelled(account, 4000)
+            payment.stubs = (Stub(text),)
+        else:
+            payment.stubs = (Stub(self.scan(account)),)
+
+    def _others(self, payment: Payment, count: int) -> list[Account]:
+        others: list[Account] = []
+        while len(others) < count:
+            other = self.dice.pick(self.general)
+            if other is not payment.payer and other not in others:
+                others.append(other)
+        return others
+
+    def _share(self, payment: Payment) -> None:
+        """Let the payment pay one or two more accounts, each its own amount."""
+        shares = [whole(payment.payer, payment.cents)]
+        for other in self._others(payment, self.dice.between(1, 2)):
+            shares.append(whole(other, other.open or 2500))
+        payment.targets = tuple(shares)
+        payment.cents = sum(share.cents for share in shares)
+
+    def _stubs_with_amounts(self, payment: Payment) -> None:
+        self._share(payment)
+        known = {account.number: account for account in self._touched(payment)}
+        stubs = []
+        for place, target in enumerate(payment.targets):
+            account = known[target.account]
+            text = account.number if place % 2 else self.scan(account)
+            stubs.append(Stub(text, target.cents))
+        payment.stubs = tuple(stubs)
+        payment.noise = "several stubs"
+
+    def _ach_evidence(self, payment: Payment) -> None:
+        account = payment.payer
+        payment.sec = self.dice.weighted((("PPD", 50), ("WEB", 30), ("CCD", 20)))
+        roll = self.dice.below(10_000)
+        if roll < 100:
+            payment.kind, payment.code, payment.noise = MUST_EXCEPT, "NO_REFERENCE", "name only"
+        elif roll < 150:
+            payment.identity = f"ACCT {account.number}"
+            payment.kind, payment.noise = EITHER, "text around the number"
+        elif roll < 400:
+            self._share(payment)
+            payment.sec, payment.identity = "CTX", f"VN{account.number[-6:]}"
+            lines = [remittance(t.number, "AC", t.cents) for t in payment.targets]
+            payment.info = remittance_advice(lines, payment.cents, 1)
+        else:
+            payment.identity, payment.noise = self.spelled(account, 550)
+
+    def _tenders(self, payment: Payment) -> None:
+        cents = payment.cents
+        how = self.dice.weighted(
+            (("CASH", 45), ("CHECK", 30), ("MONEY_ORDER", 10), ("split", 8), ("change", 7))
+        )
+        if how == "split" and cents > 1000:
+            payment.tenders = (("CASH", 1000), ("CHECK", cents - 1000))
+        elif how == "change":
+            given = -(-cents // 2000) * 2000 + 2000
+            payment.tenders = (("CHECK", given), ("CASH", cents - given))
+        else:
+            payment.tenders = ((how if how in ("CHECK", "MONEY_ORDER") else "CASH", cents),)
+            payment.voided = self.dice.chance(150)
+
+    def _directed(self, account: Account, channel: str) -> Payment:
+        chosen = [item for item in account.items if item.open]
+        roll = self.dice.below(10_000)
+        bill = [item for item in account.items if item.bill == chosen[0].bill]
+        if roll < 2000 and all(item.open == item.original for item in bill):
+            cents = sum(item.open for item in bill)
+            targets = [Target(account.number, "BILL", bill[0].bill, cents)]
+        elif roll < 4000 and len(chosen) > 1:
+            targets = [_named(account, item, item.open) for item in chosen[:2]]
+        elif roll < 5500 and chosen[0].open > 1000:
+            targets = [_named(account, chosen[0], chosen[0].open // 2)]
+        else:
+            targets = [_named(account, chosen[0], chosen[0].open)]
+        channel = channel or (LOCKBOX if account.channel == CARD else account.channel)
+        if channel == CASHIER and (len(targets) > 1 or targets[0].kind == "BILL"):
+            channel = LOCKBOX
+        cents = sum(target.cents for target in targets)
+        payment = Payment(self.next_serial(), channel, cents, account, tuple(targets))
+        payment.noise = "named"
+        self._name_items(payment)
+        return payment
+
+    def _name_items(self, payment: Payment) -> None:
+        targets = payment.targets
+        if payment.channel == CASHIER:
+            payment.identity, payment.item = payment.payer.number, targets[0].number
+            payment.tenders = (("CHECK", payment.cents),)
+        elif payment.channel == ACH:
+            payment.sec = "CTX" if len(targets) > 1 else "CCD"
+            payment.identity = f"VN{payment.payer.number[-6:]}"
+            lines = [remittance(t.number, "IV", t.cents) for t in targets]
+            payment.info = (
+                remittance_advice(lines, payment.cents, 1) if len(targets) > 1 else lines[0]
+            )
+        else:
+            amounts = self.dice.chance(5000)
+            drop = self.dice.chance(1000)
+            payment.stubs = tuple(
+                Stub(t.number.replace("-", "") if drop else t.number, t.cents if amounts else None)
+                for t in targets
+            )
+
+    def _without_amounts(self, account: Account) -> Payment:
+        """One check for two accounts, no amounts: it pays exactly what both have open."""
+        both = [account]
+        for other in self.several:
+            if other.open and other is not account:
+                both.append(other)
+                break
+        targets = tuple(whole(one, one.open) for one in both)
+        cents = sum(target.cents for target in targets)
+        payment = Payment(self.next_serial(), LOCKBOX, cents, account, targets)
+        payment.stubs = tuple(Stub(self.scan(one)) for one in both)
+        payment.noise = "several stubs without amounts"
+        return payment
+
+
+def _named(account: Account, item: Item, cents: int) -> Target:
+    return Target(account.number, "ITEM", item.number, cents)

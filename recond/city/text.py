@@ -1,0 +1,72 @@
+"""Digits and text as banks and offices write them: check digits, dollars, dates, CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+
+
+def luhn(digits: str) -> str:
+    """The Luhn check digit of `digits` (formats.md section 3, "mod10 Luhn style").
+
+    The rightmost digit is doubled, then every second one to the left; the digits of the
+    products are added.
+    """
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = (ord(digit) - 48) * (2 if place % 2 == 0 else 1)
+        total += value - 9 if value > 9 else value
+    return str((10 - total % 10) % 10)
+
+
+def routing_number(first_eight: str) -> str:
+    """A nine digit ABA routing number: weights 3, 7, 1, sum divisible by ten."""
+    total = sum(
+        (ord(digit) - 48) * weight
+        for digit, weight in zip(first_eight, (3, 7, 1, 3, 7, 1, 3, 7), strict=True)
+    )
+    return first_eight + str((10 - total % 10) % 10)
+
+
+def scan_line(account: str, due: date, cents: int) -> str:
+    """27 digits: account 10, due date MMDDYY, amount due in cents 10, Luhn over the 26 before it
+    (contract section 4, "scan line")."""
+    body = f"{account}{due:%m%d%y}{cents:010d}"
+    return body + luhn(body)
+
+
+def dollars(cents: int) -> str:
+    """Decimal dollars with two places, as files of our own carry them."""
+    sign = "-" if cents < 0 else ""
+    return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02d}"
+
+
+def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """A CSV file in UTF-8 with `\\n` line ends."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+def business_day(day: date) -> date:
+    """The day itself, or the Monday after it when it falls on a weekend."""
+    while day.weekday() >= 5:
+        day += timedelta(days=1)
+    return day
+
+
+def next_business_day(day: date) -> date:
+    """The first business day after `day`."""
+    return business_day(day + timedelta(days=1))
+
+
+def business_days(start: date, count: int) -> list[date]:
+    """`count` business days, the first on or after `start`."""
+    days = [business_day(start)]
+    while len(days) < count:
+        days.append(next_business_day(days[-1]))
+    return days

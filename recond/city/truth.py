@@ -1,0 +1,125 @@
+"""What really happened: who paid what for what, and which files lie about it.
+
+Truth is made before any file and never read back from one. `tests` compare recond with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, field, fields
+from datetime import date
+from pathlib import Path
+
+from recond.city.text import csv_bytes
+
+AUTO_OK, MUST_EXCEPT, EITHER = "AUTO_OK", "MUST_EXCEPT", "EITHER"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where money must go: `kind` ACCOUNT, ITEM or BILL, its number, and the cents for it."""
+
+    account: str
+    kind: str
+    number: str
+    cents: int
+
+    def __str__(self) -> str:
+        return f"{self.account}|{self.kind}|{self.number}|{self.cents}"
+
+
+@dataclass(frozen=True, slots=True)
+class TruthReceipt:
+    """One money record of one file. Rows with the same `payment` are tenders of one payment.
+
+    `targets` are what the evidence that survived the noise says, for the payment as a whole.
+    `expected_code` is the exception code that the payment must raise (several allowed ones
+    separated by `|`; empty: none is demanded). `held` rows stand in a file or batch that must not
+    post. A `voided` row has an approved void in the same file.
+    """
+
+    payment: str
+    channel: str
+    file: str
+    line: int
+    tender: str
+    cents: int
+    received_date: date
+    true_account: str
+    kind: str  # AUTO_OK, MUST_EXCEPT, EITHER
+    targets: str
+    expected_code: str
+    held: int
+    voided: int
+    noise: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A discrepancy put in on purpose, and what recond must say about it.
+
+    `scope` FILE, BATCH or ITEM; `state` the file's expected state; `cents` the difference or the
+    amount in question; `found` is what the named file or batch really holds.
+    """
+
+    case: str
+    day: date
+    scope: str
+    inbox: str
+    file: str
+    batch: str
+    expected_code: str
+    state: str
+    cents: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """Money on its way to the bank and the statement line that brings it."""
+
+    channel: str
+    file: str
+    business_date: date
+    bank_date: date
+    cents: int
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The files that arrive on one day: `folder`/INBOX/NAME, to be processed as of `as_of`."""
+
+    as_of: date
+    folder: Path
+
+
+@dataclass(slots=True)
+class Truth:
+    """Everything that is known about a generated month."""
+
+    root: Path
+    days: list[Day] = field(default_factory=list)
+    receipts: list[TruthReceipt] = field(default_factory=list)
+    planted: list[Planted] = field(default_factory=list)
+    deposits: list[Deposit] = field(default_factory=list)
+
+    def write(self) -> None:
+        """Write `truth/*.csv` below `root`, beside the days and outside every inbox."""
+        folder = self.root / "truth"
+        folder.mkdir(parents=True, exist_ok=True)
+        days = [(day.as_of.isoformat(), day.folder.name) for day in self.days]
+        (folder / "days.csv").write_bytes(csv_bytes(("as_of", "folder"), days))
+        _write(folder / "receipts.csv", TruthReceipt, self.receipts)
+        _write(folder / "planted.csv", Planted, self.planted)
+        _write(folder / "deposits.csv", Deposit, self.deposits)
+
+
+def _write(
+    path: Path,
+    kind: type[TruthReceipt | Planted | Deposit],
+    rows: Iterable[TruthReceipt | Planted | Deposit],
+) -> None:
+    names = [column.name for column in fields(kind)]
+    texts: list[Sequence[str]] = [[str(value) for value in astuple(row)] for row in rows]
+    path.write_bytes(csv_bytes(names, texts))
