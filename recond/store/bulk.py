@@ -7,7 +7,7 @@ conversions, and no floating point at all. SQLite takes tuples (`executemany`), 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +21,7 @@ CHUNK_ROWS = 50_000
 ANALYZE_ROWS = 1_000  # PostgreSQL plans a larger temporary table badly without statistics
 _STAGED = "recond_staged"
 
-Rows = pa.Table | Mapping[str, int | str | bool | None]
+Rows: TypeAlias = pa.Table | Mapping[str, int | str | bool | None]
 
 
 def insert_table(
@@ -39,10 +39,13 @@ def insert_table(
     """
     plain = _plain(_as_arrow(rows), constants or {})
     _known(table, plain)
-    if plain.num_rows == 0:
+    count = int(plain.num_rows)
+    if count == 0:
         return 0
     # A column without any value is the same as a column that is not named.
-    plain = plain.select([n for n in plain.column_names if plain[n].null_count < plain.num_rows])
+    plain = plain.select([n for n in plain.column_names if plain[n].null_count < count])
+    if plain.num_columns == 0:
+        raise ValueError(f"{count} rows for table {table.name} hold no value at all")
     name = connection.dialect.identifier_preparer.format_table(table)
     columns = [connection.dialect.identifier_preparer.quote(n) for n in plain.column_names]
     if connection.dialect.name == "postgresql":
@@ -52,7 +55,7 @@ def insert_table(
         statement = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
         for chunk in _tuples(plain):
             connection.exec_driver_sql(statement, chunk)
-    return plain.num_rows
+    return count
 
 
 def update_items(connection: Connection, item_keys: pa.Array, cents: pa.Array) -> int:
@@ -171,9 +174,9 @@ def _is_integer(kind: pa.DataType) -> bool:
 
 
 def _as_arrow(rows: Rows) -> pa.Table:
-    if isinstance(rows, pa.Table):
-        return rows
-    return pa.table({name: pa.array([value]) for name, value in rows.items()})
+    if isinstance(rows, Mapping):
+        return pa.table({name: pa.array([value]) for name, value in rows.items()})
+    return rows
 
 
 def _known(table: Table, arrow: pa.Table) -> None:

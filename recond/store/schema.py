@@ -26,6 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.sql.schema import SchemaItem
 
 SCHEMA_REVISION = "0001"
 MAX_CENTS = 10**15
@@ -64,7 +65,7 @@ def _place() -> tuple[Column[int], Column[int], Column[int]]:
     return Column("line", INT), Column("byte_offset", INT), Column("byte_length", INT)
 
 
-def _keyed_only(table: str, *columns: Column[int] | Column[str] | CheckConstraint) -> Table:
+def _keyed_only(table: str, *columns: SchemaItem) -> Table:
     """A table that lives in its primary key (WITHOUT ROWID on SQLite)."""
     return Table(table, metadata, *columns, sqlite_with_rowid=False, sqlite_strict=True)
 

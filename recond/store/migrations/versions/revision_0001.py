@@ -1,0 +1,24 @@
+"""Create every table, index and trigger.
+
+A later change of `schema.py` comes as a revision of its own; this one then gets a copy of the
+schema as it was.
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+from recond.store.schema import metadata
+from recond.store.triggers import create_immutable_triggers
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """An empty database becomes one of recond's."""
+    connection = op.get_bind()
+    metadata.create_all(connection, checkfirst=False)
+    create_immutable_triggers(connection)
