@@ -234,8 +234,9 @@ class Month:
         25.00 or the monthly fee, which are no payments."""
         name = self.name("card", 1, "csv")
         rows = []
+        monday = self.day.weekday() == 0 and len(self.truth.days) > 2  # a weekend of the month
         for payment in payments:
-            back = payment.serial % 3 if self.day.weekday() == 0 and self.day.day > 3 else 0
+            back = payment.serial % 3 if monday else 0
             sold = self.day - timedelta(days=back)
             rows.append(
                 CardRow(
