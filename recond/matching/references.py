@@ -186,7 +186,7 @@ def variants(text: str) -> list[str]:
     For suggestions only, never for posting (domain example E17: a check digit alone cannot
     repair: one wrong digit of eleven leaves eleven candidates). Sorted, without `text` itself.
     """
-    found = set()
+    found: set[str] = set()
     for place, char in enumerate(text):
         if "0" <= char <= "9":
             found.update(text[:place] + digit + text[place + 1 :] for digit in "0123456789")

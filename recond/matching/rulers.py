@@ -1,6 +1,6 @@
-"""The arithmetic of allocation: two rulers side by side, and shares by largest remainder.
+"""The arithmetic of allocation: two rulers side by side.
 
-Both functions work on groups (an account, a bill, an item). Items and payments of a group are
+Everything works on groups (an account, a bill, an item). Items and payments of a group are
 intervals of cents, end to end, in order; an application is where an item and a payment overlap
 (architecture: allocation). All arrays are int64 and sorted by group, then by order.
 """
@@ -17,9 +17,9 @@ Ints = npt.NDArray[np.int64]
 _LIMIT = 2**62
 
 
-def _exact(values: Ints, factor: int = 1) -> Ints:
-    """The values, as Python integers where sums of them times `factor` could leave int64."""
-    bound = int(values.max(initial=0)) * max(len(values), 1) * factor
+def _exact(values: Ints) -> Ints:
+    """The values, as Python integers where sums of them could leave int64."""
+    bound = int(values.max(initial=0)) * len(values)
     # Slow exact path: only sums above 4.6e18 cents come here.
     return values.astype(object) if bound >= _LIMIT else values
 
@@ -74,34 +74,3 @@ def lay(
     if len(some) < len(cents):
         payment, item, cents = payment[some], item[some], cents[some]
     return payment, item, cents.astype(np.int64)
-
-
-def share(group: Ints, weight: Ints, amount: Ints) -> Ints:
-    """Split `amount` (the same on every row of a group) over the rows in proportion to `weight`.
-
-    Largest remainder, ties to the row that stands first; sums to the cent. `amount` is at most
-    the group's weight, so that no row gets more than its weight (domain examples E6, E7).
-    """
-    if not len(group):
-        return np.zeros(0, dtype=np.int64)
-    start = _starts(group)
-    first, compact = np.unique(start, return_inverse=True)
-    weights = _exact(weight)
-    total = np.add.reduceat(weights, first)[compact]
-    # Slow exact path where amount times weight could leave int64.
-    wide = int(weight.max(initial=0)) * int(amount.max(initial=0)) >= _LIMIT
-    product = weights.astype(object) * amount if wide else weights * amount
-    floor = product // total
-    remainder = product - floor * total
-    left = amount[first] - np.add.reduceat(floor, first)
-    order = np.lexsort((np.arange(len(group)), _dense(-remainder), start))
-    rank = np.empty(len(group), dtype=np.int64)
-    rank[order] = np.arange(len(group)) - start[order]
-    return cast(Ints, (floor + (rank < left[compact])).astype(np.int64))
-
-
-def _dense(values: Ints) -> Ints:
-    """Values that may be Python integers, as int64 in the same order."""
-    if values.dtype == np.int64:
-        return values
-    return cast(Ints, np.unique(values, return_inverse=True)[1].astype(np.int64))

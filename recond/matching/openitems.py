@@ -1,0 +1,91 @@
+"""The open items of a book as arrays, with what is still open while payments are laid on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recond.matching.ordering import Charges, codes
+from recond.matching.policy import Rules
+
+Ints = npt.NDArray[np.int64]
+
+
+def int64(values: pa.Array | pa.ChunkedArray, missing: int = 0) -> Ints:
+    """A column as int64, nulls as `missing`."""
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return cast(Ints, whole.cast(pa.int64()).fill_null(missing).to_numpy(zero_copy_only=False))
+
+
+def find(keys: Ints, values: Ints) -> Ints:
+    """Positions of values in ascending distinct keys, -1 where they are not among them."""
+    if not len(keys):
+        return np.full(len(values), -1, dtype=np.int64)
+    least, span = int(keys[0]), int(keys[-1]) - int(keys[0])
+    if span < 8 * (len(keys) + len(values)):  # dense keys: a table beats a binary search
+        table = np.full(span + 2, -1, dtype=np.int64)
+        table[keys - least] = np.arange(len(keys))
+        offset = values - least
+        offset[(offset < 0) | (offset > span)] = span + 1
+        return table[offset]
+    place = np.minimum(np.searchsorted(keys, values), len(keys) - 1)
+    return np.where(keys[place] == values, place, -1)
+
+
+@dataclass(slots=True)
+class OpenItems:
+    """BOOK_ITEMS in its own rows. `open` falls as payments are applied; everything else stays.
+
+    Accounts are positions in `keys` (ascending account keys); bills are codes of their numbers.
+    """
+
+    keys: Ints
+    account: Ints
+    open: Ints
+    since: Ints
+    bill: Ints
+    charges: Charges
+    table: pa.Table
+    _by_account: Ints | None = field(default=None)
+    _start: Ints | None = field(default=None)
+
+    @classmethod
+    def of(cls, items: pa.Table, account_keys: Ints, rules: Rules) -> OpenItems:
+        """`account_keys`: every account that may be asked for, items or not."""
+        owner = int64(items["account_key"])
+        keys = np.union1d(account_keys, owner)
+        bill, _ = codes(items["bill_number"])
+        return cls(
+            keys=keys,
+            account=find(keys, owner),
+            open=int64(items["open_cents"]).copy(),
+            since=int64(items["since_entry"]),
+            bill=bill,
+            charges=Charges.of(items, rules),
+            table=items,
+        )
+
+    def rows_of(self, accounts: Ints) -> Ints:
+        """Rows with something open of these accounts (distinct, ascending), ascending."""
+        if 8 * len(accounts) > len(self.keys):
+            wanted = np.zeros(len(self.keys), dtype=np.bool_)
+            wanted[accounts] = True
+            return np.flatnonzero(wanted[self.account] & (self.open > 0))
+        if self._by_account is None or self._start is None:
+            self._by_account = np.argsort(self.account, kind="stable")
+            self._start = np.searchsorted(
+                self.account[self._by_account], np.arange(len(self.keys) + 1)
+            )
+        start, stop = self._start[accounts], self._start[accounts + 1]
+        count = stop - start
+        shift = np.repeat(start - (np.cumsum(count) - count), count)
+        rows = np.sort(self._by_account[np.arange(int(count.sum())) + shift])
+        return cast(Ints, rows[self.open[rows] > 0])
+
+    def take(self, rows: Ints, cents: Ints) -> None:
+        """Lower what is open. Rows may repeat."""
+        np.subtract.at(self.open, rows, cents)
