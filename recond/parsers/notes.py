@@ -17,7 +17,7 @@ class Notes:
     """Collects problems and hands them on chunk by chunk."""
 
     def __init__(self, kept: int = KEPT) -> None:
-        self._kept = kept
+        self.kept = kept  # of each kind
         self._seen: dict[tuple[str, int | None], int] = {}
         self._fresh: list[Problem] = []
 
@@ -41,7 +41,7 @@ class Notes:
         key = (code, batch_ord if scope == "BATCH" else None)
         seen = self._seen.get(key, 0)
         self._seen[key] = seen + 1
-        if seen < self._kept or scope == "ITEM":
+        if seen < self.kept or scope == "ITEM":
             self._fresh.append(Problem(code, message, line, byte_offset, field, batch_ord, ordinal))
 
     def count(self, code: str, number: int, batch_ord: int | None = None) -> None:
@@ -59,9 +59,9 @@ class Notes:
         return tuple(
             Problem(
                 code,
-                f"{seen - self._kept} more problems of this kind were found and are not listed.",
+                f"{seen - self.kept} more problems of this kind were found and are not listed.",
                 batch_ord=batch_ord,
             )
             for (code, batch_ord), seen in self._seen.items()
-            if seen > self._kept and CODES[code].scope != "ITEM"
+            if seen > self.kept and CODES[code].scope != "ITEM"
         )

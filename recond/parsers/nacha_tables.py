@@ -1,0 +1,282 @@
+"""Receipts, remittances and records set aside, as tables, from the entries of a NACHA file."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recond.model import RECEIPTS, REMITTANCES, SET_ASIDE, Format
+from recond.parsers import x12
+from recond.parsers.columns import SPACE, Bytes, Ints, text_column
+from recond.parsers.nacha_batches import Reading
+from recond.parsers.nacha_checks import DECLARE_ADDENDA, REMITTANCE
+from recond.parsers.nacha_entries import (
+    ADVICE,
+    CREDIT,
+    DEBIT,
+    NOC,
+    NOC_ADDENDA,
+    PRENOTE,
+    RECEIPT,
+    RETURN,
+    RETURN_ADDENDA,
+    UNREADABLE,
+    Block,
+)
+
+KIND_NAMES = {
+    CREDIT: "CREDIT",
+    DEBIT: "DEBIT",
+    RETURN: "RETURN",
+    NOC: "NOC",
+    PRENOTE: "PRENOTE",
+    ADVICE: "ADVICE",
+    UNREADABLE: "UNREADABLE",
+}
+PART = 80  # characters of payment related information in one addenda
+_X12 = re.compile(rb"(?:ISA|ST|BPR|RMR)[^A-Za-z0-9 ]")
+
+
+def block_tables(reading: Reading, block: Block, fmt: Format) -> dict[str, pa.Table]:
+    """The `model.TABLES` that a block of entries fills, numbered on from the last block."""
+    tables: dict[str, pa.Table] = {}
+    chosen = np.flatnonzero(block.kind == RECEIPT)
+    if len(chosen):
+        ordinal = np.arange(reading.ordinal + 1, reading.ordinal + 1 + len(chosen))
+        reading.ordinal += len(chosen)
+        said = _Said(reading, block, chosen, ordinal)
+        tables["receipts"] = _receipts(block, chosen, ordinal, said, fmt)
+        tables["remittances"] = said.table()
+    aside = np.flatnonzero(block.kind != RECEIPT)
+    if len(aside):
+        ordinal = np.arange(reading.aside + 1, reading.aside + 1 + len(aside))
+        reading.aside += len(aside)
+        tables["set_aside"] = _set_aside(block, aside, ordinal)
+    return tables
+
+
+def _table(schema: pa.Schema, columns: dict[str, Any], count: int) -> pa.Table:
+    """A table of that schema; columns that are not given are null."""
+    arrays = [
+        pa.nulls(count, field.type)
+        if field.name not in columns
+        else pa.array(columns[field.name], type=field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _place(block: Block, row: Ints) -> dict[str, Any]:
+    rows = block.rows
+    return {
+        "line": rows.line[row],
+        "byte_offset": rows.offset[row],
+        "byte_length": rows.length[row],
+    }
+
+
+def _by_batch(block: Block, chosen: Ints, values: list[Any], kind: pa.DataType) -> pa.Array:
+    return pa.array(values, type=kind).take(pa.array(block.seg[chosen]))
+
+
+def _names(block: Block, chosen: Ints, view: Bytes) -> pa.Array:
+    """Names of entries, columns 55-76; 59-74 where the number of addenda stands before."""
+    short = block.of_batch(lambda batch: batch.sec in DECLARE_ADDENDA)[chosen]
+    if not short.any():
+        return text_column(view[:, 54:76])
+    names = view[:, 54:76].copy()
+    names[short, :4] = SPACE
+    names[short, 20:] = SPACE
+    return text_column(names)
+
+
+def _receipts(block: Block, chosen: Ints, ordinal: Ints, said: _Said, fmt: Format) -> pa.Table:
+    view = block.view if len(chosen) == len(block.view) else block.view[chosen]
+    count = len(chosen)
+    days = _by_batch(block, chosen, [batch.effective for batch in block.batches], pa.int32())
+    dates = days.view(pa.date32())
+    companies = [batch.company or None for batch in block.batches]
+    columns = {
+        "ordinal": ordinal,
+        **_place(block, block.place[chosen]),
+        "batch_ord": _by_batch(block, chosen, [batch.ord for batch in block.batches], pa.int32()),
+        "batch": _by_batch(block, chosen, [batch.number for batch in block.batches], pa.string()),
+        "sequence": text_column(view[:, 87:94]),
+        "channel": pa.repeat(fmt.channel or "ACH_CREDIT", count),
+        "tender": pa.repeat(fmt.tender or "ACH", count),
+        "amount_cents": block.amount[chosen],
+        "received_date": dates,
+        "deposit_date": dates,
+        "account_on_item": said.identity,
+        "reference": said.references(),
+        "trace_number": text_column(view[:, 79:94]),
+        "payer_name": pc.coalesce(
+            _names(block, chosen, view), _by_batch(block, chosen, companies, pa.string())
+        ),
+        "payer_account": text_column(view[:, 3:29]),
+    }
+    return _table(RECEIPTS, columns, count)
+
+
+class _Said:
+    """What the payers of a block's receipts say they pay.
+
+    Each RMR of an 820 in the addenda is a reference, and the entry's individual id then only a
+    hint; without any RMR the id is the reference. An 820 that cannot be read makes the id a hint
+    too, so that nothing is posted on half of what was said.
+    """
+
+    def __init__(self, reading: Reading, block: Block, chosen: Ints, ordinal: Ints) -> None:
+        self._block, self._chosen, self._ordinal = block, chosen, ordinal
+        self.identity = text_column(block.view[chosen, 39:54])
+        self._rows: list[tuple[Any, ...]] = []
+        self._joined: dict[int, str] = {}  # index: its references, several joined by ';'
+        self._hinted = np.zeros(len(chosen), dtype=np.bool_)
+        for index in _with_x12(block, chosen).tolist():
+            self._read(reading, index)
+
+    def _read(self, reading: Reading, index: int) -> None:
+        """The 820 of one receipt: in Python, since each is a text of its own."""
+        block, entry = self._block, int(self._chosen[index])
+        first, last = np.searchsorted(block.owner, [entry, entry + 1])
+        parts = block.extra[first:last][block.extra_type[first:last] == REMITTANCE]
+        text = b"".join(block.rows.view[row, 3 : 3 + PART].tobytes() for row in parts)
+        said = x12.remittances_820(text.decode("latin-1"))
+        if said is None:
+            return
+        cents, ordinal = int(block.amount[entry]), int(self._ordinal[index])
+        place: dict[str, Any] = {
+            "line": int(block.rows.line[parts[0]]),
+            "byte_offset": int(block.rows.offset[parts[0]]),
+            "ordinal": ordinal,
+        }
+        if said.total_cents is not None and said.total_cents != cents:
+            reading.notes.add(
+                "SUMMARY_DIFFERS",
+                f"BPR02 of the remittance says {_dollars(said.total_cents)} and the entry is of "
+                f"{_dollars(cents)}; the entry's amount is the money.",
+                field="4-83",
+                **place,
+            )
+        if said.faults:
+            self._hinted[index] = True
+            reading.notes.add(
+                "REMITTANCE_UNREADABLE",
+                f"The remittance in the addenda cannot be trusted: {'; '.join(said.faults)}. Read "
+                "the addenda and say what the payment is for.",
+                field="4-83",
+                **place,
+            )
+        elif said.lines:
+            self._hinted[index] = True
+            self._keep(index, parts, x12.paid_lines(said, cents))
+
+    def _keep(self, index: int, parts: Ints, lines: tuple[x12.RemittanceLine, ...]) -> None:
+        rows, ordinal = self._block.rows, int(self._ordinal[index])
+        self._joined[index] = ";".join(line.reference for line in lines)
+        for sequence, line in enumerate(lines, start=1):
+            row = int(parts[line.position // PART])
+            place = (int(rows.line[row]), int(rows.offset[row]), int(rows.length[row]))
+            one = (ordinal, sequence, *place, "REFERENCE", line.reference, line.amount_cents)
+            self._rows.append(one)
+
+    def references(self) -> pa.Array:
+        """The references of each receipt as read: its RMR lines, else its individual id."""
+        if not self._joined:
+            return self.identity
+        chosen = np.zeros(len(self._chosen), dtype=np.bool_)
+        chosen[list(self._joined)] = True
+        texts = pa.array(self._joined.values(), type=pa.string())
+        return pc.replace_with_mask(self.identity, pa.array(chosen), texts)
+
+    def table(self) -> pa.Table:
+        """All remittances, in the order of their receipts."""
+        given = np.flatnonzero(self.identity.is_valid().to_numpy(zero_copy_only=False))
+        hinted = self._hinted[given]
+        after = np.zeros(len(self._chosen), dtype=np.int32)
+        for row in self._rows:
+            after[row[0] - self._ordinal[0]] = row[1]
+        identities = _table(
+            REMITTANCES,
+            {
+                "ordinal": self._ordinal[given],
+                "sequence": after[given] + 1,
+                **_place(self._block, self._block.place[self._chosen[given]]),
+                "kind": pc.if_else(pa.array(hinted), "HINT", "REFERENCE"),
+                "reference": self.identity.take(pa.array(given)),
+            },
+            len(given),
+        )
+        if not self._rows:
+            return identities
+        columns = zip(REMITTANCES.names, zip(*self._rows, strict=True), strict=True)
+        lines = _table(REMITTANCES, dict(columns), len(self._rows))
+        both = pa.concat_tables([lines, identities])
+        return both.sort_by([("ordinal", "ascending"), ("sequence", "ascending")]).combine_chunks()
+
+
+def _with_x12(block: Block, chosen: Ints) -> Ints:
+    """Which receipts have addenda that may hold X12: several 05, or one that looks like it."""
+    if not len(block.extra):
+        return np.empty(0, dtype=np.int64)
+    counts = block.addenda_counts(REMITTANCE)
+    likely = counts > 1
+    view = np.ascontiguousarray(block.rows.view[block.extra])
+    width = view.shape[1]
+    for found in _X12.finditer(view.tobytes()):
+        owner = int(block.owner[found.start() // width])
+        likely[owner] |= owner >= 0 and bool(counts[owner])
+    return np.flatnonzero(likely[chosen])
+
+
+def _set_aside(block: Block, chosen: Ints, ordinal: Ints) -> pa.Table:
+    """Returns, notices, debits, prenotes and advices: kept and asked about."""
+    view, count = block.view[chosen], len(chosen)
+    kind = block.kind[chosen]
+    names = np.array(["", *(KIND_NAMES.get(one, "") for one in range(1, 9))], dtype=object)
+    foreign = block.of_batch(lambda batch: batch.sec == "IAT")[chosen]
+    adv = block.of_batch(lambda batch: batch.adv)[chosen]
+    nothing = pa.scalar(None, pa.string())
+    code, original = text_column(view[:, 1:3]), pa.nulls(count, pa.string())
+    for addenda in (NOC_ADDENDA, RETURN_ADDENDA):
+        first = block.addenda_row(addenda)[chosen]
+        last = block.addenda_row(addenda, last=True)[chosen]
+        held = pa.array(first >= 0)
+        if (first >= 0).any():
+            reasons = text_column(block.rows.view[last, 3:6])
+            code = pc.if_else(held, reasons, code)
+            original = pc.if_else(held, text_column(block.rows.view[first, 6:21]), original)
+    days = _by_batch(block, chosen, [batch.effective for batch in block.batches], pa.int32())
+    columns = {
+        "ordinal": ordinal,
+        **_place(block, block.place[chosen]),
+        "batch_ord": _by_batch(block, chosen, [batch.ord for batch in block.batches], pa.int32()),
+        "kind": pa.array(names[kind]),
+        "code": code,
+        "amount_cents": pa.array(block.amount[chosen], mask=kind == UNREADABLE),
+        "trace_number": pc.if_else(pa.array(adv), nothing, text_column(view[:, 79:94])),
+        "original": original,
+        "reference": pc.if_else(pa.array(adv | foreign), nothing, text_column(view[:, 39:54])),
+        "payer_name": pc.if_else(pa.array(foreign), nothing, _names(block, chosen, view)),
+        "effective_date": days.view(pa.date32()),
+    }
+    return _table(SET_ASIDE, columns, count)
+
+
+def _dollars(cents: int) -> str:
+    sign, cents = ("-", -cents) if cents < 0 else ("", cents)
+    return f"{sign}{cents // 100}.{cents % 100:02d}"
+
+
+def waiting_sentence(kinds: dict[int, list[int]]) -> str | None:
+    """What of a batch waits, in words, from records and cents by kind; None when nothing does."""
+    parts = [
+        f"{records} {KIND_NAMES[kind]} of {_dollars(cents)}"
+        for kind, (records, cents) in sorted(kinds.items())
+        if kind not in (RECEIPT, UNREADABLE)
+    ]
+    return ", ".join(parts) if parts else None
