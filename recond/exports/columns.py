@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, select
 from recond.store import schema
 
 ROWS = 65_536
-AMOUNT = pa.decimal128(18, 2)
+AMOUNT = pa.decimal128(18, 2)  # as money.decimal_from_cents makes it
 Int64 = npt.NDArray[np.int64]
 
 
@@ -44,19 +44,6 @@ def _array(values: tuple[object, ...], kind: pa.DataType) -> pa.Array:
     if pa.types.is_date32(kind):
         return pa.array(values, pa.string()).cast(kind)
     return pa.array(values, kind)
-
-
-def amounts(cents: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """int64 cents as decimal128(18, 2): the same integers, sign-extended to 16 bytes."""
-    array = cents.combine_chunks() if isinstance(cents, pa.ChunkedArray) else cents
-    low = pc.fill_null(array, 0).to_numpy(zero_copy_only=False)
-    wide = np.empty((len(array), 2), "<i8")
-    wide[:, 0] = low
-    wide[:, 1] = low >> 63
-    decimals = pa.Array.from_buffers(AMOUNT, len(array), [None, pa.py_buffer(wide)])
-    if not array.null_count:
-        return decimals
-    return pc.if_else(array.is_valid(), decimals, pa.scalar(None, AMOUNT))
 
 
 def int64s(column: pa.Array | pa.ChunkedArray) -> Int64:
@@ -105,15 +92,3 @@ class FileIds:
     def _stem(self, receipt_no: Int64) -> tuple[pa.Array, str, pa.Array]:
         ordinal = pa.array(receipt_no & ((1 << schema.ORDINAL_BITS) - 1)).cast(pa.string())
         return pc.utf8_slice_codeunits(self.of_receipts(receipt_no), 1), "-", ordinal
-
-
-def receipt_no(connection: Connection, receipt_id: str) -> int | None:
-    """The key of a receipt from its id; None when it is not of that shape or no such file is."""
-    stem, dash, ordinal = receipt_id.rpartition("-")
-    digits = ordinal.isascii() and ordinal.isdigit() and len(ordinal) <= 10
-    if not (stem.startswith("R") and dash and digits):
-        return None
-    number = connection.scalar(
-        select(schema.file.c.file_no).where(schema.file.c.file_id == "F" + stem[1:])
-    )
-    return None if number is None else schema.receipt_key(number, int(ordinal))

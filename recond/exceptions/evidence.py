@@ -1,0 +1,361 @@
+"""What the books hold that could answer an open question: accounts near in number, name, amount.
+
+Set-based: everything asked is staged once and joined, whatever the number of questions. What is
+found is small (a few accounts a question), and only then rows become objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rapidfuzz import fuzz
+from sqlalchemy import Connection, Select, Table, func, or_, select, union_all
+
+from recond.exceptions.codes import CODES
+from recond.exports.columns import fetch, fetch_table
+from recond.matching.names import normalise_name
+from recond.matching.references import keys, variants
+from recond.model import CREDIT, ITEM
+from recond.store import schema
+from recond.store.engine import stage
+
+NEAR_LENGTHS = range(4, 21)  # shorter numbers are near to everything, longer ones are no accounts
+SCAN_LENGTH, SCAN_ACCOUNT = 27, 10  # a new home's scan line begins with the account (contract 4)
+RARE = 50  # a word of more accounts' names than this tells nothing
+SIMILAR = 88  # rapidfuzz token_sort_ratio, of 100
+MANY = 20  # accounts for one amount, beyond which the amount tells nothing
+
+# Kinds of nearness of a number, the closest first.
+NEARNESS = ("is the number read", "one digit differs", "two digits are swapped", "a zero was lost",
+            "a zero too many")  # fmt: skip
+
+
+@dataclass(slots=True)
+class Asked:
+    """An open question about a receipt, with what the payer gave."""
+
+    exception_no: int
+    cents: int
+    payer_name: str
+    name_key: str | None
+    references: tuple[str, ...]  # normal form: upper case, no blanks or dashes
+
+
+@dataclass(slots=True)
+class Account:
+    """An account that could be meant, with what is open and what was paid."""
+
+    account_key: int
+    number: str
+    name: str
+    name_key: str | None
+    status: str
+    due_cents: int = 0
+    open_items: dict[int, str] = field(default_factory=dict)  # cents → lowest item number
+    paid: dict[int, str] = field(default_factory=dict)  # cents → last received date
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What was found: per question and account the nearness of the number; who else to look at."""
+
+    asked: dict[int, Asked]
+    near: dict[tuple[int, int], int]  # (exception_no, account_key) → index into NEARNESS
+    others: set[tuple[int, int]]  # candidates by name or amount
+    accounts: dict[int, Account]
+
+
+def gather(connection: Connection, exception_nos: Sequence[int] | None = None) -> Evidence:
+    """Everything that speaks for an account as the answer of an open question.
+
+    `exception_nos` limits the questions; only questions whose answers include a suggestion.
+    """
+    asked = {question.exception_no: question for question in _asked(connection, exception_nos)}
+    near = _near_numbers(connection, asked)
+    others = _same_names(connection, asked) | _similar_names(connection, asked)
+    others |= _same_amounts(connection, asked)
+    wanted = {key for _, key in near} | {key for _, key in others}
+    return Evidence(asked, near, others, _accounts(connection, wanted, asked))
+
+
+def _asked(connection: Connection, exception_nos: Sequence[int] | None) -> Iterator[Asked]:
+    question, receipt, stub = schema.exception.c, schema.receipt.c, schema.remittance.c
+    codes = [code.code for code in CODES.values() if "accept_1" in code.answers]
+    statement = (
+        select(
+            question.exception_no,
+            func.coalesce(question.amount_cents, receipt.amount_cents),
+            receipt.payer_name,
+            receipt.account_on_item,
+            receipt.reference,
+            receipt.receipt_no,
+        )
+        .join(schema.receipt, receipt.receipt_no == question.receipt_no)
+        .where(question.status != "resolved", question.code.in_(codes))
+        .order_by(question.exception_no)
+    )
+    if exception_nos is not None:
+        statement = statement.where(question.exception_no.in_(list(exception_nos)))
+    rows = connection.execute(statement).all()
+    stubs: dict[int, list[str]] = {}
+    if rows:
+        owners = _staged(connection, "asked_receipts", "receipt_no", [row[5] for row in rows])
+        remittances = (
+            select(stub.receipt_no, stub.reference)
+            .join(owners, owners.c.receipt_no == stub.receipt_no)
+            .where(stub.reference.is_not(None))
+            .order_by(stub.receipt_no, stub.sequence)
+        )
+        for owner, reference in connection.execute(remittances):
+            stubs.setdefault(owner, []).append(reference)
+    for exception_no, cents, payer, account, reference, owner in rows:
+        texts = [*(account or "").split(";"), *(reference or "").split(";"), *stubs.get(owner, ())]
+        yield Asked(exception_no, cents, payer or "", normalise_name(payer), _references(texts))
+
+
+def _references(texts: list[str]) -> tuple[str, ...]:
+    """Distinct normal forms, of a scan line its account field too."""
+    normal, _ = keys(pa.array(texts, pa.string()))
+    found = dict.fromkeys(text for text in normal.to_pylist() if text)
+    for text in list(found):
+        if len(text) == SCAN_LENGTH and _digits(text):
+            found[text[:SCAN_ACCOUNT]] = None
+    return tuple(found)
+
+
+def _digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def neighbours(text: str) -> dict[str, int]:
+    """Texts near a number read → index into NEARNESS; the number itself is the nearest."""
+    found = {text: 0}
+    if not (_digits(text) and len(text) in NEAR_LENGTHS):
+        return found
+    for other in variants(text):
+        differs = sum(a != b for a, b in zip(text, other, strict=True))
+        found.setdefault(other, differs)
+    for place in range(1, len(text) + 1):
+        found.setdefault(text[:place] + "0" + text[place:], 3)
+    for place, digit in enumerate(text):
+        if digit == "0" and place:
+            found.setdefault(text[:place] + text[place + 1 :], 4)
+    return found
+
+
+def _near_numbers(connection: Connection, asked: dict[int, Asked]) -> dict[tuple[int, int], int]:
+    rows: dict[tuple[int, str], int] = {}
+    for question in asked.values():
+        texts = [n for reference in question.references for n in neighbours(reference).items()]
+        _, near_keys = keys(pa.array([text for text, _ in texts], pa.string()))
+        for key, (_, nearness) in zip(near_keys.to_pylist(), texts, strict=True):
+            place = (question.exception_no, key)
+            rows[place] = min(nearness, rows.get(place, nearness))
+    if not rows:
+        return {}
+    wanted = stage(
+        connection,
+        "asked_numbers",
+        pa.table(
+            {
+                "reference_key": pa.array([key for _, key in rows], pa.string()),
+                "exception_no": pa.array([number for number, _ in rows], pa.int64()),
+                "nearness": pa.array(list(rows.values()), pa.int64()),
+            }
+        ),
+        key=("reference_key", "exception_no"),
+    ).c
+    account, alias, item = schema.account, schema.account_alias, schema.item
+    columns = (wanted.exception_no, wanted.nearness)
+    meanings: list[Select[tuple[int, int, int]]] = [
+        select(*columns, account.c.account_key).where(
+            account.c.reference_key == wanted.reference_key
+        ),
+        select(*columns, alias.c.account_key).where(alias.c.reference_key == wanted.reference_key),
+        # items and bills only as read: their numbers are too dense to look at near ones
+        select(*columns, item.c.account_key).where(
+            wanted.nearness == 0, item.c.item_reference == wanted.reference_key
+        ),
+        select(*columns, item.c.account_key).where(
+            wanted.nearness == 0, item.c.bill_reference == wanted.reference_key
+        ),
+    ]
+    near: dict[tuple[int, int], int] = {}
+    for row in connection.execute(union_all(*meanings)):
+        place = (row.exception_no, row.account_key)
+        near[place] = min(row.nearness, near.get(place, row.nearness))
+    return near
+
+
+def _same_names(connection: Connection, asked: dict[int, Asked]) -> set[tuple[int, int]]:
+    named = [(q.name_key, q.exception_no) for q in asked.values() if q.name_key]
+    if not named:
+        return set()
+    wanted = _staged_pairs(connection, "asked_names", "name_key", named).c
+    account = schema.account.c
+    statement = select(wanted.exception_no, account.account_key).where(
+        account.name_key == wanted.name_key
+    )
+    return _pairs(connection, statement)
+
+
+def _similar_names(connection: Connection, asked: dict[int, Asked]) -> set[tuple[int, int]]:
+    """Accounts that share a rare word with the payer's name and are spelt nearly like it.
+
+    One pass over the names of all accounts as columns: words have no index, and the pass costs
+    less than a second a million accounts.
+    """
+    by_word: dict[str, list[Asked]] = {}
+    for question in asked.values():
+        for word in (question.name_key or "").split():
+            if len(word) > 2:
+                by_word.setdefault(word, []).append(question)
+    if not by_word:
+        return set()
+    words = pa.array(sorted(by_word), pa.string())
+    account = schema.account.c
+    statement = select(account.account_key, account.name_key).where(account.name_key.is_not(None))
+    to = pa.schema([("account_key", pa.int64()), ("name_key", pa.string())])
+    sharing: dict[str, list[tuple[int, str]]] = {}
+    for batch in fetch(connection, statement, to):
+        split = pc.split_pattern(batch["name_key"], " ")
+        flat, parents = split.flatten(), pc.list_parent_indices(split)
+        hits = pc.is_in(flat, value_set=words)
+        rows = parents.filter(hits)
+        for word, key, name in zip(
+            flat.filter(hits).to_pylist(),
+            batch["account_key"].take(rows).to_pylist(),
+            batch["name_key"].take(rows).to_pylist(),
+            strict=True,
+        ):
+            found = sharing.setdefault(word, [])
+            if len(found) <= RARE:
+                found.append((key, name))
+    pairs = set()
+    for word, found in sharing.items():
+        if len(found) <= RARE:
+            for question in by_word[word]:
+                pairs |= {
+                    (question.exception_no, key)
+                    for key, name in found
+                    if similar(question.name_key, name)
+                }
+    return pairs
+
+
+def similar(one: str | None, other: str | None) -> bool:
+    """Whether two normalised names are spelt nearly alike."""
+    if not one or not other:
+        return False
+    return fuzz.token_sort_ratio(one, other, score_cutoff=SIMILAR) > 0
+
+
+def _same_amounts(connection: Connection, asked: dict[int, Asked]) -> set[tuple[int, int]]:
+    """Accounts whose due, or one open item, is the amount; none where too many are."""
+    item = schema.item.c
+    paid = [(q.cents, q.exception_no) for q in asked.values() if q.cents > 0]
+    if not paid:
+        return set()
+    amounts = _staged(connection, "asked_cents", "cents", [cents for cents, _ in paid])
+    due = (
+        select(item.account_key, func.sum(item.open_cents).label("cents"))
+        .where(item.open_cents > 0)
+        .group_by(item.account_key)
+        .subquery()
+    )
+    dues = select(due.c.cents, due.c.account_key).join(amounts, amounts.c.cents == due.c.cents)
+    items = select(item.open_cents, item.account_key).join(
+        amounts, amounts.c.cents == item.open_cents
+    )
+    accounts: dict[int, set[int]] = {}
+    for cents, key in connection.execute(union_all(dues, items)):
+        found = accounts.setdefault(int(cents), set())
+        if len(found) <= MANY:
+            found.add(key)
+    return {
+        (number, key)
+        for cents, number in paid
+        if len(accounts.get(cents, ())) <= MANY
+        for key in accounts.get(cents, ())
+    }
+
+
+def _accounts(
+    connection: Connection, wanted: set[int], asked: dict[int, Asked]
+) -> dict[int, Account]:
+    if not wanted:
+        return {}
+    account, item = schema.account.c, schema.item.c
+    mine = _staged(connection, "asked_accounts", "account_key", sorted(wanted)).c.account_key
+    statement = select(
+        account.account_key, account.account_number, account.customer_name, account.name_key,
+        account.status,
+    ).where(account.account_key == mine)  # fmt: skip
+    found = {
+        key: Account(key, number, name or "", name_key, status)
+        for key, number, name, name_key, status in connection.execute(statement)
+    }
+    owed = (
+        select(item.account_key, item.open_cents, item.item_number)
+        .where(item.account_key == mine, item.open_cents > 0)
+        .order_by(item.account_key, item.item_number)
+    )
+    for key, cents, number in connection.execute(owed):
+        found[key].due_cents += cents
+        found[key].open_items.setdefault(cents, number)
+    _paid(connection, found, sorted({q.cents for q in asked.values()}))
+    return found
+
+
+def _paid(connection: Connection, accounts: dict[int, Account], cents: list[int]) -> None:
+    """Of each account the last day on which a payment of the same amount reached it."""
+    decision, receipt, placed = schema.decision.c, schema.receipt.c, schema.placement.c
+    mine = _staged(connection, "asked_accounts", "account_key", sorted(accounts)).c.account_key
+    amounts = _staged(connection, "asked_cents", "cents", cents).c.cents
+    statement = (
+        select(decision.account_key, receipt.amount_cents, func.max(receipt.received_date))
+        .join(schema.receipt, receipt.receipt_no == decision.receipt_no)
+        .where(
+            decision.account_key == mine,
+            receipt.amount_cents == amounts,
+            select(func.sum(placed.cents))
+            .where(
+                placed.receipt_no == decision.receipt_no,
+                or_(placed.bucket == ITEM, placed.bucket == CREDIT),
+                placed.account_key == decision.account_key,
+            )
+            .scalar_subquery()
+            > 0,
+        )
+        .group_by(decision.account_key, receipt.amount_cents)
+    )
+    for key, amount, date in connection.execute(statement):
+        accounts[key].paid[amount] = date
+
+
+def _staged(connection: Connection, name: str, column: str, values: list[int]) -> Table:
+    table = pa.table({column: pa.array(sorted(set(values)), pa.int64())})
+    return stage(connection, name, table, key=(column,))
+
+
+def _staged_pairs(
+    connection: Connection, name: str, column: str, pairs: list[tuple[str, int]]
+) -> Table:
+    table = pa.table(
+        {
+            column: pa.array([text for text, _ in pairs], pa.string()),
+            "exception_no": pa.array([number for _, number in pairs], pa.int64()),
+        }
+    )
+    return stage(connection, name, table, key=(column, "exception_no"))
+
+
+def _pairs(connection: Connection, statement: Select[tuple[int, int]]) -> set[tuple[int, int]]:
+    to = pa.schema([("exception_no", pa.int64()), ("account_key", pa.int64())])
+    found = fetch_table(connection, statement, to)
+    return set(
+        zip(found["exception_no"].to_pylist(), found["account_key"].to_pylist(), strict=True)
+    )
