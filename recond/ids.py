@@ -88,3 +88,12 @@ def _key(connection: Connection, file_digits: str, ordinal: str) -> int | None:
         select(schema.file.c.file_no).where(schema.file.c.file_id == f"F{file_digits}")
     )
     return None if file_no is None else schema.receipt_key(file_no, int(ordinal))
+
+
+def files_of(connection: Connection, file_nos: set[int]) -> dict[int, str]:
+    """The ids of files by their arrival numbers."""
+    file = schema.file.c
+    rows = connection.execute(
+        select(file.file_no, file.file_id).where(file.file_no.in_(sorted(file_nos)))
+    )
+    return {row.file_no: row.file_id for row in rows}

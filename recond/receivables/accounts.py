@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Integer, Table, delete, exists, func, insert, literal, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Table,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from recond.matching import references
 from recond.matching.names import normalise_names

@@ -30,9 +30,7 @@ from recond.store.engine import fetch_arrow, stage
 account, alias, item = schema.account, schema.account_alias, schema.item
 
 
-def fetch_book(
-    connection: Connection, remittances: pa.Table, rules: Rules, since: dt.date
-) -> Book:
+def fetch_book(connection: Connection, remittances: pa.Table, rules: Rules, since: dt.date) -> Book:
     """The book for REMITTANCES. `since`: how far back payments count for duplicates."""
     meanings = _meanings(connection, references.lookups(remittances, rules))
     keys = pc.unique(meanings["account_key"])

@@ -138,9 +138,7 @@ def _staged_owners(connection: Connection, rows: pa.Table, entry_no: int) -> Tab
 
 
 def _find_keys(connection: Connection, staged: Table) -> None:
-    owner = select(account.c.account_key).where(
-        account.c.account_number == staged.c.account_number
-    )
+    owner = select(account.c.account_key).where(account.c.account_number == staged.c.account_number)
     connection.execute(update(staged).values(account_key=owner.scalar_subquery()))
     known = select(item.c.item_key).where(
         item.c.account_key == staged.c.account_key, item.c.item_number == staged.c.item_number
@@ -243,16 +241,13 @@ def _contains(connection: Connection, manifest: Manifest | None) -> Position | N
 def _recount_pending(connection: Connection, contains: Position) -> None:
     """Pending amounts after a snapshot that contains postings up to a position."""
     placement, decision = schema.placement.c, schema.decision.c
-    position = tuple_(
-        decision.entry_no, placement.receipt_no, placement.version, placement.line
-    )
+    position = tuple_(decision.entry_no, placement.receipt_no, placement.version, placement.line)
     later = (
         select(placement.item_key, cast(func.sum(placement.cents), schema.INT).label("cents"))
         .join_from(
             schema.placement,
             schema.decision,
-            (placement.receipt_no == decision.receipt_no)
-            & (placement.version == decision.version),
+            (placement.receipt_no == decision.receipt_no) & (placement.version == decision.version),
         )
         .where(placement.bucket == ITEM, position > tuple_(*contains))
         .group_by(placement.item_key)

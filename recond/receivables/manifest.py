@@ -112,7 +112,9 @@ def _against_manifest(
         problems.append(f"the manifest declares {manifest.rows} rows, the file has {rows.num_rows}")
     if manifest.open_cents is not None and manifest.open_cents != found:
         declared = format_cents(manifest.open_cents)
-        problems.append(f"the manifest declares {declared} open, the file has {format_cents(found)}")
+        problems.append(
+            f"the manifest declares {declared} open, the file has {format_cents(found)}"
+        )
     result = [Problem("SNAPSHOT_TOTAL_WRONG", sentence) for sentence in problems]
     last = last_snapshot(connection, full=False)
     follows = manifest.previous_snapshot

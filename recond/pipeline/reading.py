@@ -1,0 +1,159 @@
+"""Reading one archived file: parse it once to judge it, keep it small or read it again.
+
+A file's problems, totals and batches are known only at its trailer; nothing may post before. A
+small file's chunks are kept, a large one is parsed a second time when its effect is written
+(parsing is a tenth of the job, memory is bounded by the chunk).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recond import controls
+from recond.exceptions.codes import CODES
+from recond.model import BATCHES, CONTROLS, Format, Parsed, Problem, Transmission
+from recond.parsers import GRAMMARS
+
+MAX_PROBLEMS = 1_000  # rows kept of one file; the rest is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A file as it was read and judged."""
+
+    problems: tuple[Problem, ...]
+    transmission: Transmission
+    batches: pa.Table  # BATCHES
+    chunks: Callable[[], Iterator[Parsed]]
+    repeat_keys: dict[int, npt.NDArray[np.int64]] = field(default_factory=dict)  # by batch
+    receipts: int = 0
+
+    def errors(self, scope: str) -> list[Problem]:
+        """Problems that hold what `scope` names."""
+        return [p for p in self.problems if is_error(p.code, scope)]
+
+    @property
+    def held_batches(self) -> frozenset[int]:
+        """The batches that are wrong by themselves."""
+        return frozenset(p.batch_ord for p in self.errors("BATCH") if p.batch_ord is not None)
+
+
+def is_error(code: str, scope: str) -> bool:
+    """Whether a problem of this code holds what `scope` (FILE, BATCH, ITEM) names."""
+    return CODES[code].severity == "error" and CODES[code].scope == scope
+
+
+def read(
+    open_source: Callable[[], BinaryIO], fmt: Format, hash_key: str, keep_receipts: int
+) -> Reading:
+    """Parse and judge a file; nothing of it is believed yet.
+
+    `keep_receipts`: up to so many receipts the parsed chunks stay in memory.
+    """
+    kept: list[Parsed] | None = []
+    problems: list[Problem] = []
+    receipts = 0
+    batches, declared = [BATCHES.empty_table()], [CONTROLS.empty_table()]
+    keys: dict[int, list[npt.NDArray[np.int64]]] = {}
+    transmission = Transmission()
+    for chunk in _parse(open_source, fmt):
+        receipts += chunk.table("receipts").num_rows
+        _gather_problems(chunk.problems, problems)
+        batches.append(chunk.table("batches"))
+        declared.append(chunk.table("controls"))
+        transmission = chunk.transmission or transmission
+        _gather_keys(chunk.table("receipts"), hash_key, keys)
+        if kept is not None:
+            kept.append(chunk)
+            if receipts > keep_receipts:
+                kept = None
+    problems.extend(controls.compare(pa.concat_tables(declared), fmt.waives))
+    stored = tuple(kept) if kept is not None else None
+    return Reading(
+        tuple(problems),
+        transmission,
+        pa.concat_tables(batches),
+        (lambda: iter(stored)) if stored is not None else (lambda: _parse(open_source, fmt)),
+        {batch: np.concatenate(parts) for batch, parts in keys.items()},
+        receipts,
+    )
+
+
+def _parse(open_source: Callable[[], BinaryIO], fmt: Format) -> Iterator[Parsed]:
+    with open_source() as source:
+        yield from GRAMMARS[fmt.grammar].parse(source, fmt)
+
+
+def _gather_problems(found: tuple[Problem, ...], kept: list[Problem]) -> None:
+    """Keep the first problems; of the others one a code and batch, so that nothing which holds
+    a batch is left out."""
+    room = max(0, MAX_PROBLEMS - len(kept))
+    kept.extend(found[:room])
+    if len(found) > room:
+        known = {(p.code, p.batch_ord) for p in kept}
+        for problem in found[room:]:
+            if (problem.code, problem.batch_ord) not in known:
+                known.add((problem.code, problem.batch_ord))
+                kept.append(problem)
+
+
+def _gather_keys(
+    receipts: pa.Table, hash_key: str, keys: dict[int, list[npt.NDArray[np.int64]]]
+) -> None:
+    if receipts.num_rows == 0:
+        return
+    batch = receipts["batch_ord"].combine_chunks().to_numpy(zero_copy_only=False)
+    repeat = repeat_key(receipts, payer_key(receipts, hash_key), hash_key)
+    # 0 stands for "no key": such an item can never be a repetition
+    values = pc.fill_null(repeat, 0).to_numpy(zero_copy_only=False)
+    starts = np.flatnonzero(np.r_[True, batch[1:] != batch[:-1]])
+    for start, end in zip(starts, np.r_[starts[1:], len(batch)], strict=True):
+        keys.setdefault(int(batch[start]), []).append(values[start:end])
+
+
+def _hash(texts: pa.Array | pa.ChunkedArray, hash_key: str) -> npt.NDArray[np.int64]:
+    """Keyed 64-bit hashes (SipHash) of texts."""
+    objects = pc.fill_null(texts, "").to_numpy(zero_copy_only=False).astype(object)
+    hashed = pd.util.hash_array(objects, hash_key=hash_key, categorize=True)
+    return hashed.view(np.int64)
+
+
+def payer_key(receipts: pa.Table, hash_key: str) -> pa.Array:
+    """A keyed hash of each payer's bank account, null where the file has none: account numbers
+    themselves are never stored (reliability section 1, Nacha)."""
+    account = receipts["payer_account"]
+    known = pc.and_kleene(pc.is_valid(account), pc.not_equal(account, "")).combine_chunks()
+    if not pc.any(known).as_py():
+        return pa.nulls(receipts.num_rows, pa.int64())
+    values = pa.array(_hash(account, hash_key))
+    return pc.if_else(pc.fill_null(known, False), values, pa.scalar(None, pa.int64()))
+
+
+def repeat_key(receipts: pa.Table, payer: pa.Array, hash_key: str) -> pa.Array:
+    """A hash of payer, amount and check or trace number: equal ones are suspected repetitions
+    (contract section 4, "a batch … all of which repeat"). Null without such a number."""
+    numbers = pc.coalesce(
+        _blank_to_null(receipts["check_number"]), _blank_to_null(receipts["trace_number"])
+    )
+    if numbers.null_count == receipts.num_rows:
+        return pa.nulls(receipts.num_rows, pa.int64())
+    names = _hash(receipts["payer_name"], hash_key) if payer.null_count else None
+    who = pc.fill_null(payer, 0).to_numpy(zero_copy_only=False)
+    if names is not None:
+        who = np.where(pc.is_null(payer).to_numpy(zero_copy_only=False), names, who)
+    amount = receipts["amount_cents"].combine_chunks().to_numpy(zero_copy_only=False)
+    mixed = _hash(numbers, hash_key) * np.int64(31) + who * np.int64(1_000_003) + amount
+    valid = pc.is_valid(numbers).combine_chunks()
+    return pc.if_else(valid, pa.array(mixed), pa.scalar(None, pa.int64()))
+
+
+def _blank_to_null(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)

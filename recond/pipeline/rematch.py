@@ -1,0 +1,262 @@
+"""Looking again at what waits: receipts whose day has come, money in suspense that later data
+identifies, and credits for which a new bill has appeared. Runs after every pass and by `match`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, Select, and_, cast, delete, exists, func, select
+
+from recond.ledger import Source
+from recond.matching.cascade import match
+from recond.matching.credits import CREDITS, apply_credits
+from recond.model import (
+    BOOK_ITEMS,
+    CREDIT,
+    RECEIPTS,
+    REMITTANCES,
+    SUSPENSE,
+    Matched,
+)
+from recond.pipeline import moves
+from recond.pipeline.moves import Move, Stand
+from recond.pipeline.payments import ask, place
+from recond.pipeline.run import Run
+from recond.receivables.book import fetch_book
+from recond.store import schema
+from recond.store.engine import fetch_arrow, stage
+
+receipt, decision, placement = schema.receipt, schema.decision, schema.placement
+item, exception, future = schema.item, schema.exception, schema.future_receipt
+
+UNDECIDED = "none"  # the rule of a receipt that matching could not place
+
+
+@dataclass(frozen=True, slots=True)
+class Rematched:
+    """How many receipts were placed because their day came, identified, and credits applied."""
+
+    due: int
+    identified: int
+    credits: int
+
+
+def rematch(connection: Connection, run: Run) -> Rematched:
+    """Place what can be placed now. What stays undecided stays as it is."""
+    due = _place_due(connection, run)
+    identified = _identify(connection, run)
+    return Rematched(due, identified, _apply_credits(connection, run))
+
+
+def stored_receipts(connection: Connection, chosen: pa.Array) -> tuple[pa.Table, pa.Table]:
+    """RECEIPTS and REMITTANCES of stored receipts by their keys (`ordinal` is the key)."""
+    staged = stage(connection, "chosen", pa.table({"receipt_no": chosen.sort()}))
+    columns = [
+        receipt.c[name] for name in RECEIPTS.names if name not in {"ordinal", "payer_account"}
+    ]
+    receipts = fetch_arrow(
+        connection,
+        select(receipt.c.receipt_no.label("ordinal"), *columns)
+        .join(staged, staged.c.receipt_no == receipt.c.receipt_no)
+        .order_by(receipt.c.receipt_no),
+        pa.schema([f for f in RECEIPTS if f.name != "payer_account"]),
+    )
+    hidden = RECEIPTS.get_field_index("payer_account")
+    receipts = receipts.add_column(
+        hidden, RECEIPTS.field(hidden), pa.nulls(receipts.num_rows, pa.string())
+    )
+    told = schema.remittance.c
+    remittances = fetch_arrow(
+        connection,
+        select(
+            told.receipt_no.label("ordinal"),
+            *(told[name] for name in REMITTANCES.names if name != "ordinal"),
+        )
+        .join(staged, staged.c.receipt_no == told.receipt_no)
+        .order_by(told.receipt_no, told.sequence),
+        REMITTANCES,
+    )
+    return receipts, remittances
+
+
+def _keys(connection: Connection, wanted: Select[tuple[int]]) -> pa.Array:
+    return pa.array(list(connection.scalars(wanted)), pa.int64())
+
+
+def _place_due(connection: Connection, run: Run) -> int:
+    """Receipts that were received after an earlier business date, and whose day has come."""
+    keys = _keys(
+        connection,
+        select(future.c.receipt_no)
+        .where(future.c.due_date <= run.today.isoformat())
+        .order_by(future.c.receipt_no),
+    )
+    if not len(keys):
+        return 0
+    return place_stored(connection, run, keys, f"due-{run.today.isoformat()}", "their day has come")
+
+
+def place_stored(
+    connection: Connection, run: Run, keys: pa.Array, key: str, description: str
+) -> int:
+    """Match and post receipts that were listed as held until now; returns how many."""
+    receipts, remittances = stored_receipts(connection, keys)
+    place(connection, run, receipts, remittances, Source("match", key, description))
+    staged = stage(connection, "placed", pa.table({"receipt_no": keys}))
+    connection.execute(delete(future).where(future.c.receipt_no.in_(select(staged.c.receipt_no))))
+    return receipts.num_rows
+
+
+def _identify(connection: Connection, run: Run) -> int:
+    """Receipts in suspense because nothing decided them: look at them with today's books."""
+    last = select(func.max(decision.c.version)).where(
+        decision.c.receipt_no == exception.c.receipt_no
+    )
+    keys = _keys(
+        connection,
+        select(exception.c.receipt_no)
+        .distinct()
+        .join(decision, decision.c.receipt_no == exception.c.receipt_no)
+        .where(
+            exception.c.status == "open",
+            decision.c.rule == UNDECIDED,
+            decision.c.version == last.scalar_subquery(),
+        )
+        .order_by(exception.c.receipt_no),
+    )
+    if not len(keys):
+        return 0
+    receipts, remittances = stored_receipts(connection, keys)
+    book = fetch_book(connection, remittances, run.rules, run.since())
+    matched = match(receipts, remittances, book, run.rules, run.today)
+    return _move_identified(connection, run, matched)
+
+
+def _move_identified(connection: Connection, run: Run, matched: Matched) -> int:
+    """Move what is placed now out of suspense; its questions are answered by later data."""
+    placements = matched.placements
+    undecided = pc.unique(
+        placements["ordinal"].filter(pc.equal(placements["bucket"], SUSPENSE))
+    )
+    found = {
+        row["ordinal"]: row
+        for row in matched.decisions.to_pylist()
+        if row["rule"] != UNDECIDED
+    }
+    for number in undecided.to_pylist():
+        found.pop(number, None)
+    if not found:
+        return 0
+    owners = moves.standing(connection, found)
+    placed: dict[int, list[Stand]] = {number: [] for number in found}
+    for row in placements.to_pylist():
+        if row["ordinal"] in placed:
+            placed[row["ordinal"]].append(
+                Stand(
+                    row["bucket"], row["cents"], row["account_key"], row["item_key"],
+                    row["charge_type"], row["fund"],
+                )
+            )  # fmt: skip
+    made = [
+        Move(number, row["rule"], row["evidence"], owners[number].stands, placed[number],
+             row["account_key"])
+        for number, row in found.items()
+    ]  # fmt: skip
+    moves.write(connection, run, made, "match", "identified by later data")
+    desk = run.desk(connection)
+    desk.resolve(desk.open_of_receipts(sorted(found)), "answered by later data")
+    kept = pc.is_in(matched.questions["ordinal"], value_set=pa.array(list(found), pa.int64()))
+    ask(connection, run, Matched(matched.decisions, placements, matched.questions.filter(kept)))
+    return len(found)
+
+
+# --- credits --------------------------------------------------------------------------------------
+
+
+def _apply_credits(connection: Connection, run: Run) -> int:
+    """Credits on account pay items that appeared after the credit was placed (domain E12)."""
+    credits_ = fetch_arrow(connection, _credit_lots(), CREDITS)
+    if credits_.num_rows == 0:
+        return 0
+    staged = stage(
+        connection,
+        "credited",
+        pa.table({"account_key": pc.unique(credits_["account_key"]).sort()}),
+    )
+    columns = [item.c[name] for name in BOOK_ITEMS.names]
+    items = fetch_arrow(
+        connection,
+        select(*columns)
+        .join(staged, staged.c.account_key == item.c.account_key)
+        .where(item.c.open_cents > 0)
+        .order_by(item.c.item_key),
+        BOOK_ITEMS,
+    )
+    placements = apply_credits(credits_, items, run.rules)
+    return _move_credits(connection, run, placements)
+
+
+def _credit_lots() -> Select[tuple[int, int, int, str, int]]:
+    """What stands on account, by receipt: only accounts with an item that is newer than the
+    credit's last placing and still open."""
+    same = and_(
+        decision.c.receipt_no == placement.c.receipt_no,
+        decision.c.version == placement.c.version,
+    )
+    cents = cast(func.sum(placement.c.cents), schema.INT).label("cents")
+    placed = func.max(decision.c.entry_no).label("placed_entry")
+    lots = (
+        select(
+            placement.c.receipt_no.label("ordinal"),
+            placement.c.account_key,
+            cents,
+            func.min(receipt.c.received_date).label("received_date"),
+            placed,
+        )
+        .join(decision, same)
+        .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
+        .where(placement.c.bucket == CREDIT)
+        .group_by(placement.c.receipt_no, placement.c.account_key)
+        .having(func.sum(placement.c.cents) != 0)
+        .subquery()
+    )
+    newer = exists().where(
+        item.c.account_key == lots.c.account_key,
+        item.c.open_cents > 0,
+        item.c.since_entry > lots.c.placed_entry,
+    )
+    return (
+        select(*lots.c)
+        .where(newer)
+        .order_by(lots.c.account_key, lots.c.received_date, lots.c.ordinal)
+    )
+
+
+def _move_credits(connection: Connection, run: Run, placements: pa.Table) -> int:
+    placed: dict[int, list[Stand]] = {}
+    for row in placements.to_pylist():
+        placed.setdefault(row["ordinal"], []).append(
+            Stand(
+                row["bucket"], row["cents"], row["account_key"], row["item_key"],
+                row["charge_type"], row["fund"],
+            )
+        )  # fmt: skip
+    made = []
+    for number, stands in placed.items():
+        account_key = stands[0].account_key
+        used = sum(stand.cents for stand in stands)
+        made.append(
+            Move(
+                number,
+                "credit_applied",
+                "credit on account pays a bill that appeared later",
+                [Stand(CREDIT, used, account_key)],
+                stands,
+                account_key,
+            )
+        )
+    moves.write(connection, run, made, "match", "credits applied to new bills")
+    return len(made)

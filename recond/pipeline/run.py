@@ -1,0 +1,50 @@
+"""What one run knows: the home, its books, its rules, and who asks at which time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from recond.exceptions.desk import Desk
+from recond.formats import Formats
+from recond.home import Home
+from recond.ledger import Ledger
+from recond.matching.policy import Rules
+from recond.posting import Chart
+from recond.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that does not change while one verb works."""
+
+    home: Home
+    store: Store
+    formats: Formats
+    rules: Rules
+    chart: Chart
+    today: dt.date  # the business date
+    clock: Callable[[], dt.datetime]  # UTC
+    actor: str
+    hash_key: str  # 16 characters: the key of payers' hashes
+
+    def ledger(self, connection: Connection) -> Ledger:
+        """The writer of money on a connection."""
+        return Ledger(connection, self.chart, self.clock(), self.today, self.actor)
+
+    def desk(self, connection: Connection) -> Desk:
+        """The desk of questions on a connection."""
+        return Desk(connection, self.clock(), self.today, self.actor)
+
+    def archived(self, sha256: str) -> Path:
+        """Where the archive keeps the bytes with this SHA-256."""
+        return self.home.archive / sha256[:2] / sha256
+
+    def since(self) -> dt.date:
+        """How far back payments count when duplicates are suspected."""
+        # received dates may lie before today by more than the window; twice covers a late file
+        return self.today - dt.timedelta(days=60 + 2 * self.rules.duplicate_window_days)

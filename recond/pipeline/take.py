@@ -1,0 +1,361 @@
+"""What one archived file does to the books, inside one transaction.
+
+The file is recognised, parsed and judged; then its effect is written by its kind, or it is held
+with its reason. Nothing here touches the inbox or the archive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, insert, update
+
+from recond import ids
+from recond.exceptions.codes import CODES
+from recond.exceptions.desk import Question
+from recond.ledger import instant
+from recond.model import BATCHES, Format, Problem, Transmission
+from recond.money import format_cents
+from recond.pipeline import duplicates, mirror, voids
+from recond.pipeline.payments import Arrival, Tally, take_payments
+from recond.pipeline.reading import Reading, read
+from recond.pipeline.run import Run
+from recond.store import schema
+from recond.store.engine import insert_table
+
+HEAD_BYTES = 65_536
+MANIFEST_SUFFIX = ".manifest.json"
+PROBLEM_WORDS = 400  # characters of a message that cites a problem
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A file in the archive about which nothing was decided yet."""
+
+    file_no: int  # the number of its claim
+    inbox: str
+    name: str
+    sha256: str
+    size: int
+    open: Callable[[], BinaryIO]
+    refusal: Problem | None = None  # why it may not be read at all
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A file with its kind and the one format that claims it, or why none does."""
+
+    arrived: Arrived
+    kind: str | None
+    fmt: Format | None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What became of a file, and the problems that it has."""
+
+    file_id: str
+    state: str
+    message: str
+    problems: tuple[Problem, ...] = ()
+    questions: tuple[Question, ...] = ()
+
+
+def recognise(run: Run, arrived: Arrived) -> Recognised:
+    """Find the one format that claims a file; two claims are none."""
+    if arrived.refusal is not None:
+        return Recognised(arrived, None, None, arrived.refusal)
+    if arrived.size == 0:
+        words = "the file has no bytes; ask its sender for the whole file"
+        return Recognised(arrived, None, None, Problem("EMPTY_FILE", words))
+    if arrived.inbox == "receivables" and arrived.name.endswith(MANIFEST_SUFFIX):
+        return Recognised(arrived, "manifest", None)
+    with arrived.open() as source:
+        head = source.read(HEAD_BYTES)
+    found = run.formats.identify(arrived.inbox, arrived.name, head)
+    if found.format is None:
+        words = "; ".join(found.reasons) or "no format may arrive in this inbox"
+        problem = Problem(found.code or "UNKNOWN_FORMAT", words, line=1, byte_offset=0)
+        return Recognised(arrived, None, None, problem)
+    return Recognised(arrived, found.format.kind, found.format)
+
+
+def take(connection: Connection, run: Run, recognised: Recognised) -> Effect:
+    """Write all that a file does: its row, its problems, its effect and its questions."""
+    arrived = recognised.arrived
+    earlier = duplicates.same_bytes(connection, arrived.sha256) if arrived.sha256 else None
+    if earlier is not None:
+        return _take_duplicate(connection, run, recognised, earlier)
+    reading = _read(run, recognised)
+    found = [*reading.problems]
+    found += duplicates.resent(connection, reading.transmission)
+    found += duplicates.repeated_batches(connection, reading)
+    manifest, doubts = mirror.believe(connection, run, recognised.kind, arrived, reading)
+    reading = replace(reading, problems=(*found, *doubts))
+    file_id = ids.new_file_id(connection, arrived.sha256)
+    _insert_file(connection, run, recognised, reading.transmission, file_id)
+    _insert_batches(connection, arrived.file_no, reading)
+    if reading.errors("FILE"):
+        effect = _hold(connection, run, recognised, reading, file_id)
+    else:
+        effect = _write(connection, run, recognised, reading, file_id, manifest)
+    _finish(connection, run, arrived, effect)
+    return effect
+
+
+def _read(run: Run, recognised: Recognised) -> Reading:
+    if recognised.fmt is None:
+        problems = () if recognised.problem is None else (recognised.problem,)
+        return Reading(problems, Transmission(), BATCHES.empty_table(), lambda: iter(()))
+    limit = run.home.settings.matching.chunk_receipts
+    return read(recognised.arrived.open, recognised.fmt, run.hash_key, limit)
+
+
+def _insert_file(
+    connection: Connection,
+    run: Run,
+    recognised: Recognised,
+    transmission: Transmission,
+    file_id: str,
+    duplicate_of: int | None = None,
+) -> None:
+    arrived, fmt = recognised.arrived, recognised.fmt
+    connection.execute(
+        insert(schema.file),
+        [
+            {
+                "file_no": arrived.file_no,
+                "file_id": file_id,
+                "inbox": arrived.inbox,
+                "name": arrived.name,
+                "sha256": arrived.sha256,
+                "size": arrived.size,
+                "format": fmt.name if fmt else recognised.kind,
+                "format_digest": fmt.digest if fmt else None,
+                "kind": recognised.kind,
+                "arrived_at": instant(run.clock()),
+                "business_date": run.today.isoformat(),
+                "state": "held",
+                "declared_count": transmission.declared_count,
+                "declared_cents": transmission.declared_cents,
+                "found_count": transmission.found_count,
+                "found_cents": transmission.found_cents,
+                "message": "",
+                "transmission": transmission.identity,
+                "detail_digest": transmission.detail_digest,
+                "duplicate_of": duplicate_of,
+            }
+        ],
+    )
+
+
+def _insert_batches(connection: Connection, file_no: int, reading: Reading) -> None:
+    wrong = pa.array(sorted(reading.held_batches), pa.int32())
+    held = pc.is_in(reading.batches["batch_ord"], value_set=wrong)
+    state = pc.if_else(held, "held", "accepted")
+    table = reading.batches.append_column("state", state)
+    insert_table(connection, schema.batch, table, constants={"file_no": file_no})
+
+
+def _take_duplicate(
+    connection: Connection, run: Run, recognised: Recognised, earlier: duplicates.Earlier
+) -> Effect:
+    """The same bytes again: a row of its own, no effect, no question (contract section 4)."""
+    arrived = recognised.arrived
+    file_id = ids.new_file_id(connection, arrived.sha256)
+    _insert_file(connection, run, recognised, Transmission(), file_id, earlier.file_no)
+    message = (
+        f"the same bytes as {earlier.name} ({earlier.file_id}), which came"
+        f" {earlier.arrived_at}; no effect"
+    )
+    effect = Effect(file_id, "duplicate", message)
+    _finish(connection, run, arrived, effect)
+    return effect
+
+
+def _hold(
+    connection: Connection, run: Run, recognised: Recognised, reading: Reading, file_id: str
+) -> Effect:
+    """The whole file waits: its receipts are listed, nothing posts, one question asks."""
+    arrived = recognised.arrived
+    tally = Tally()
+    if recognised.kind == "payments":
+        held = Arrival(arrived.file_no, file_id, arrived.name, held=True, held_batches=frozenset())
+        tally = take_payments(connection, run, held, reading)
+    errors = reading.errors("FILE")
+    message = _cite(errors)
+    cents = reading.transmission.found_cents
+    question = Question(
+        errors[0].code, file_id, f"{arrived.name}: {message}", cents, file_no=arrived.file_no
+    )
+    if tally.held:
+        message = f"{message} ({tally.held} receipts held)"
+    return Effect(file_id, "held", message, reading.problems, (question,))
+
+
+def _cite(problems: Sequence[Problem]) -> str:
+    """The first problem in words, with its place, and how many others there are."""
+    first = problems[0]
+    place = f"line {first.line}: " if first.line else ""
+    words = f"{place}{first.message}"
+    if len(words) > PROBLEM_WORDS:
+        words = words[:PROBLEM_WORDS] + "…"
+    others = f"; and {len(problems) - 1} more" if len(problems) > 1 else ""
+    return f"{first.code}: {words}{others}"
+
+
+def _write(
+    connection: Connection,
+    run: Run,
+    recognised: Recognised,
+    reading: Reading,
+    file_id: str,
+    manifest: mirror.Manifest | None,
+) -> Effect:
+    """The effect of a file that is believed, but for single batches and records."""
+    arrived = recognised.arrived
+    questions: list[Question] = []
+    if recognised.kind == "payments":
+        message = _write_payments(connection, run, arrived, reading, file_id)
+    elif recognised.kind in mirror.KINDS:
+        message, questions = mirror.load(
+            connection, run, recognised.kind, arrived, file_id, reading, manifest
+        )
+    else:
+        message = _write_records(connection, arrived.file_no, reading)
+    questions += _batch_questions(arrived, file_id, reading)
+    state = "partly_held" if reading.held_batches else "accepted"
+    return Effect(file_id, state, message, reading.problems, tuple(questions))
+
+
+def _write_payments(
+    connection: Connection, run: Run, arrived: Arrived, reading: Reading, file_id: str
+) -> str:
+    arrival = Arrival(
+        arrived.file_no, file_id, arrived.name, held=False, held_batches=reading.held_batches
+    )
+    tally = take_payments(connection, run, arrival, reading)
+    voided = voids.take_voids(connection, run, arrived.file_no, file_id, arrived.name)
+    return _words(tally, voided)
+
+
+def _words(tally: Tally, voided: int) -> str:
+    parts = [f"{tally.posted} receipts, {format_cents(tally.posted_cents)}"]
+    if tally.suspense:
+        parts.append(f"{tally.suspense} in suspense, {format_cents(tally.suspense_cents)}")
+    for count, words in (
+        (tally.held, "held"),
+        (tally.future, "waiting for their day"),
+        (tally.skipped, "seen before and skipped"),
+        (voided, "voided"),
+    ):
+        if count:
+            parts.append(f"{count} {words}")
+    return "; ".join(parts)
+
+
+_RECORDS = {
+    "bank_lines": schema.bank_line,
+    "bank_balances": schema.bank_balance,
+    "drawer_closes": schema.drawer_close,
+}
+
+
+def _write_records(connection: Connection, file_no: int, reading: Reading) -> str:
+    """Bank lines, balances and drawer closes: kept as they are, until their room takes them."""
+    counts = dict.fromkeys(_RECORDS, 0)
+    for chunk in reading.chunks():
+        for name, table in _RECORDS.items():
+            rows = chunk.table(name)
+            counts[name] += insert_table(connection, table, rows, constants={"file_no": file_no})
+    words = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count]
+    return ", ".join(words) or "no activity"
+
+
+def _batch_questions(arrived: Arrived, file_id: str, reading: Reading) -> list[Question]:
+    """One question a held batch, one a batch with records that wait, one a doubtful record."""
+    asked: dict[tuple[str, int], Question] = {}
+    labels = dict(
+        zip(
+            reading.batches["batch_ord"].to_pylist(),
+            reading.batches["found_cents"].to_pylist(),
+            strict=True,
+        )
+    )
+    for problem in reading.problems:
+        code = CODES[problem.code]
+        if code.scope != "BATCH" or code.severity not in {"error", "question"}:
+            continue
+        batch = problem.batch_ord or 0
+        key = (code.severity, batch)
+        if key in asked:
+            continue
+        asked[key] = Question(
+            problem.code,
+            f"{file_id}/{batch}",
+            f"{arrived.name}: {_cite([problem])}",
+            labels.get(batch) if code.severity == "error" else None,
+            file_no=arrived.file_no,
+            batch_ord=batch,
+        )
+    for problem in reading.problems:
+        code = CODES[problem.code]
+        if code.scope == "ITEM" and problem.ordinal is not None and code.severity == "question":
+            receipt = ids.receipt_id(file_id, problem.ordinal)
+            asked[problem.code, -problem.ordinal] = Question(
+                problem.code,
+                receipt,
+                f"{arrived.name}: {_cite([problem])}",
+                file_no=arrived.file_no,
+                receipt_no=schema.receipt_key(arrived.file_no, problem.ordinal),
+            )
+    return list(asked.values())
+
+
+def _finish(connection: Connection, run: Run, arrived: Arrived, effect: Effect) -> None:
+    file = schema.file
+    connection.execute(
+        update(file)
+        .where(file.c.file_no == arrived.file_no)
+        .values(state=effect.state, message=effect.message)
+    )
+    rows = [
+        {
+            "problem_no": number,
+            "code": problem.code,
+            "severity": CODES[problem.code].severity,
+            "scope": CODES[problem.code].scope,
+            "batch_ord": problem.batch_ord,
+            "ordinal": problem.ordinal,
+            "line": problem.line,
+            "byte_offset": problem.byte_offset,
+            "field": problem.field,
+            "message": problem.message,
+        }
+        for number, problem in enumerate(effect.problems, 1)
+    ]
+    if rows:
+        table = pa.Table.from_pylist(rows, schema=_PROBLEMS)
+        insert_table(connection, schema.problem, table, constants={"file_no": arrived.file_no})
+    run.desk(connection).open(effect.questions)
+
+
+_PROBLEMS = pa.schema(
+    [
+        pa.field("problem_no", pa.int64()),
+        pa.field("code", pa.string()),
+        pa.field("severity", pa.string()),
+        pa.field("scope", pa.string()),
+        pa.field("batch_ord", pa.int64()),
+        pa.field("ordinal", pa.int64()),
+        pa.field("line", pa.int64()),
+        pa.field("byte_offset", pa.int64()),
+        pa.field("field", pa.string()),
+        pa.field("message", pa.string()),
+    ]
+)

@@ -1,0 +1,118 @@
+"""Voids of counter receipts: an approved void takes the original receipt out of the books."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, select
+
+from recond.exceptions.desk import Question
+from recond.money import format_cents
+from recond.pipeline import moves
+from recond.pipeline.run import Run
+from recond.store import schema
+
+aside, receipt = schema.set_aside, schema.receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """The rows of one void: its own number, the receipt it names, its cents (negative)."""
+
+    number: str
+    drawer: str
+    original: str
+    cents: int
+    approved_by: str
+    line: int
+
+
+def take_voids(
+    connection: Connection, run: Run, file_no: int, file_id: str, file_name: str
+) -> int:
+    """Void the receipts that the voids of a file name; ask about those that cannot be.
+
+    Returns how many receipts were voided (contract section 4, cashier receipts CSV).
+    """
+    voids = _voids(connection, file_no)
+    questions: list[Question] = []
+    voided: list[int] = []
+    for void in voids:
+        originals = _originals(connection, void)
+        doubt = _doubt(void, originals)
+        if doubt is None:
+            voided.extend(row.receipt_no for row in originals)
+            continue
+        code, words = doubt
+        questions.append(
+            Question(
+                code,
+                f"{file_id}/void/{void.drawer}/{void.number}",
+                f"{file_name}, line {void.line}: {words}",
+                -void.cents,
+                file_no=file_no,
+                receipt_no=originals[0].receipt_no if originals else None,
+            )
+        )
+    if voided:
+        moves.take_out(connection, run, voided, "void", f"void in {file_name}")
+    run.desk(connection).open(questions)
+    return len(voided)
+
+
+def _voids(connection: Connection, file_no: int) -> list[Void]:
+    rows = connection.execute(
+        select(aside).where(aside.c.file_no == file_no, aside.c.kind == "VOID").order_by(
+            aside.c.ordinal
+        )
+    ).all()
+    found: dict[tuple[str, str], Void] = {}
+    for row in rows:  # voids only: a handful a day
+        key = (row.drawer or "", row.trace_number or "")
+        before = found.get(key)
+        cents = (row.amount_cents or 0) + (before.cents if before else 0)
+        found[key] = Void(
+            key[1], key[0], row.original or "", cents, row.approved_by or "", row.line or 0
+        )
+    return list(found.values())
+
+
+def _originals(connection: Connection, void: Void) -> list[Row[tuple[int, int]]]:
+    """The receipts (one a tender) with the number that a void names."""
+    record = schema.numbered_record.c
+    file_no = connection.scalar(
+        select(record.file_no).where(
+            record.source == f"cashier:{void.drawer}", record.number == void.original
+        )
+    )
+    if file_no is None:
+        return []
+    rows = connection.execute(
+        select(receipt.c.receipt_no, receipt.c.amount_cents)
+        .where(
+            receipt.c.receipt_no.between(
+                schema.receipt_key(file_no, 0), schema.receipt_key(file_no + 1, 0) - 1
+            ),
+            receipt.c.channel == "CASHIER",
+            receipt.c.drawer == void.drawer,
+            receipt.c.sequence == void.original,
+        )
+        .order_by(receipt.c.receipt_no)
+    )
+    return list(rows)
+
+
+def _doubt(void: Void, originals: list[Row[tuple[int, int]]]) -> tuple[str, str] | None:
+    what = f"void {void.number} of receipt {void.original}"
+    if not void.approved_by:
+        return "VOID_NOT_APPROVED", f"{what} has no approver; nothing was voided"
+    if not originals:
+        return "VOID_WITHOUT_ORIGINAL", f"{what}: no such receipt of drawer {void.drawer} is known"
+    total = sum(row.amount_cents for row in originals)
+    if total != -void.cents:
+        return (
+            "VOID_AMOUNT_WRONG",
+            f"{what} is for {format_cents(-void.cents)}, the receipt was for"
+            f" {format_cents(total)}; nothing was voided",
+        )
+    return None
