@@ -62,7 +62,10 @@ def _read(arrived: Arrived) -> Manifest | Problem:
 
 def manifests_seen(connection: Connection) -> bool:
     """Whether a manifest has ever come: from then on receivables wait for theirs."""
-    return connection.scalar(select(file.c.file_no).where(file.c.kind == "manifest").limit(1)) is not None
+    return (
+        connection.scalar(select(file.c.file_no).where(file.c.kind == "manifest").limit(1))
+        is not None
+    )
 
 
 def _wanted(connection: Connection, run: Run, kind: str) -> bool:

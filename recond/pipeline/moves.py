@@ -222,9 +222,7 @@ def take_out(
         if owner.version == 0 or owner.in_bucket(VOIDED):
             continue
         left = sum(stand.cents for stand in owner.stands)
-        moves.append(
-            Move(owner.receipt_no, rule, reason, owner.stands, [Stand(VOIDED, left)])
-        )
+        moves.append(Move(owner.receipt_no, rule, reason, owner.stands, [Stand(VOIDED, left)]))
     write(connection, run, moves, rule, reason)
     desk = run.desk(connection)
     desk.resolve(desk.open_of_receipts([move.receipt_no for move in moves]), reason)

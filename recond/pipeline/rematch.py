@@ -138,13 +138,9 @@ def _identify(connection: Connection, run: Run) -> int:
 def _move_identified(connection: Connection, run: Run, matched: Matched) -> int:
     """Move what is placed now out of suspense; its questions are answered by later data."""
     placements = matched.placements
-    undecided = pc.unique(
-        placements["ordinal"].filter(pc.equal(placements["bucket"], SUSPENSE))
-    )
+    undecided = pc.unique(placements["ordinal"].filter(pc.equal(placements["bucket"], SUSPENSE)))
     found = {
-        row["ordinal"]: row
-        for row in matched.decisions.to_pylist()
-        if row["rule"] != UNDECIDED
+        row["ordinal"]: row for row in matched.decisions.to_pylist() if row["rule"] != UNDECIDED
     }
     for number in undecided.to_pylist():
         found.pop(number, None)
@@ -220,7 +216,7 @@ def _credit_lots() -> Select[tuple[int, int, int, str, int]]:
         .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
         .where(placement.c.bucket == CREDIT)
         .group_by(placement.c.receipt_no, placement.c.account_key)
-        .having(func.sum(placement.c.cents) != 0)
+        .having(func.sum(placement.c.cents) > 0)
         .subquery()
     )
     newer = exists().where(

@@ -227,7 +227,7 @@ def _write(
             connection, run, recognised.kind, arrived, file_id, reading, manifest
         )
     else:
-        message = _write_records(connection, arrived.file_no, reading)
+        message = write_records(connection, arrived.file_no, reading)
     questions += _batch_questions(arrived, file_id, reading)
     state = "partly_held" if reading.held_batches else "accepted"
     return Effect(file_id, state, message, reading.problems, tuple(questions))
@@ -266,7 +266,7 @@ _RECORDS = {
 }
 
 
-def _write_records(connection: Connection, file_no: int, reading: Reading) -> str:
+def write_records(connection: Connection, file_no: int, reading: Reading) -> str:
     """Bank lines, balances and drawer closes: kept as they are, until their room takes them."""
     counts = dict.fromkeys(_RECORDS, 0)
     for chunk in reading.chunks():

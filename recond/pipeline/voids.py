@@ -27,9 +27,7 @@ class Void:
     line: int
 
 
-def take_voids(
-    connection: Connection, run: Run, file_no: int, file_id: str, file_name: str
-) -> int:
+def take_voids(connection: Connection, run: Run, file_no: int, file_id: str, file_name: str) -> int:
     """Void the receipts that the voids of a file name; ask about those that cannot be.
 
     Returns how many receipts were voided (contract section 4, cashier receipts CSV).
@@ -62,9 +60,9 @@ def take_voids(
 
 def _voids(connection: Connection, file_no: int) -> list[Void]:
     rows = connection.execute(
-        select(aside).where(aside.c.file_no == file_no, aside.c.kind == "VOID").order_by(
-            aside.c.ordinal
-        )
+        select(aside)
+        .where(aside.c.file_no == file_no, aside.c.kind == "VOID")
+        .order_by(aside.c.ordinal)
     ).all()
     found: dict[tuple[str, str], Void] = {}
     for row in rows:  # voids only: a handful a day

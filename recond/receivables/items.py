@@ -299,5 +299,8 @@ def _record(
         "accounts": loaded.accounts,
         "open_cents": loaded.open_cents,
         "contains_entry": contains[0] if contains else 0,
+        "contains_receipt": contains[1] if contains else None,
+        "contains_version": contains[2] if contains else None,
+        "contains_line": contains[3] if contains else None,
     }
     connection.execute(insert(schema.snapshot), [row])

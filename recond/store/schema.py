@@ -363,7 +363,11 @@ snapshot = _keyed_only(
     Column("rows", INT, nullable=False),
     Column("accounts", INT, nullable=False),
     _cents("open_cents"),
-    Column("contains_entry", INT, nullable=False),  # postings up to this entry are contained
+    # postings up to this one are contained (entry 0: the file does not say)
+    Column("contains_entry", INT, nullable=False),
+    Column("contains_receipt", INT),
+    Column("contains_version", INT),
+    Column("contains_line", INT),
 )
 
 # Money: added to, never changed.

@@ -1,0 +1,461 @@
+"""Every invariant, proved by reading: from the database, and from the archive where it is one of
+bytes (reliability section 3, I1–I5). Each has a name; a broken one comes with its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, Select, and_, case, cast, func, select, tuple_
+
+from recond import intake, posting
+from recond.home import Home
+from recond.model import BUCKETS, CREDIT, ITEM, SUSPENSE, VOIDED
+from recond.posting import ARRIVAL, MOVEMENTS, Chart
+from recond.store import schema
+from recond.store.engine import fetch_arrow
+
+MAX_ROWS = 20  # rows shown of one broken invariant
+CHUNK = 200_000  # receipts whose entries are derived again at once
+
+receipt, decision, placement = schema.receipt, schema.decision, schema.placement
+entry, line, item, file = schema.entry, schema.journal_line, schema.item, schema.file
+
+Broken = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What is read: the database, the home with its archive, the chart of accounts."""
+
+    connection: Connection
+    home: Home
+    chart: Chart
+    read_archive: bool = False
+
+    def rows(self, wanted: Select[Any]) -> list[Broken]:
+        """The first rows that a query for violations finds."""
+        found = self.connection.execute(wanted.limit(MAX_ROWS)).mappings()
+        return [dict(row) for row in found]
+
+    def number(self, wanted: Select[Any]) -> int:
+        """A sum, zero where there is nothing to add."""
+        return int(self.connection.scalar(wanted) or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """One promise: its name, what it says, and the search for rows that break it."""
+
+    name: str
+    says: str
+    broken: Callable[[Books], list[Broken]]
+
+
+def _sum(column: Any) -> Any:
+    return cast(func.coalesce(func.sum(column), 0), schema.INT)
+
+
+def _unplaced(books: Books) -> list[Broken]:
+    """Receipts whose first version does not place their amount, or whose later ones move more
+    or less than they take."""
+    expected = case((decision.c.version == 1, receipt.c.amount_cents), else_=0)
+    placed = (
+        select(_sum(placement.c.cents))
+        .where(
+            placement.c.receipt_no == decision.c.receipt_no,
+            placement.c.version == decision.c.version,
+        )
+        .scalar_subquery()
+    )
+    return books.rows(
+        select(
+            decision.c.receipt_no,
+            decision.c.version,
+            receipt.c.amount_cents,
+            placed.label("placed"),
+        )
+        .join(receipt, receipt.c.receipt_no == decision.c.receipt_no)
+        .where(placed != expected)
+    )
+
+
+def _orphans(books: Books) -> list[Broken]:
+    """Placements without their decision, decisions without their receipt or entry."""
+    lost = (
+        select(placement.c.receipt_no, placement.c.version)
+        .outerjoin(
+            decision,
+            and_(
+                decision.c.receipt_no == placement.c.receipt_no,
+                decision.c.version == placement.c.version,
+            ),
+        )
+        .where(decision.c.receipt_no.is_(None))
+    )
+    without = (
+        select(decision.c.receipt_no, decision.c.version)
+        .outerjoin(receipt, receipt.c.receipt_no == decision.c.receipt_no)
+        .outerjoin(entry, entry.c.entry_no == decision.c.entry_no)
+        .where(receipt.c.receipt_no.is_(None) | entry.c.entry_no.is_(None))
+    )
+    return books.rows(lost) + books.rows(without)
+
+
+def _undecided(books: Books) -> list[Broken]:
+    """Receipts of accepted files and batches that are neither placed nor waiting for a reason."""
+    reason = (
+        select(schema.exception.c.receipt_no)
+        .where(schema.exception.c.receipt_no == receipt.c.receipt_no)
+        .exists()
+    )
+    later = (
+        select(schema.future_receipt.c.receipt_no)
+        .where(schema.future_receipt.c.receipt_no == receipt.c.receipt_no)
+        .exists()
+    )
+    held_batch = (
+        select(schema.batch.c.file_no)
+        .where(
+            schema.batch.c.file_no == file.c.file_no,
+            schema.batch.c.batch_ord == receipt.c.batch_ord,
+            schema.batch.c.state != "accepted",
+        )
+        .exists()
+    )
+    return books.rows(
+        select(receipt.c.receipt_no, file.c.file_id, receipt.c.line)
+        .join(file, file.c.file_no == receipt.c.receipt_no.op(">>")(schema.ORDINAL_BITS))
+        .outerjoin(decision, decision.c.receipt_no == receipt.c.receipt_no)
+        .where(
+            decision.c.receipt_no.is_(None),
+            file.c.state.in_(["accepted", "partly_held"]),
+            ~reason,
+            ~later,
+            ~held_batch,
+        )
+    )
+
+
+def _unbalanced(books: Books) -> list[Broken]:
+    """Entries that do not balance inside a fund (and so in total)."""
+    return books.rows(
+        select(
+            line.c.entry_no,
+            line.c.fund,
+            _sum(line.c.debit_cents).label("debit"),
+            _sum(line.c.credit_cents).label("credit"),
+        )
+        .group_by(line.c.entry_no, line.c.fund)
+        .having(func.sum(line.c.debit_cents) != func.sum(line.c.credit_cents))
+    )
+
+
+def _journal_differs(books: Books) -> list[Broken]:
+    """Entries whose journal lines are not what their placements make."""
+    broken: list[Broken] = []
+    last = books.number(select(func.max(entry.c.entry_no)))
+    for first in range(1, last + 1, CHUNK):
+        if len(broken) >= MAX_ROWS:
+            break
+        broken += _differing_entries(books, first, first + CHUNK - 1)
+    return broken[:MAX_ROWS]
+
+
+def _differing_entries(books: Books, first: int, last: int) -> list[Broken]:
+    moved = _movements(books, first, last)
+    legs = posting.movement_legs(moved, books.chart)
+    made = legs.group_by(["entry_no", "fund", "gl_account"]).aggregate([("cents", "sum")])
+    stored = fetch_arrow(
+        books.connection,
+        select(
+            line.c.entry_no,
+            line.c.fund,
+            line.c.gl_account,
+            (line.c.credit_cents - line.c.debit_cents).label("cents_sum"),
+        )
+        .join(entry, entry.c.entry_no == line.c.entry_no)
+        .where(entry.c.entry_no.between(first, last), entry.c.source != "snapshot")
+        .where(entry.c.entry_id.not_like("%-contra")),
+        made.schema,
+    )
+    both = pa.concat_tables([made.select(stored.column_names), stored])
+    sums = both.group_by(["entry_no", "fund", "gl_account"]).aggregate([("cents_sum", "sum")])
+    wrong = sums.filter(pc.not_equal(sums["cents_sum_sum"], 0))
+    return wrong.sort_by("entry_no").slice(0, MAX_ROWS).to_pylist()
+
+
+def _movements(books: Books, first: int, last: int) -> pa.Table:
+    """MOVEMENTS of entries, derived from the placements and the receipts that arrived."""
+    same = and_(
+        decision.c.receipt_no == placement.c.receipt_no,
+        decision.c.version == placement.c.version,
+    )
+    moved = (
+        select(
+            decision.c.entry_no,
+            receipt.c.channel,
+            placement.c.bucket,
+            placement.c.charge_type,
+            placement.c.fund,
+            _sum(placement.c.cents).label("cents"),
+        )
+        .join_from(placement, decision, same)
+        .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
+        .where(decision.c.entry_no.between(first, last))
+        .group_by(
+            decision.c.entry_no,
+            receipt.c.channel,
+            placement.c.bucket,
+            placement.c.charge_type,
+            placement.c.fund,
+        )
+    )
+    arrived = (
+        select(decision.c.entry_no, receipt.c.channel, _sum(receipt.c.amount_cents).label("cents"))
+        .join_from(decision, receipt, receipt.c.receipt_no == decision.c.receipt_no)
+        .where(decision.c.version == 1, decision.c.entry_no.between(first, last))
+        .group_by(decision.c.entry_no, receipt.c.channel)
+    )
+    small = pa.schema([MOVEMENTS.field(name) for name in ("entry_no", "channel", "cents")])
+    arrivals = fetch_arrow(books.connection, arrived, small)
+    count = arrivals.num_rows
+    arrivals = pa.table(
+        {
+            "entry_no": arrivals["entry_no"],
+            "channel": arrivals["channel"],
+            "bucket": pa.repeat(pa.scalar(ARRIVAL, pa.int32()), count),
+            "charge_type": pa.nulls(count, pa.string()),
+            "fund": pa.nulls(count, pa.string()),
+            "cents": arrivals["cents"],
+        },
+        schema=MOVEMENTS,
+    )
+    return pa.concat_tables([fetch_arrow(books.connection, moved, MOVEMENTS), arrivals])
+
+
+def _balance(books: Books, gl_account: str) -> int:
+    """Credits less debits of an account of the pool fund."""
+    return books.number(
+        select(_sum(line.c.credit_cents) - _sum(line.c.debit_cents)).where(
+            line.c.fund == books.chart.pool_fund, line.c.gl_account == gl_account
+        )
+    )
+
+
+def _bucket(books: Books, bucket: int) -> int:
+    return books.number(select(_sum(placement.c.cents)).where(placement.c.bucket == bucket))
+
+
+def _differs(books: Books, bucket: int, gl_account: str) -> list[Broken]:
+    journal, placed = _balance(books, gl_account), _bucket(books, bucket)
+    if journal == placed:
+        return []
+    return [{"gl_account": gl_account, "journal": journal, BUCKETS[bucket]: placed}]
+
+
+def _suspense_differs(books: Books) -> list[Broken]:
+    return _differs(books, SUSPENSE, books.chart.suspense)
+
+
+def _credit_differs(books: Books) -> list[Broken]:
+    return _differs(books, CREDIT, books.chart.customer_credit)
+
+
+def _clearing_differs(books: Books) -> list[Broken]:
+    """Clearing accounts hold what was received and not voided."""
+    accounts = [account for _, account in books.chart.clearing]
+    journal = -sum(_balance(books, account) for account in set(accounts))
+    placed = books.number(select(_sum(placement.c.cents)).where(placement.c.bucket != VOIDED))
+    return [] if journal == placed else [{"clearing": journal, "placed": placed}]
+
+
+def _unasked(books: Books) -> list[Broken]:
+    """Receipts with money in suspense and no open question."""
+    asked = (
+        select(schema.exception.c.receipt_no)
+        .where(
+            schema.exception.c.receipt_no == placement.c.receipt_no,
+            schema.exception.c.status != "resolved",
+        )
+        .exists()
+    )
+    return books.rows(
+        select(placement.c.receipt_no, _sum(placement.c.cents).label("suspense"))
+        .where(placement.c.bucket == SUSPENSE, ~asked)
+        .group_by(placement.c.receipt_no)
+        .having(func.sum(placement.c.cents) != 0)
+    )
+
+
+def _receivables_differ(books: Books) -> list[Broken]:
+    """Funds whose receivables in the journal are not the sum of their effective open items."""
+    own = {books.chart.receivables, *(account for _, account in books.chart.receivables_of)}
+    booked = dict(
+        books.connection.execute(
+            select(line.c.fund, _sum(line.c.debit_cents) - _sum(line.c.credit_cents))
+            .where(line.c.gl_account.in_(sorted(own)))
+            .group_by(line.c.fund)
+        ).tuples()
+    )
+    owed = dict(
+        books.connection.execute(
+            select(item.c.fund, _sum(item.c.open_cents)).group_by(item.c.fund)
+        ).tuples()
+    )
+    return [
+        {"fund": fund, "journal": int(booked.get(fund, 0)), "open_items": int(owed.get(fund, 0))}
+        for fund in sorted(booked | owed)
+        if int(booked.get(fund, 0)) != int(owed.get(fund, 0))
+    ]
+
+
+def _pending_differs(books: Books) -> list[Broken]:
+    """Items whose pending amount is not what was applied to them since the last posting that a
+    snapshot says it contains."""
+    snapshot = schema.snapshot.c
+    contains = books.connection.execute(
+        select(
+            snapshot.contains_entry,
+            snapshot.contains_receipt,
+            snapshot.contains_version,
+            snapshot.contains_line,
+        )
+        .where(snapshot.contains_entry > 0)
+        .order_by(snapshot.file_no.desc())
+        .limit(1)
+    ).first()
+    same = and_(
+        decision.c.receipt_no == placement.c.receipt_no,
+        decision.c.version == placement.c.version,
+    )
+    position = tuple_(
+        decision.c.entry_no, placement.c.receipt_no, placement.c.version, placement.c.line
+    )
+    later = (
+        select(placement.c.item_key, _sum(placement.c.cents).label("applied"))
+        .join_from(placement, decision, same)
+        .where(placement.c.bucket == ITEM)
+    )
+    if contains is not None:
+        later = later.where(position > tuple_(*contains))
+    applied = later.group_by(placement.c.item_key).subquery()
+    total = func.coalesce(applied.c.applied, 0)
+    return books.rows(
+        select(item.c.item_key, item.c.item_number, item.c.pending_cents, total.label("applied"))
+        .outerjoin(applied, applied.c.item_key == item.c.item_key)
+        .where(item.c.pending_cents != total)
+    )
+
+
+def _repeated_bytes(books: Books) -> list[Broken]:
+    """The same bytes with an effect twice, or a duplicate with receipts of its own."""
+    twice = (
+        select(file.c.sha256, func.count().label("arrivals"))
+        .where(file.c.duplicate_of.is_(None))
+        .group_by(file.c.sha256)
+        .having(func.count() > 1)
+    )
+    low = file.c.file_no.op("<<")(schema.ORDINAL_BITS)
+    effective = (
+        select(file.c.file_id, receipt.c.receipt_no)
+        .join(receipt, receipt.c.receipt_no.between(low, low + (1 << schema.ORDINAL_BITS) - 1))
+        .where(file.c.state == "duplicate")
+    )
+    return books.rows(twice) + books.rows(effective)
+
+
+def _broken_versions(books: Books) -> list[Broken]:
+    """Receipts whose versions are not 1, 2, 3 …"""
+    return books.rows(
+        select(
+            decision.c.receipt_no,
+            func.count().label("versions"),
+            func.max(decision.c.version).label("last"),
+        )
+        .group_by(decision.c.receipt_no)
+        .having(func.count() != func.max(decision.c.version))
+    )
+
+
+def _missing_originals(books: Books) -> list[Broken]:
+    """Files whose bytes are not in the archive under their SHA-256 and size."""
+    broken: list[Broken] = []
+    for row in _files(books):
+        path = intake.archived(books.home.path, row.sha256)
+        found: str | None = None
+        if not path.is_file():
+            found = "missing"
+        elif path.stat().st_size != row.size:
+            found = f"{path.stat().st_size} bytes instead of {row.size}"
+        elif books.read_archive and intake.hash_of(path) != row.sha256:
+            found = "other bytes than its name says"
+        if found:
+            broken.append({"file_id": row.file_id, "sha256": row.sha256, "found": found})
+            if len(broken) >= MAX_ROWS:
+                break
+    return broken
+
+
+def _files(books: Books) -> Iterator[Any]:
+    seen: set[str] = set()
+    rows = books.connection.execute(
+        select(file.c.file_id, file.c.sha256, file.c.size).order_by(file.c.file_no)
+    )
+    for row in rows:
+        if row.sha256 not in seen:
+            seen.add(row.sha256)
+            yield row
+
+
+def _lost_arrivals(books: Books) -> list[Broken]:
+    """Numbers of arrivals that are neither in the books nor in work/."""
+    known = set(books.connection.scalars(select(file.c.file_no)))
+    work = books.home.path / "work"
+    claimed = {
+        int(folder.name.split(".")[0])
+        for inbox in (work.iterdir() if work.is_dir() else ())
+        if inbox.is_dir()
+        for folder in inbox.iterdir()
+        if folder.name.split(".")[0].isdecimal()
+    }
+    last = max(known | claimed, default=0)
+    lost = sorted(set(range(1, last + 1)) - known - claimed)
+    return [{"file_no": number} for number in lost[:MAX_ROWS]]
+
+
+INVARIANTS = (
+    Invariant("I1.placed", "every cent of every receipt is in exactly one place", _unplaced),
+    Invariant("I1.owned", "every placement has its decision, receipt and entry", _orphans),
+    Invariant("I1.decided", "every receipt of an accepted file is placed or waits for a reason",
+              _undecided),
+    Invariant("I1.clearing", "clearing accounts hold what was received and not voided",
+              _clearing_differs),
+    Invariant("I2.balanced", "every entry balances in total and inside each fund", _unbalanced),
+    Invariant("I2.journal", "the journal is the sum of the placements by entry, fund and account",
+              _journal_differs),
+    Invariant("I2.suspense", "suspense in the journal is the suspense of receipts",
+              _suspense_differs),
+    Invariant("I2.asked", "every receipt in suspense has an open question", _unasked),
+    Invariant("I2.on_account", "customer credit in the journal is the credit of receipts",
+              _credit_differs),
+    Invariant("I2.receivables", "receivables of each fund are the sum of its effective open items",
+              _receivables_differ),
+    Invariant("I2.pending", "pending amounts of items are the applications that stand on them",
+              _pending_differs),
+    Invariant("I3.bytes", "the same bytes have one effect", _repeated_bytes),
+    Invariant("I3.versions", "every receipt has one decision a version", _broken_versions),
+    Invariant("I4.originals", "every byte that came is in the archive under its SHA-256",
+              _missing_originals),
+    Invariant("I5.arrivals", "every arrival is in the books or in work/", _lost_arrivals),
+)  # fmt: skip
+
+
+def check(books: Books) -> Iterator[tuple[Invariant, list[Broken]]]:
+    """Every invariant with the rows that break it (none: it holds)."""
+    for invariant in INVARIANTS:
+        yield invariant, invariant.broken(books)

@@ -1,0 +1,366 @@
+"""The verbs (contract section 3): thin. Heavy imports stand inside the verbs, so that
+`recond --help` answers at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recond import __version__
+from recond.errors import RecondError, UsageError
+
+app = typer.Typer(
+    name="recond",
+    help="Watch drop folders for payment files, match the money to receivables, post in double"
+    " entry, and ask people about the rest.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+files_app = typer.Typer(help="What arrived and what became of it.", no_args_is_help=True)
+queue_app = typer.Typer(help="The questions that wait for a person.", no_args_is_help=True)
+formats_app = typer.Typer(help="The declared formats.", no_args_is_help=True)
+app.add_typer(files_app, name="files")
+app.add_typer(queue_app, name="queue")
+app.add_typer(formats_app, name="formats")
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="The home; else RECOND_HOME, else the current folder."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
+]
+AsOfOption = Annotated[
+    dt.datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="The business date instead of today."),
+]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it stays in the books.")]
+
+
+def day(value: dt.datetime | None) -> dt.date | None:
+    """The date of an --as-of, --from or --to."""
+    return value.date() if value else None
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--dir", help="The new folder that everything is written to.")
+    ] = Path("recond-demo"),
+) -> None:
+    """Run the whole job on bundled files and print the tie-out."""
+    from recond.demo import run_demo
+
+    raise typer.Exit(run_demo(folder))
+
+
+@app.command()
+def init(
+    home: Annotated[Path, typer.Argument(help="The folder to be made a home.")],
+    timezone: Annotated[
+        str | None, typer.Option("--timezone", help="Of business dates; else the machine's.")
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option("--database", help="A database URL instead of SQLite.")
+    ] = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Make a working home; an existing one is never overwritten."""
+    from recond.home import init as make
+    from recond.home import system_timezone
+    from recond.render import say
+    from recond.session import run_of, user
+
+    if dry_run:
+        say(f"would make a home in {home}")
+        return
+    made = make(home, timezone or system_timezone(), user(), database)
+    run_of(made, None, user())
+    say(f"{home} is a home now; its time zone is {made.settings.timezone}. Drop files into"
+        f" {home}/inbox/ and run: recond process --home {home}")  # fmt: skip
+
+
+@app.command()
+def process(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Files to copy in and process at once.")
+    ] = None,
+    home: HomeOption = None,
+    inbox: Annotated[str | None, typer.Option("--inbox", help="The inbox for FILE.")] = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Process everything in the inboxes once, then exit (1 when something waits for a person)."""
+    from recond.verbs.work import process_verb
+
+    raise typer.Exit(process_verb(home, files or [], inbox, json, dry_run, day(as_of)))
+
+
+@app.command()
+def run(home: HomeOption = None, as_of: AsOfOption = None) -> None:
+    """The daemon: watch the inboxes until told to stop."""
+    from recond.verbs.work import run_verb
+
+    raise typer.Exit(run_verb(home, day(as_of)))
+
+
+@app.command()
+def status(home: HomeOption = None, json: JsonOption = False, as_of: AsOfOption = None) -> None:
+    """What arrived, what waits, the last posting and today's tie-out."""
+    from recond.verbs.views import status_verb
+
+    raise typer.Exit(status_verb(home, json, day(as_of)))
+
+
+@files_app.command("list")
+def files_list(
+    home: HomeOption = None,
+    json: JsonOption = False,
+    as_of: AsOfOption = None,
+    state: Annotated[str | None, typer.Option("--state", help="Only files of this state.")] = None,
+) -> None:
+    """Every arrival with its state and message."""
+    from recond.verbs.views import files_list_verb
+
+    files_list_verb(home, json, day(as_of), state)
+
+
+@files_app.command("show")
+def files_show(
+    file_id: str, home: HomeOption = None, json: JsonOption = False, as_of: AsOfOption = None
+) -> None:
+    """One file: what it declares, what was found, its batches and problems."""
+    from recond.verbs.views import files_show_verb
+
+    files_show_verb(home, file_id, json, day(as_of))
+
+
+@files_app.command("accept")
+def files_accept(
+    file_id: str,
+    reason: ReasonOption,
+    batch: Annotated[str | None, typer.Option("--batch", help="Only this held batch.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the file that it corrects out of the books.")
+    ] = False,
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Post a held file or batch as found."""
+    from recond.verbs.work import decide
+
+    decide(home, "accept", dry_run, day(as_of), file_id, batch, reason, replace=replace)
+
+
+@files_app.command("reject")
+def files_reject(
+    file_id: str,
+    reason: ReasonOption,
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Reject what is held of a file: nothing of it will ever post."""
+    from recond.verbs.work import decide
+
+    decide(home, "reject", dry_run, day(as_of), file_id, reason)
+
+
+@app.command()
+def explain(
+    identity: Annotated[str, typer.Argument(metavar="ID")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Why a receipt, application or exception is what it is, down to the source bytes."""
+    from recond.verbs.views import explain_verb
+
+    explain_verb(home, identity, json)
+
+
+@app.command()
+def trace(
+    text: Annotated[str, typer.Argument(help="Account, name, number, amount or reference.")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Find payments."""
+    from recond.verbs.views import trace_verb
+
+    trace_verb(home, text, json)
+
+
+@app.command()
+def match(
+    home: HomeOption = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Look again at everything that is not applied."""
+    from recond.verbs.work import match_verb
+
+    raise typer.Exit(match_verb(home, json, dry_run, day(as_of)))
+
+
+@app.command()
+def reverse(
+    application: str,
+    reason: ReasonOption,
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Take one application back: the money goes to suspense, a question asks."""
+    from recond.verbs.work import decide
+
+    decide(home, "reverse", dry_run, day(as_of), application, reason)
+
+
+@app.command()
+def export(
+    dataset: str,
+    home: HomeOption = None,
+    kind: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "csv",
+    out: Annotated[Path | None, typer.Option("--out", help="The file to write.")] = None,
+    date_from: Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"])] = None,
+    date_to: Annotated[dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"])] = None,
+    as_of: AsOfOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a dataset: files receipts applications exceptions receivables journal."""
+    from recond.verbs.views import export_verb
+
+    export_verb(home, dataset, kind, out, day(date_from), day(date_to), day(as_of), json)
+
+
+@app.command()
+def check(
+    home: HomeOption = None,
+    json: JsonOption = False,
+    read_archive: Annotated[
+        bool, typer.Option("--read-archive", help="Read every archived byte again.")
+    ] = False,
+) -> None:
+    """Prove every invariant from the database and the archive (4 when one is broken)."""
+    from recond.verbs.views import check_verb
+
+    raise typer.Exit(check_verb(home, json, read_archive))
+
+
+@app.command()
+def doctor(home: HomeOption = None, json: JsonOption = False) -> None:
+    """The machine's limits and versions."""
+    from recond.doctor import doctor_verb
+
+    doctor_verb(home, json)
+
+
+@queue_app.command("list")
+def queue_list(
+    home: HomeOption = None,
+    json: JsonOption = False,
+    as_of: AsOfOption = None,
+    code: Annotated[str | None, typer.Option("--code", help="Only questions of this code.")] = None,
+) -> None:
+    """The open questions."""
+    from recond.verbs.queue import queue_list_verb
+
+    queue_list_verb(home, json, day(as_of), code)
+
+
+@queue_app.command("show")
+def queue_show(
+    exception_id: str, home: HomeOption = None, json: JsonOption = False, as_of: AsOfOption = None
+) -> None:
+    """One question with everything that answering it needs."""
+    from recond.verbs.queue import queue_show_verb
+
+    queue_show_verb(home, exception_id, json, day(as_of))
+
+
+@queue_app.command("export")
+def queue_export(
+    home: HomeOption = None, dry_run: DryRunOption = False, as_of: AsOfOption = None
+) -> None:
+    """Write the work list for clerks into queue/out/ and print its path."""
+    from recond.verbs.queue import queue_export_verb
+
+    queue_export_verb(home, dry_run, day(as_of))
+
+
+@formats_app.command("list")
+def formats_list(home: HomeOption = None, json: JsonOption = False) -> None:
+    """Every format with the inboxes where it may arrive and a sample line."""
+    from recond.verbs.formats import formats_list_verb
+
+    formats_list_verb(home, json)
+
+
+@formats_app.command("check")
+def formats_check(file: Path, json: JsonOption = False) -> None:
+    """Read a format file and say what is wrong with it (5), or nothing."""
+    from recond.verbs.formats import formats_check_verb
+
+    formats_check_verb(file, json)
+
+
+@formats_app.command("sniff")
+def formats_sniff(
+    file: Path,
+    home: HomeOption = None,
+    inbox: Annotated[str | None, typer.Option("--inbox")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Which formats could claim a file, and why the others do not."""
+    from recond.verbs.formats import formats_sniff_verb
+
+    formats_sniff_verb(home, file, inbox, json)
+
+
+@formats_app.command("test")
+def formats_test(
+    names: Annotated[list[str], typer.Argument(metavar="[NAME] FILE")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Read a file without processing it: tables, totals and problems."""
+    from recond.verbs.formats import formats_test_verb
+
+    if len(names) > 2:
+        raise UsageError("formats test takes a format's name and a file, or a file alone")
+    formats_test_verb(home, names[0] if len(names) == 2 else None, Path(names[-1]), json)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"recond {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Watch drop folders for payment files, match the money to receivables, post in double
+    entry, and ask people about the rest."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """The command `recond`: refusals become a sentence on stderr and an exit code."""
+    try:
+        return app(args=arguments, prog_name="recond")
+    except RecondError as error:
+        sys.stderr.write(f"recond: {error}\n")
+        sys.exit(error.exit_code)

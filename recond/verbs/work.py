@@ -1,0 +1,105 @@
+"""Verbs that do the work: process, run, match, and the decisions of people."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from recond import render
+from recond.lock import locked
+from recond.pipeline import corrections
+from recond.pipeline.process import FileOutcome, process, try_out
+from recond.pipeline.rematch import rematch
+from recond.pipeline.run import Run
+from recond.session import AUTOMATIC, open_run, somebody_waits, user
+from recond.store import schema
+from recond.verbs.common import problems_of, progress_bar, whole, writing
+
+
+def process_verb(
+    home: Path | None,
+    files: list[Path],
+    inbox: str | None,
+    as_json: bool,
+    dry_run: bool,
+    as_of: dt.date | None,
+) -> int:
+    """`recond process`: 0, or 1 when something waits for a person."""
+    run = open_run(home, as_of, AUTOMATIC)
+    with locked(run.home.path, "process"):
+        if dry_run:
+            outcomes = try_out(run, files, inbox)
+            _print_outcomes(outcomes)
+            render.say("dry run: nothing was written")
+            return 0
+        with progress_bar() as progress:
+            done = process(run, files, inbox, progress=progress)
+        if as_json:
+            _print_files(run, [one.file_no for one in done.files])
+        else:
+            _print_outcomes(list(done.files))
+        return 1 if somebody_waits(run) else 0
+
+
+def _print_outcomes(outcomes: list[FileOutcome]) -> None:
+    rows: list[Mapping[str, Any]] = [
+        {"state": o.state, "inbox": o.inbox, "name": o.name, "message": o.message} for o in outcomes
+    ]
+    if rows:
+        render.text(render.columns(rows, ["state", "inbox", "name", "message"]))
+    render.say(f"{len(outcomes)} files")
+
+
+def _print_files(run: Run, file_nos: list[int]) -> None:
+    """One JSON object a file: the columns of dataset `files`, and its problems."""
+    with run.store.read() as connection:
+        rows = {row["file_id"]: row for row in whole(connection, run, "files").to_pylist()}
+        file = schema.file.c
+        ids = dict(connection.execute(select(file.file_no, file.file_id)).tuples())
+        for number in file_nos:
+            problems = problems_of(connection, number)
+            render.json_line({**rows[ids[number]], "problems": problems})
+
+
+def run_verb(home: Path | None, as_of: dt.date | None) -> int:
+    """`recond run`: until SIGTERM."""
+    from recond.service import serve
+
+    return serve(home, as_of)
+
+
+def match_verb(home: Path | None, as_json: bool, dry_run: bool, as_of: dt.date | None) -> int:
+    """`recond match`: 0, or 1 when something waits for a person."""
+    run = open_run(home, as_of, AUTOMATIC)
+    with locked(run.home.path, "match"), writing(run, dry_run=dry_run) as connection:
+        done = rematch(connection, run)
+    told = {"due": done.due, "identified": done.identified, "credits": done.credits}
+    if as_json:
+        render.json_line(told)
+    else:
+        render.say(", ".join(f"{count} {name}" for name, count in told.items()))
+    return 1 if somebody_waits(run) else 0
+
+
+def decide(
+    home: Path | None,
+    verb: str,
+    dry_run: bool,
+    as_of: dt.date | None,
+    *arguments: Any,
+    **options: Any,
+) -> None:
+    """A person's decision about a file or an application: one transaction, one sentence."""
+    run = open_run(home, as_of, user())
+    function = {
+        "accept": corrections.accept,
+        "reject": corrections.reject,
+        "reverse": corrections.reverse,
+    }[verb]
+    with locked(run.home.path, verb), writing(run, dry_run=dry_run) as connection:
+        sentence = function(connection, run, *arguments, **options)
+    render.say(sentence)
