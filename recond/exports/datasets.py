@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -176,8 +176,15 @@ def _applications(connection: Connection, scope: Scope) -> Iterator[pa.RecordBat
 
 
 def _exceptions(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
-    """Questions by number; dates limit the business date of opening. `age_days` counts from there
-    to the scope's day. Suggestions are today's, so they are left out of an earlier day's books."""
+    return questions(connection, scope)
+
+
+def questions(
+    connection: Connection, scope: Scope, only: Sequence[int] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Questions by number; `only` keeps these exception_no. Dates limit the business date of
+    opening; `age_days` counts from there to the scope's day. Suggestions are today's, so they are
+    left out of an earlier day's books."""
     question = schema.exception.c
     shown = ("exception_no", "exception_id", "version", "code", "scope", "severity",
              "amount_cents", "file_no", "receipt_no", "opened_at", "opened_date", "status",
@@ -190,8 +197,11 @@ def _exceptions(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch
         .where(scope.known(question.opened_date), scope.within(question.opened_date))
         .order_by(question.exception_no)
     )
+    if only is not None:
+        statement = statement.where(question.exception_no.in_(list(only)))
     files = FileIds.load(connection)
-    candidates = None if _later_entries(connection, scope) else suggestions(connection).candidates
+    later = _later_entries(connection, scope)
+    candidates = None if later else suggestions(connection, only).candidates
     for found in fetch(connection, statement, raw):
         yield _picked(found, _question_columns(found, files, candidates, scope), EXCEPTIONS)
 

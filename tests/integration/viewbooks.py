@@ -135,7 +135,8 @@ def _receipts(connection: Connection) -> None:
         rows(
             connection,
             "receipt",
-            {"receipt_no": key(file_no, ordinal), "line": ordinal + 1, "byte_offset": 23 + 84 * (ordinal - 1),
+            {"receipt_no": key(file_no, ordinal), "line": ordinal + 1,
+             "byte_offset": 23 + 84 * (ordinal - 1),
              "byte_length": 83, "batch_ord": 1, "batch": "001", "sequence": f"{ordinal:03d}",
              "channel": "LOCKBOX", "tender": "CHECK", "amount_cents": cents,
              "received_date": str(MONDAY), "deposit_date": str(MONDAY), **more},
