@@ -33,6 +33,8 @@ from recond.parsers.nacha_tables import block_tables, waiting_sentence
 from recond.parsers.notes import Notes
 
 HEADER, BATCH, ENTRY, ADDENDA, CONTROL, TRAILER = (ord(kind) for kind in "156789")
+_KNOWN = np.zeros(256, dtype=np.bool_)
+_KNOWN[[HEADER, BATCH, ENTRY, ADDENDA, CONTROL, TRAILER]] = True
 _AGAIN = "Ask the sender for the file again."
 
 
@@ -121,7 +123,7 @@ def _read_block(reading: Reading, rows: Rows, layout: Layout, fmt: Format) -> di
 
 def _known(reading: Reading, rows: Rows) -> Rows:
     """The records whose type is one of the format; others are told and left where they stand."""
-    known = np.isin(rows.view[:, 0], (HEADER, BATCH, ENTRY, ADDENDA, CONTROL, TRAILER))
+    known = _KNOWN[rows.view[:, 0]]
     if known.all():
         return rows
     unknown = np.flatnonzero(~known)

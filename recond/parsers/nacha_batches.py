@@ -119,7 +119,12 @@ def day(text: str) -> int | None:
 
 
 def file_header(reading: Reading, rows: Rows, row: int) -> None:
-    """Read record 1: the file's identity, its date, and its constants (HEADER_WRONG)."""
+    """Read record 1: the file's identity, its date, and its constants (HEADER_WRONG).
+
+    A second header is out of order, which is told apart, and says nothing.
+    """
+    if reading.identity is not None:
+        return
     line, offset = int(rows.line[row]), int(rows.offset[row])
     for start, stop, constant, name in (
         (1, 3, "01", "priority code"),
@@ -137,19 +142,18 @@ def file_header(reading: Reading, rows: Rows, row: int) -> None:
                 byte_offset=offset,
                 field=f"{start + 1}-{stop}",
             )
-    if reading.identity is None:
-        parts = ((3, 13), (13, 23), (23, 29), (29, 33), (33, 34))
-        texts = [rows.text(row, start, stop).strip() for start, stop in parts]
-        reading.identity = "nacha:" + ":".join(texts)
-        reading.file_date = day(rows.text(row, 23, 29))
-        if reading.file_date is None:
-            reading.notes.add(
-                "DATE_UNUSUAL",
-                f"The file date reads '{texts[2]}' and is no date of the calendar.",
-                line=line,
-                byte_offset=offset,
-                field="24-29",
-            )
+    parts = ((3, 13), (13, 23), (23, 29), (29, 33), (33, 34))
+    texts = [rows.text(row, start, stop).strip() for start, stop in parts]
+    reading.identity = "nacha:" + ":".join(texts)
+    reading.file_date = day(rows.text(row, 23, 29))
+    if reading.file_date is None:
+        reading.notes.add(
+            "DATE_UNUSUAL",
+            f"The file date reads '{texts[2]}' and is no date of the calendar.",
+            line=line,
+            byte_offset=offset,
+            field="24-29",
+        )
 
 
 def open_batch(reading: Reading, rows: Rows, row: int) -> Batch:

@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from recond.parsers.columns import Ints, Mask, digits
+from recond.parsers.columns import Bytes, Ints, Mask, digits
 from recond.parsers.nacha_batches import ASK, Batch, Reading, number
-from recond.parsers.nacha_entries import NOC, RETURN, UNREADABLE, Block, Teller
+from recond.parsers.nacha_entries import NOC, NOC_ADDENDA, RETURN, UNREADABLE, Block, Teller
 from recond.parsers.nacha_records import Rows
 
 # Entry classes whose entries declare how many addenda they have, in columns 55-58.
 DECLARE_ADDENDA = ("CTX", "ATX", "TRX", "ENR")
 ADDENDA_TYPES = (2, 5, *range(10, 19), 98, 99)
 REMITTANCE = 5
-IAT_PURPOSE, IAT_MANDATORY, IAT_REPEATED = 10, range(10, 17), (17, 18)
+IAT_PURPOSE, IAT_MANDATORY = 10, range(10, 17)
 # Why an international payment was sent (addenda 10, columns 4-6).
 IAT_PURPOSES = frozenset(
     ("ANN", "ARC", "BOC", "BUS", "DEP", "IAT", "LOA", "MIS", "MOR", "MTE", "PEN", "POP", "POS",
      "RCK", "REM", "RLS", "SAL", "SHR", "TAX", "TEL", "WEB")
 )  # fmt: skip
+# Reasons of returns (R), dishonored and contested ones, and notices of change (C).
+REASONS = frozenset(
+    [f"R{code:02d}" for code in (*range(1, 54), *range(61, 78), *range(80, 86), 90)]
+    + [f"C{code:02d}" for code in (*range(1, 10), 13, 14, *range(61, 70))]
+)
 ROUTING_WEIGHTS = np.array([3, 7, 1] * 3, dtype=np.int64)
 MOST_TRACES = 1_000_000  # a batch counts entries in six digits
 TRACE_SEQUENCE = 10**7
@@ -91,15 +96,21 @@ def check_block(block: Block, teller: Teller) -> None:
 
 def _routing(block: Block, teller: Teller) -> None:
     """Columns 4-12 are an ABA routing number with its check digit: 3, 7, 1 repeated."""
-    figures = block.view[:, 3:12] - np.uint8(48)
+    routing = block.view[:, 3:12]
+    if len(routing) > 1 and bool((routing == routing[0]).all()):
+        routing = routing[:1]  # an incoming file names one bank in every entry: ours
+    figures = routing - np.uint8(48)
     wrong = (figures @ ROUTING_WEIGHTS % 10 != 0) | (figures[:, 8] > 9)
 
     def say(index: int) -> str:
         text = block.view[index, 3:12].tobytes().decode("latin-1")
         return f"Routing number '{text}' of the entry fails its check digit."
 
-    wrong &= block.kind != UNREADABLE
-    teller.tell(wrong, block.place, block.seg, "CHECK_DIGIT_WRONG", "4-12", say)
+    if wrong.any():
+        teller.tell(
+            wrong & (block.kind != UNREADABLE), block.place, block.seg,
+            "CHECK_DIGIT_WRONG", "4-12", say,
+        )  # fmt: skip
 
 
 def _names(block: Block, teller: Teller) -> None:
@@ -184,7 +195,11 @@ def _ascending(block: Block, traces: Ints, good: Ints, teller: Teller) -> None:
 
 
 def _addenda(block: Block, traces: Ints, teller: Teller) -> None:
-    """Types are known; sequences of 05, 17 and 18 run from 1; the entry's sequence is its own."""
+    """Types are known; 05 are numbered from 1; the entry's sequence is its own.
+
+    International addenda 17 and 18 are numbered through the batch by some senders (a real file
+    does so), hence only 05, which hold what is paid, are held to their numbers.
+    """
     view, kinds = block.rows.view[block.extra], block.extra_type
     segment = block.segment[block.extra]
     teller.tell(
@@ -192,18 +207,18 @@ def _addenda(block: Block, traces: Ints, teller: Teller) -> None:
         lambda index: f"Addenda type '{view[index, 1:3].tobytes().decode('latin-1')}' is none "
         f"of the format. {ASK}",
     )  # fmt: skip
+    _reasons(block, view, segment, teller)
     owned = block.owner >= 0
-    for kind in (REMITTANCE, *IAT_REPEATED):
-        chosen = np.flatnonzero((kinds == kind) & owned)
-        owner = block.owner[chosen]
-        rank = np.arange(1, len(owner) + 1) - np.searchsorted(owner, owner)
-        sequence, bad = digits(view[chosen, 83:87])
-        wrong = np.zeros(len(kinds), dtype=np.bool_)
-        wrong[chosen] = bad | (sequence != rank)
-        teller.tell(
-            wrong, block.extra, segment, "BATCH_STRUCTURE", "84-87",
-            lambda _: f"The addenda of the entry are not numbered from 1 without a gap. {ASK}",
-        )  # fmt: skip
+    chosen = np.flatnonzero((kinds == REMITTANCE) & owned)
+    owner = block.owner[chosen]
+    rank = np.arange(1, len(owner) + 1) - np.searchsorted(owner, owner)
+    sequence, bad = digits(view[chosen, 83:87])
+    wrong = np.zeros(len(kinds), dtype=np.bool_)
+    wrong[chosen] = bad | (sequence != rank)
+    teller.tell(
+        wrong, block.extra, segment, "BATCH_STRUCTURE", "84-87",
+        lambda _: f"The addenda of the entry are not numbered from 1 without a gap. {ASK}",
+    )  # fmt: skip
     linked = np.flatnonzero(owned & ((kinds == REMITTANCE) | ((kinds >= 10) & (kinds <= 18))))
     entry, bad = digits(view[linked, 87:94])
     trace = traces[block.owner[linked]]
@@ -212,6 +227,23 @@ def _addenda(block: Block, traces: Ints, teller: Teller) -> None:
     teller.tell(
         apart, block.extra, segment, "BATCH_STRUCTURE", "88-94",
         lambda _: f"The addenda names the sequence number of another entry. {ASK}",
+    )  # fmt: skip
+
+
+def _reasons(block: Block, view: Bytes, segment: Ints, teller: Teller) -> None:
+    """Reasons of returns and notices of change are in Nacha's list, else a warning."""
+    chosen = np.flatnonzero(block.extra_type >= NOC_ADDENDA)
+    if not len(chosen):
+        return
+    packed = np.ascontiguousarray(view[chosen, 3:6]).view("S3")[:, 0]
+    codes, inverse = np.unique(packed, return_inverse=True)
+    odd = np.array([code.decode("latin-1") not in REASONS for code in codes.tolist()])
+    mask = np.zeros(len(view), dtype=np.bool_)
+    mask[chosen] = odd[inverse]
+    teller.tell(
+        mask, block.extra, segment, "CODE_UNKNOWN", "4-6",
+        lambda index: f"Reason '{view[index, 3:6].tobytes().decode('latin-1')}' is not in the "
+        "list of returns and notices of change; ask the bank what it means.",
     )  # fmt: skip
 
 

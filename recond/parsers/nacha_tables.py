@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -80,7 +81,24 @@ def _place(block: Block, row: Ints) -> dict[str, Any]:
 
 
 def _by_batch(block: Block, chosen: Ints, values: list[Any], kind: pa.DataType) -> pa.Array:
+    """For each chosen entry the value of its batch."""
+    first, last = int(block.seg[chosen[0]]), int(block.seg[chosen[-1]])
+    if first == last:  # most blocks stand inside one batch
+        return pa.repeat(pa.scalar(values[first], type=kind), len(chosen))
     return pa.array(values, type=kind).take(pa.array(block.seg[chosen]))
+
+
+def _view(block: Block, chosen: Ints) -> Bytes:
+    return block.view if len(chosen) == len(block.view) else block.view[chosen]
+
+
+def _payers(block: Block, chosen: Ints, view: Bytes) -> pa.Array:
+    """Names of entries, the company of the batch where an entry has none."""
+    names = _names(block, chosen, view)
+    if not names.null_count:
+        return names
+    companies = [batch.company or None for batch in block.batches]
+    return pc.coalesce(names, _by_batch(block, chosen, companies, pa.string()))
 
 
 def _names(block: Block, chosen: Ints, view: Bytes) -> pa.Array:
@@ -95,11 +113,10 @@ def _names(block: Block, chosen: Ints, view: Bytes) -> pa.Array:
 
 
 def _receipts(block: Block, chosen: Ints, ordinal: Ints, said: _Said, fmt: Format) -> pa.Table:
-    view = block.view if len(chosen) == len(block.view) else block.view[chosen]
+    view = _view(block, chosen)
     count = len(chosen)
     days = _by_batch(block, chosen, [batch.effective for batch in block.batches], pa.int32())
     dates = days.view(pa.date32())
-    companies = [batch.company or None for batch in block.batches]
     columns = {
         "ordinal": ordinal,
         **_place(block, block.place[chosen]),
@@ -114,9 +131,7 @@ def _receipts(block: Block, chosen: Ints, ordinal: Ints, said: _Said, fmt: Forma
         "account_on_item": said.identity,
         "reference": said.references(),
         "trace_number": text_column(view[:, 79:94]),
-        "payer_name": pc.coalesce(
-            _names(block, chosen, view), _by_batch(block, chosen, companies, pa.string())
-        ),
+        "payer_name": _payers(block, chosen, view),
         "payer_account": text_column(view[:, 3:29]),
     }
     return _table(RECEIPTS, columns, count)
@@ -132,7 +147,7 @@ class _Said:
 
     def __init__(self, reading: Reading, block: Block, chosen: Ints, ordinal: Ints) -> None:
         self._block, self._chosen, self._ordinal = block, chosen, ordinal
-        self.identity = text_column(block.view[chosen, 39:54])
+        self.identity = text_column(_view(block, chosen)[:, 39:54])
         self._rows: list[tuple[Any, ...]] = []
         self._joined: dict[int, str] = {}  # index: its references, several joined by ';'
         self._hinted = np.zeros(len(chosen), dtype=np.bool_)
@@ -195,7 +210,9 @@ class _Said:
 
     def table(self) -> pa.Table:
         """All remittances, in the order of their receipts."""
-        given = np.flatnonzero(self.identity.is_valid().to_numpy(zero_copy_only=False))
+        whole = not self.identity.null_count
+        valid = self.identity.is_valid().to_numpy(zero_copy_only=False)
+        given = np.arange(len(valid)) if whole else np.flatnonzero(valid)
         hinted = self._hinted[given]
         after = np.zeros(len(self._chosen), dtype=np.int32)
         for row in self._rows:
@@ -206,8 +223,8 @@ class _Said:
                 "ordinal": self._ordinal[given],
                 "sequence": after[given] + 1,
                 **_place(self._block, self._block.place[self._chosen[given]]),
-                "kind": pc.if_else(pa.array(hinted), "HINT", "REFERENCE"),
-                "reference": self.identity.take(pa.array(given)),
+                "kind": _hint_kinds(hinted),
+                "reference": self.identity if whole else self.identity.drop_null(),
             },
             len(given),
         )
@@ -217,6 +234,12 @@ class _Said:
         lines = _table(REMITTANCES, dict(columns), len(self._rows))
         both = pa.concat_tables([lines, identities])
         return both.sort_by([("ordinal", "ascending"), ("sequence", "ascending")]).combine_chunks()
+
+
+def _hint_kinds(hinted: npt.NDArray[np.bool_]) -> pa.Array:
+    if not hinted.any():
+        return pa.repeat("REFERENCE", len(hinted))
+    return pc.if_else(pa.array(hinted), "HINT", "REFERENCE")
 
 
 def _with_x12(block: Block, chosen: Ints) -> Ints:
