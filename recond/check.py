@@ -186,7 +186,7 @@ def _differing_entries(books: Books, first: int, last: int) -> list[Broken]:
     both = pa.concat_tables([made.select(stored.column_names), stored])
     sums = both.group_by(["entry_no", "fund", "gl_account"]).aggregate([("cents_sum", "sum")])
     wrong = sums.filter(pc.not_equal(sums["cents_sum_sum"], 0))
-    return wrong.sort_by("entry_no").slice(0, MAX_ROWS).to_pylist()
+    return list(wrong.sort_by("entry_no").slice(0, MAX_ROWS).to_pylist())
 
 
 def _movements(books: Books, first: int, last: int) -> pa.Table:
@@ -295,14 +295,14 @@ def _unasked(books: Books) -> list[Broken]:
 def _receivables_differ(books: Books) -> list[Broken]:
     """Funds whose receivables in the journal are not the sum of their effective open items."""
     own = {books.chart.receivables, *(account for _, account in books.chart.receivables_of)}
-    booked = dict(
+    booked: dict[str, int] = dict(
         books.connection.execute(
             select(line.c.fund, _sum(line.c.debit_cents) - _sum(line.c.credit_cents))
             .where(line.c.gl_account.in_(sorted(own)))
             .group_by(line.c.fund)
         ).tuples()
     )
-    owed = dict(
+    owed: dict[str, int] = dict(
         books.connection.execute(
             select(item.c.fund, _sum(item.c.open_cents)).group_by(item.c.fund)
         ).tuples()

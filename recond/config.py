@@ -84,7 +84,8 @@ class Gl(Section):
 
 
 DEFAULT_INBOXES = tuple(
-    Inbox(name=name) for name in ("receivables", "lockbox", "bank", "ach", "cashier", "card", "acks")
+    Inbox(name=name)
+    for name in ("receivables", "lockbox", "bank", "ach", "cashier", "card", "acks")
 )
 
 

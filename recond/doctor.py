@@ -63,8 +63,10 @@ def _inotify(name: str) -> str:
 def _warnings() -> list[str]:
     if sqlite3.sqlite_version_info < SAFE_SQLITE:
         return [
-            f"SQLite {sqlite3.sqlite_version} has the WAL-reset fault that 3.51.3 mends; recond"
-            " keeps one writer under its lock, so write to the database with nothing else"
+            (
+                f"SQLite {sqlite3.sqlite_version} has the WAL-reset fault that 3.51.3 mends;"
+                " recond keeps one writer under its lock: let nothing else write to the database"
+            )
         ]
     return []
 

@@ -58,11 +58,13 @@ def open_home(path: Path | None) -> Home:
     return Home(chosen, load(config))
 
 
-def init(path: Path, timezone: str, actor: str, url: str | None = None) -> Home:
+def init(
+    path: Path, timezone: str, actor: str, url: str | None = None, settle_seconds: int = 10
+) -> Home:
     """Make a working home. Raises RefusedError when something stands there already."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RefusedError(f"{path} is not empty; nothing was written")
-    text = template(timezone, actor, url)
+    text = template(timezone, actor, url, settle_seconds)
     for folder in FOLDERS:
         (path / folder).mkdir(parents=True, exist_ok=True)
     key = path / "secret.key"
@@ -87,7 +89,9 @@ def system_timezone() -> str:
     return name or "UTC"
 
 
-def template(timezone: str, actor: str, url: str | None = None) -> str:
+def template(
+    timezone: str, actor: str, url: str | None = None, settle_seconds: int = 10
+) -> str:
     """The commented recond.toml of a new home: every value is the default, written out."""
     charges = "\n".join(
         f'[[charge_type]]\ncode = "{charge.code}"\nname = "{charge.name}"\n'
@@ -95,7 +99,11 @@ def template(timezone: str, actor: str, url: str | None = None) -> str:
         for charge in Rules().charge_types
     )
     return _TEMPLATE.format(
-        timezone=timezone, actor=actor, charges=charges, url=url or "sqlite:///recond.db"
+        timezone=timezone,
+        actor=actor,
+        charges=charges,
+        url=url or "sqlite:///recond.db",
+        settle_seconds=settle_seconds,
     )
 
 
@@ -104,7 +112,7 @@ _TEMPLATE = """\
 # A wrong key or value is refused with its place. `recond doctor` shows what is in force.
 
 timezone = "{timezone}"  # business dates are days of this zone
-settle_seconds = 10      # a file younger than this is still being written
+settle_seconds = {settle_seconds}      # a file younger than this is still being written
 rescan_seconds = 60      # how often `recond run` lists the inboxes, whatever events say
 max_file_megabytes = 4096
 

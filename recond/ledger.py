@@ -19,6 +19,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
 from recond import posting
+from recond.arrays import ints
 from recond.errors import InvariantError
 from recond.model import ITEM, Matched
 from recond.posting import ARRIVAL, MOVEMENTS, Chart
@@ -62,6 +63,10 @@ class Ledger:
         last = self.connection.scalar(select(func.max(schema.entry.c.entry_no)))
         return (last or 0) + 1
 
+    def receive(self, receipts: pa.Table) -> None:
+        """Write receipts (columns of the `receipt` table): facts, placed nowhere yet."""
+        insert_table(self.connection, schema.receipt, receipts)
+
     def post(self, facts: pa.Table, matched: Matched, source: Source) -> int:
         """Place receipts for the first time.
 
@@ -81,10 +86,10 @@ class Ledger:
     ) -> int:
         if facts.num_rows == 0:
             return 0
-        receipts = _int64(facts["receipt_no"])
-        owner = _rows_of(receipts, _int64(matched.placements["ordinal"]))
-        expected = _int64(facts["amount_cents"]) if versions is None else 0 * receipts
-        _prove_placed(receipts, expected, owner, _int64(matched.placements["cents"]))
+        receipts = ints(facts["receipt_no"])
+        owner = _rows_of(receipts, ints(matched.placements["ordinal"]))
+        expected = ints(facts["amount_cents"]) if versions is None else 0 * receipts
+        _prove_placed(receipts, expected, owner, ints(matched.placements["cents"]))
         entry_of, heads = self._entries(facts, source)
         version = pa.repeat(pa.scalar(1, pa.int64()), len(receipts))
         if versions is not None:
@@ -97,7 +102,7 @@ class Ledger:
             self.chart,
         )
         insert_table(self.connection, schema.journal_line, posting.journal(legs))
-        return heads.num_rows
+        return int(heads.num_rows)
 
     def _entries(self, facts: pa.Table, source: Source) -> tuple[npt.NDArray[np.int64], pa.Table]:
         """The entry number of each receipt, and the entry rows."""
@@ -121,7 +126,7 @@ class Ledger:
             return np.full(facts.num_rows, first, np.int64), table
         numbered = heads.append_column("entry_no", pa.array(numbers)).drop(["receipt_no_min"])
         joined = facts.select(["receipt_no", *keys]).join(numbered, keys).sort_by("receipt_no")
-        return _int64(joined["entry_no"]), table
+        return ints(joined["entry_no"]), table
 
     def _heads(
         self,
@@ -241,11 +246,6 @@ class Ledger:
 def instant(now: dt.datetime) -> str:
     """An instant as recond writes it: ISO, UTC, to the second, with Z."""
     return now.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _int64(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return array.cast(pa.int64()).to_numpy(zero_copy_only=False)
 
 
 def _rows_of(

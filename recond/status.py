@@ -90,15 +90,19 @@ def tie_out(connection: Connection, day: dt.date | None = None) -> TieOut:
         .join(entry, entry.c.entry_no == line.c.entry_no)
         .where(on_day)
     ).one()
-    buckets = [sums.get(b, 0) for b in (ITEM, CREDIT, SUSPENSE, RETURNED, REFUNDED, VOIDED)]
     return TieOut(
-        counted[0],
-        int(counted[1]),
-        *buckets,
-        held[0],
-        int(held[1]),
-        int(journal[0]),
-        int(journal[1]),
+        receipts=counted[0],
+        received_cents=int(counted[1]),
+        applied_cents=sums.get(ITEM, 0),
+        on_account_cents=sums.get(CREDIT, 0),
+        suspense_cents=sums.get(SUSPENSE, 0),
+        returned_cents=sums.get(RETURNED, 0),
+        refunded_cents=sums.get(REFUNDED, 0),
+        voided_cents=sums.get(VOIDED, 0),
+        held_receipts=held[0],
+        held_cents=int(held[1]),
+        debit_cents=int(journal[0]),
+        credit_cents=int(journal[1]),
     )
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from recond import ids
+from recond.arrays import Bools, bools
 from recond.exceptions.desk import Question
 from recond.ledger import FACTS, Source
 from recond.matching.cascade import match
@@ -128,14 +128,10 @@ def _insert_receipts(connection: Connection, run: Run, receipts: pa.Table) -> No
     repeat = repeat_key(receipts, payer, run.hash_key)
     table = receipts.drop_columns(["payer_account"]).rename_columns({"ordinal": "receipt_no"})
     table = table.append_column("payer_key", payer).append_column("repeat_key", repeat)
-    insert_table(connection, schema.receipt, table)
+    run.ledger(connection).receive(table)
 
 
-def _array(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    return column.combine_chunks().to_numpy(zero_copy_only=False)
-
-
-def _sound(receipts: pa.Table, arrival: Arrival) -> npt.NDArray[np.bool_]:
+def _sound(receipts: pa.Table, arrival: Arrival) -> Bools:
     """Which receipts are believed: neither their file nor their batch is held, and the day on
     which they were received is known."""
     if arrival.held:
@@ -144,14 +140,14 @@ def _sound(receipts: pa.Table, arrival: Arrival) -> npt.NDArray[np.bool_]:
     if arrival.held_batches:
         wrong = pa.array(sorted(arrival.held_batches), pa.int32())
         sound = pc.and_(sound, pc.invert(pc.is_in(receipts["batch_ord"], value_set=wrong)))
-    return sound.combine_chunks().to_numpy(zero_copy_only=False)
+    return bools(sound)
 
 
-def _due(receipts: pa.Table, run: Run) -> npt.NDArray[np.bool_]:
+def _due(receipts: pa.Table, run: Run) -> Bools:
     """A receipt that was received after the business date waits for its day (contract 5)."""
     today = pa.scalar(run.today, pa.date32())
     due = pc.fill_null(pc.less_equal(receipts["received_date"], today), False)
-    return due.combine_chunks().to_numpy(zero_copy_only=False)
+    return bools(due)
 
 
 def _put_off(connection: Connection, receipts: pa.Table, tally: Tally) -> None:

@@ -171,7 +171,7 @@ def _outcome(run: Run, number: int) -> intake.Outcome | None:
     return intake.Outcome(*row) if row else None
 
 
-def _hold_back(run: Run) -> intake.HoldBack:
+def _hold_back(run: Run) -> Callable[[intake.Candidate], str | None]:
     """Receivables wait for their manifest once manifests are used (contract section 4)."""
     limits = run.home.settings.receivables
     with run.store.read() as connection:
@@ -242,7 +242,7 @@ def _kept(
             source.name,
             source.sha256,
             source.size,
-            lambda path=source.path: path.open("rb"),
+            source.path,
             source.refusal,
         )
         found.append((source, recognise(run, arrived)))
@@ -291,10 +291,6 @@ def commit(run: Run, recognised: Recognised) -> Effect:
             return take(connection, run, held)
 
 
-class _DryRunError(Exception):
-    """Ends a dry run's transaction without a commit."""
-
-
 def try_out(run: Run, files: Sequence[Path] = (), inbox: str | None = None) -> list[FileOutcome]:
     """What `process` would do now, without a trace: files are read where they stand and the one
     transaction is rolled back."""
@@ -305,12 +301,9 @@ def try_out(run: Run, files: Sequence[Path] = (), inbox: str | None = None) -> l
     arrived = [_unclaimed(number, *pair) for number, pair in enumerate(named, first)]
     recognised = sorted((recognise(run, one) for one in arrived), key=_rank)
     outcomes: list[FileOutcome] = []
-    try:
-        with run.store.write() as connection:
-            _take_all(connection, run, recognised, outcomes)
-            raise _DryRunError
-    except _DryRunError:
-        return outcomes
+    with run.write(dry_run=True) as connection:
+        _take_all(connection, run, recognised, outcomes)
+    return outcomes
 
 
 def _take_all(
@@ -333,6 +326,6 @@ def _unclaimed(number: int, inbox: str, path: Path) -> Arrived:
     status = path.lstat()
     if not path.is_file() or path.is_symlink():
         refusal = Problem("NOT_A_FILE", f"{name} is no plain file")
-        return Arrived(number, inbox, name, "", status.st_size, lambda: path.open("rb"), refusal)
+        return Arrived(number, inbox, name, "", status.st_size, path, refusal)
     sha256 = intake.hash_of(path)
-    return Arrived(number, inbox, name, sha256, status.st_size, lambda: path.open("rb"))
+    return Arrived(number, inbox, name, sha256, status.st_size, path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -123,7 +123,7 @@ def _hash(texts: pa.Array | pa.ChunkedArray, hash_key: str) -> npt.NDArray[np.in
     """Keyed 64-bit hashes (SipHash) of texts."""
     objects = pc.fill_null(texts, "").to_numpy(zero_copy_only=False).astype(object)
     hashed = pd.util.hash_array(objects, hash_key=hash_key, categorize=True)
-    return hashed.view(np.int64)
+    return cast("npt.NDArray[np.int64]", hashed.view(np.int64))
 
 
 def payer_key(receipts: pa.Table, hash_key: str) -> pa.Array:

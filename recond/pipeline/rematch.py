@@ -107,7 +107,7 @@ def place_stored(
     place(connection, run, receipts, remittances, Source("match", key, description))
     staged = stage(connection, "placed", pa.table({"receipt_no": keys}))
     connection.execute(delete(future).where(future.c.receipt_no.in_(select(staged.c.receipt_no))))
-    return receipts.num_rows
+    return int(receipts.num_rows)
 
 
 def _identify(connection: Connection, run: Run) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from recond.ledger import Ledger
 from recond.matching.policy import Rules
 from recond.posting import Chart
 from recond.store.engine import Store
+
+
+class _DryRunError(Exception):
+    """Ends a dry run's transaction without a commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,17 @@ class Run:
     def desk(self, connection: Connection) -> Desk:
         """The desk of questions on a connection."""
         return Desk(connection, self.clock(), self.today, self.actor)
+
+    @contextmanager
+    def write(self, *, dry_run: bool = False) -> Iterator[Connection]:
+        """One transaction that may change the books; a dry run's is rolled back at its end."""
+        try:
+            with self.store.write() as connection:
+                yield connection
+                if dry_run:
+                    raise _DryRunError  # noqa: TRY301 - it is how a rollback is asked for
+        except _DryRunError:
+            return
 
     def archived(self, sha256: str) -> Path:
         """Where the archive keeps the bytes with this SHA-256."""

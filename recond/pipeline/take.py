@@ -6,8 +6,9 @@ with its reason. Nothing here touches the inbox or the archive.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -41,8 +42,12 @@ class Arrived:
     name: str
     sha256: str
     size: int
-    open: Callable[[], BinaryIO]
+    path: Path  # the archived copy
     refusal: Problem | None = None  # why it may not be read at all
+
+    def open(self) -> BinaryIO:
+        """The bytes."""
+        return self.path.open("rb")
 
 
 @dataclass(frozen=True, slots=True)

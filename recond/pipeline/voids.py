@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
@@ -75,7 +76,7 @@ def _voids(connection: Connection, file_no: int) -> list[Void]:
     return list(found.values())
 
 
-def _originals(connection: Connection, void: Void) -> list[Row[tuple[int, int]]]:
+def _originals(connection: Connection, void: Void) -> list[Row[Any]]:
     """The receipts (one a tender) with the number that a void names."""
     record = schema.numbered_record.c
     file_no = connection.scalar(
@@ -97,10 +98,10 @@ def _originals(connection: Connection, void: Void) -> list[Row[tuple[int, int]]]
         )
         .order_by(receipt.c.receipt_no)
     )
-    return list(rows)
+    return list(rows.all())
 
 
-def _doubt(void: Void, originals: list[Row[tuple[int, int]]]) -> tuple[str, str] | None:
+def _doubt(void: Void, originals: list[Row[Any]]) -> tuple[str, str] | None:
     what = f"void {void.number} of receipt {void.original}"
     if not void.approved_by:
         return "VOID_NOT_APPROVED", f"{what} has no approver; nothing was voided"
@@ -108,9 +109,6 @@ def _doubt(void: Void, originals: list[Row[tuple[int, int]]]) -> tuple[str, str]
         return "VOID_WITHOUT_ORIGINAL", f"{what}: no such receipt of drawer {void.drawer} is known"
     total = sum(row.amount_cents for row in originals)
     if total != -void.cents:
-        return (
-            "VOID_AMOUNT_WRONG",
-            f"{what} is for {format_cents(-void.cents)}, the receipt was for"
-            f" {format_cents(total)}; nothing was voided",
-        )
+        words = f"{what} is for {format_cents(-void.cents)}, the receipt was for"
+        return "VOID_AMOUNT_WRONG", f"{words} {format_cents(total)}; nothing was voided"
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -61,7 +62,7 @@ def load_accounts(connection: Connection, rows: pa.Table, *, full: bool, entry_n
 
 def insert_accounts(connection: Connection, staged: Table, names: Sequence[str]) -> None:
     base = connection.scalar(select(func.coalesce(func.max(account.c.account_key), 0)))
-    values = {name: staged.c[name] for name in names}
+    values: dict[str, Any] = {name: staged.c[name] for name in names}
     values.setdefault("status", literal("active"))
     values["status"] = func.coalesce(values["status"], "active")
     missing = ~exists().where(account.c.account_number == staged.c.account_number)

@@ -18,22 +18,6 @@ from recond.pipeline.run import Run
 from recond.store import schema
 
 
-class _DryRunError(Exception):
-    """Ends a dry run's transaction without a commit."""
-
-
-@contextmanager
-def writing(run: Run, *, dry_run: bool) -> Iterator[Connection]:
-    """One write transaction; with `dry_run` it is rolled back at its end."""
-    try:
-        with run.store.write() as connection:
-            yield connection
-            if dry_run:
-                raise _DryRunError
-    except _DryRunError:
-        render.say("dry run: nothing was written")
-
-
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
     """A bar on stderr while a person looks on, silence otherwise."""

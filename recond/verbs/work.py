@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from recond.pipeline.rematch import rematch
 from recond.pipeline.run import Run
 from recond.session import AUTOMATIC, open_run, somebody_waits, user
 from recond.store import schema
-from recond.verbs.common import problems_of, progress_bar, whole, writing
+from recond.verbs.common import problems_of, progress_bar, whole
 
 
 def process_verb(
@@ -75,7 +75,7 @@ def run_verb(home: Path | None, as_of: dt.date | None) -> int:
 def match_verb(home: Path | None, as_json: bool, dry_run: bool, as_of: dt.date | None) -> int:
     """`recond match`: 0, or 1 when something waits for a person."""
     run = open_run(home, as_of, AUTOMATIC)
-    with locked(run.home.path, "match"), writing(run, dry_run=dry_run) as connection:
+    with locked(run.home.path, "match"), run.write(dry_run=dry_run) as connection:
         done = rematch(connection, run)
     told = {"due": done.due, "identified": done.identified, "credits": done.credits}
     if as_json:
@@ -95,11 +95,11 @@ def decide(
 ) -> None:
     """A person's decision about a file or an application: one transaction, one sentence."""
     run = open_run(home, as_of, user())
-    function = {
+    functions: dict[str, Callable[..., str]] = {
         "accept": corrections.accept,
         "reject": corrections.reject,
         "reverse": corrections.reverse,
-    }[verb]
-    with locked(run.home.path, verb), writing(run, dry_run=dry_run) as connection:
-        sentence = function(connection, run, *arguments, **options)
-    render.say(sentence)
+    }
+    with locked(run.home.path, verb), run.write(dry_run=dry_run) as connection:
+        sentence = functions[verb](connection, run, *arguments, **options)
+    render.say(f"dry run, nothing was written: {sentence}" if dry_run else sentence)

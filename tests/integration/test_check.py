@@ -1,0 +1,111 @@
+"""Each invariant, broken on purpose by somebody with a database shell, is named by `check`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from office import TODAY, Office, check, lockbox_file, receivable, receivables_csv
+
+from recond.check import INVARIANTS, Books
+from recond.check import check as prove
+
+OFF = "DROP TRIGGER IF EXISTS {name}"
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    made = Office(tmp_path / "home")
+    rows = [receivable(f"100000000{n}", f"W{n}", "WATER", "2026-03-28", 5000) for n in range(1, 5)]
+    made.take("receivables", "open.csv", receivables_csv(rows))
+    checks = [
+        check(5000, ("1000000001", None)),
+        check(7000, ("1000000002", None)),
+        check(900, ("9999999999", None)),
+        check(1000, ("1000000003", None)),
+    ]
+    made.take("lockbox", "day.bai", lockbox_file([checks]))
+    made.prove()
+    yield made
+    made.close()
+
+
+def damage(office: Office, *statements: str) -> None:
+    office.close()
+    connection = sqlite3.connect(office.home.path / "recond.db")
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    for (name,) in names:
+        connection.execute(f"DROP TRIGGER {name}")
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    for statement in statements:
+        assert connection.execute(statement).rowcount != 0, statement
+    connection.commit()
+    connection.close()
+
+
+def broken(office: Office, *, read_archive: bool = False) -> set[str]:
+    run = office.run(TODAY)
+    with run.store.read() as connection:
+        books = Books(connection, run.home, run.chart, read_archive)
+        return {invariant.name for invariant, rows in prove(books) if rows}
+
+
+DAMAGE = {
+    "I1.placed": "UPDATE placement SET cents = cents + 1 WHERE bucket = 2",
+    "I1.owned": "DELETE FROM decision WHERE receipt_no IN (SELECT max(receipt_no) FROM receipt)",
+    "I1.decided": "INSERT INTO receipt SELECT receipt_no + 50, line, byte_offset, byte_length,"
+    " batch_ord, batch, sequence, channel, tender, amount_cents, received_date, deposit_date,"
+    " account_on_item, reference, check_number, trace_number, payer_name, payer_key, repeat_key,"
+    " drawer, taken_by, payment FROM receipt LIMIT 1",
+    "I1.clearing": "UPDATE journal_line SET debit_cents = debit_cents + 1 WHERE gl_account = '1080'",
+    "I2.balanced": "UPDATE journal_line SET debit_cents = debit_cents + 1 WHERE gl_account = '1080'",
+    "I2.journal": "UPDATE journal_line SET fund = '520' WHERE fund = '510' AND entry_no = 2",
+    "I2.suspense": "UPDATE journal_line SET credit_cents = credit_cents + 1 WHERE gl_account = '2100'",
+    "I2.asked": "UPDATE exception SET status = 'resolved'",
+    "I2.on_account": "UPDATE placement SET bucket = 3 WHERE bucket = 2",
+    "I2.receivables": "UPDATE item SET snapshot_cents = 5001, open_cents = 5001"
+    " WHERE item_number = 'W4'",
+    "I2.pending": "UPDATE item SET pending_cents = pending_cents + 1, snapshot_cents ="
+    " snapshot_cents + 1 WHERE item_number = 'W3'",
+    "I3.versions": "UPDATE decision SET version = 3 WHERE receipt_no IN"
+    " (SELECT min(receipt_no) FROM receipt)",
+    "I5.arrivals": "UPDATE file SET file_no = 9 WHERE file_no = 1",
+}
+
+
+@pytest.mark.parametrize("name", sorted(DAMAGE))
+def test_damage_is_named(office: Office, name: str) -> None:
+    damage(office, DAMAGE[name])
+    assert name in broken(office)
+
+
+def test_the_same_bytes_with_two_effects_are_named(office: Office) -> None:
+    damage(
+        office,
+        "DROP INDEX ix_file_sha256",
+        "INSERT INTO file SELECT 3, file_id || '-2', inbox, name, sha256, size, format,"
+        " format_digest, kind, arrived_at, business_date, state, declared_count, declared_cents,"
+        " found_count, found_cents, message, transmission, detail_digest, NULL FROM file"
+        " WHERE file_no = 2",
+    )
+    assert "I3.bytes" in broken(office)
+
+
+def test_a_flipped_byte_in_the_archive_is_found_when_it_is_read(office: Office) -> None:
+    (path,) = [p for p in office.home.archive.rglob("*") if p.is_file() and p.stat().st_size > 300
+               and b"6001" in p.read_bytes()]  # fmt: skip
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(data)
+    assert "I4.originals" not in broken(office)
+    assert "I4.originals" in broken(office, read_archive=True)
+    path.unlink()
+    assert "I4.originals" in broken(office)
+
+
+def test_every_invariant_is_broken_by_some_test() -> None:
+    tested = {*DAMAGE, "I3.bytes", "I4.originals"}
+    assert {invariant.name for invariant in INVARIANTS} == tested
