@@ -56,7 +56,7 @@ def _entry_records(batch: EntryBatch, entry: Entry) -> list[str]:
     pieces = [info[at : at + 80] for at in range(0, len(info), 80)]
     head = f"6{entry.code}{entry.routing}{entry.account:<17}{entry.cents:010d}"
     if batch.sec == "CTX":
-        who = f"{entry.individual_id:<15}{len(pieces):04d}{entry.name[:16]:<16}  "
+        who = f"{entry.individual_id:<15}{len(pieces):04d}{entry.name[:16]:<16}    "
     else:
         kind = "S " if batch.sec == "WEB" else "  "
         who = f"{entry.individual_id:<15}{entry.name[:22]:<22}{kind}"

@@ -109,12 +109,12 @@ def _name_only(payers: Payers) -> Payment:
 
 
 def _other_item(payers: Payers, account: Account) -> tuple[Account, str, int]:
-    """An open item of another account."""
+    """An item of another account and an amount for it; an open one where it has any."""
     while True:
         other = payers.dice.pick(payers.general)
-        found = [item for item in other.items if item.open]
-        if other is not account and found:
-            return other, found[0].number, found[0].open
+        if other is not account and other.items:
+            item = next((item for item in other.items if item.open), other.items[0])
+            return other, item.number, item.open or item.original
 
 
 def _contradiction_counter(payers: Payers) -> Payment:
@@ -137,7 +137,7 @@ def _stubs_not_summing(payers: Payers) -> Payment:
     """Domain example E15: the check is a dollar more than its stubs."""
     account = payers.dice.pick(payers.general)
     other, _, _ = _other_item(payers, account)
-    first, second = account.open or 3000, other.open
+    first, second = account.open or 3000, other.open or 4000
     payment = _start(payers, LOCKBOX, account, first + second + 100)
     payment.stubs = (Stub(payers.scan(account), first), Stub(other.number, second))
     return _wrong(payment, "REMITTANCE_SUM_WRONG", "stubs do not add up")
@@ -146,7 +146,7 @@ def _stubs_not_summing(payers: Payers) -> Payment:
 def _advice_not_summing(payers: Payers) -> Payment:
     account = payers.dice.pick(payers.general)
     other, _, _ = _other_item(payers, account)
-    first, second = account.open or 3000, other.open
+    first, second = account.open or 3000, other.open or 4000
     payment = _start(payers, ACH, account, first + second + 100)
     lines = [remittance(account.number, "AC", first), remittance(other.number, "AC", second)]
     payment.sec, payment.info = "CTX", remittance_advice(lines, payment.cents, 1)
@@ -162,8 +162,9 @@ def _shared_old_number(payers: Payers) -> Payment:
 
 def double_payment(payers: Payers) -> tuple[Payment, Payment]:
     """A customer who pays the same amount twice, by check and by card (domain example E56)."""
-    account = next(a for a in payers.general if a.open and a.status == "active")
-    first = _start(payers, LOCKBOX, account, account.open)
+    active = [account for account in payers.general if account.status == "active"]
+    account = next((account for account in active if account.open), active[0])
+    first = _start(payers, LOCKBOX, account, account.open or 4000)
     first.stubs = (Stub(payers.scan(account)),)
     payers.settle(first)
     second = _start(payers, CARD, account, first.cents)

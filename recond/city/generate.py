@@ -21,7 +21,7 @@ SMALLEST = 100
 HELD_PAYMENTS = 4
 
 
-def generate(  # noqa: PLR0917 - the door that callers know, by name or by place
+def generate(
     seed: int, accounts: int, start: date, days: int, payments_per_day: int, out: Path
 ) -> Truth:
     """Write a month of files below `out` and return its truth (domain.md section 6, first part).

@@ -1,0 +1,349 @@
+"""The generated month: the same bytes from the same seed, and every total re-added here."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter, defaultdict
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from recond.city import Truth, generate
+from recond.city.dice import Dice
+from recond.city.text import business_days, luhn, scan_line
+
+START = date(2026, 11, 2)
+
+
+@pytest.fixture(scope="module")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Truth:
+    return generate(7, 400, START, 6, 80, tmp_path_factory.mktemp("month"))
+
+
+def cents(text: str) -> int:
+    return int(text.replace(".", ""))
+
+
+def digest(root: Path) -> dict[str, str]:
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as source:
+        return list(csv.DictReader(source))
+
+
+def files(month: Truth, pattern: str) -> list[Path]:
+    return sorted(month.root.glob(f"20*/{pattern}"))
+
+
+def wrong(month: Truth, case: str) -> tuple[str, str, int]:
+    """File, batch and cents of a planted total."""
+    (one,) = [planted for planted in month.planted if planted.case == case]
+    return one.file, one.batch, one.cents
+
+
+def test_the_same_seed_gives_the_same_bytes(month: Truth, tmp_path: Path) -> None:
+    again = generate(7, 400, START, 6, 80, tmp_path / "again")
+    assert digest(again.root) == digest(month.root)
+    other = generate(8, 400, START, 6, 80, tmp_path / "other")
+    assert digest(other.root) != digest(month.root)
+
+
+def test_dice_never_change() -> None:
+    dice = Dice(1234567)  # the vector that SplitMix64 is published with
+    assert [dice.below(1 << 64) for _ in range(3)] == [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+    ]
+    assert Dice(3).shuffled(range(8)) == Dice(3).shuffled(list(range(8)))
+    assert sorted(Dice(3).shuffled(range(50))) == list(range(50))
+
+
+@pytest.mark.parametrize("wanted", [(99, 5, 60), (400, 0, 60), (400, 5, 19)])
+def test_a_city_too_small_for_its_cases_is_refused(
+    wanted: tuple[int, int, int], tmp_path: Path
+) -> None:
+    accounts, days, payments = wanted
+    with pytest.raises(ValueError, match="100 accounts"):
+        generate(1, accounts, START, days, payments, tmp_path)
+
+
+def test_one_day_is_enough_for_a_month(tmp_path: Path) -> None:
+    truth = generate(2, 100, START, 1, 20, tmp_path)
+    assert [day.as_of for day in truth.days] == [date(2026, 11, 1), START]
+    assert not files(truth, "bank/*")
+
+
+def test_deposit_days_are_business_days() -> None:
+    days = business_days(date(2026, 11, 7), 6)
+    assert days[0] == date(2026, 11, 9)
+    assert [day.weekday() for day in days] == [0, 1, 2, 3, 4, 0]
+
+
+def test_luhn_vectors() -> None:
+    assert luhn("00345678901110296000000000010000000001000") == "8"  # formats.md section 3
+    assert luhn("1000456012") == "3"  # domain example E17
+    line = scan_line("0012345674", date(2026, 11, 20), 18870)
+    assert (len(line), line[:26]) == (27, "00123456741120260000018870"[:26])
+    assert luhn(line[:26]) == line[26]
+
+
+def test_account_numbers_have_check_digits_and_leading_zeros(month: Truth) -> None:
+    accounts = table(files(month, "receivables/accounts_*.csv")[0])
+    numbers = [row["account_number"] for row in accounts]
+    assert len(set(numbers)) == len(numbers)
+    assert all(len(number) == 10 and luhn(number[:9]) == number[9] for number in numbers)
+    assert 20 < sum(number.startswith("0") for number in numbers) < 90
+    status = Counter(row["status"] for row in accounts)
+    assert status["closed"] == 12
+    assert status["bankruptcy"] + status["collections"] == 4
+    bare = [number.lstrip("0") for number in numbers]
+    assert len(set(bare)) == len(bare)
+
+
+def test_lockbox_files_agree_with_their_controls(month: Truth) -> None:
+    off_file, off_batch, off_cents = wrong(month, "lockbox_batch_total_wrong")
+    cut, _, _ = wrong(month, "lockbox_truncated")
+    for path in files(month, "lockbox/*.bai"):
+        lines = path.read_text("ascii").splitlines()
+        if path.name == cut:
+            assert lines[-1][0] in "64"
+            continue
+        found: dict[str, list[int]] = defaultdict(list)
+        for line in lines:
+            if line[0] == "6":
+                found[line[1:4]].append(int(line[7:17]))
+        totals = {line[1:4]: line for line in lines if line[0] == "7"}
+        assert set(totals) == set(found)
+        same = path.read_bytes() == (files(month, f"lockbox/{off_file}")[0]).read_bytes()
+        for batch, line in totals.items():
+            off = off_cents if batch == off_batch and same else 0
+            if not path.name.endswith("_05.bai"):  # resent as it was, wrong total and all
+                assert int(line[23:33]) - sum(found[batch]) == off, path
+            assert int(line[20:23]) == len(found[batch])
+        (service,) = [line for line in lines if line[0] == "8"]
+        assert int(service[24:34]) == sum(int(line[23:33]) for line in totals.values())
+        assert int(service[20:24]) == sum(map(len, found.values()))
+        assert int(lines[-1][1:7]) == len(lines)
+
+
+def test_good_scan_lines_pass_luhn_and_misread_ones_fail(month: Truth) -> None:
+    misread = {(row.file, row.line) for row in month.receipts if row.noise == "scan line misread"}
+    assert misread
+    for path in files(month, "lockbox/*.bai"):
+        at = 0
+        for number, line in enumerate(path.read_text("ascii").splitlines(), 1):
+            at = number if line[0] == "6" else at
+            text = line[11:41].strip()
+            if line[0] == "4" and len(text) == 27 and path.name.split("_")[2][:2] in {"01", "02"}:
+                assert (luhn(text[:26]) == text[26]) is ((path.name, at) not in misread), line
+
+
+def test_ach_files_agree_with_their_controls(month: Truth) -> None:
+    batch_file, batch_number, batch_off = wrong(month, "ach_batch_total_wrong")
+    total_file, _, total_off = wrong(month, "ach_file_total_wrong")
+    for path in files(month, "ach/*.ach"):
+        lines = path.read_text("ascii").splitlines()
+        assert {len(line) for line in lines} == {94}
+        assert len(lines) % 10 == 0
+        body = [line for line in lines if line != "9" * 94]
+        control = body[-1]
+        assert int(control[7:13]) == len(lines) // 10
+        hashed = credit = count = 0
+        entries: list[str] = []
+        for line in body:
+            if line[0] == "5":
+                entries = []
+            elif line[0] in "67":
+                entries.append(line)
+            elif line[0] == "8":
+                six = [one for one in entries if one[0] == "6"]
+                batch_hash = sum(int(one[3:11]) for one in six) % 10**10
+                assert int(line[10:20]) == batch_hash
+                assert int(line[4:10]) == len(entries)
+                off = batch_off if (path.name, line[87:]) == (batch_file, batch_number) else 0
+                if not path.name.endswith(("RESENT.ach", "_05.ach")):
+                    assert int(line[32:44]) - sum(int(one[29:39]) for one in six) == off
+                hashed, count = hashed + batch_hash, count + len(entries)
+                credit += int(line[32:44])
+        assert int(control[21:31]) == hashed % 10**10
+        assert int(control[13:21]) == count
+        assert int(control[43:55]) - credit == (total_off if path.name == total_file else 0)
+
+
+def test_remittance_advice_counts_its_segments(month: Truth) -> None:
+    seen = 0
+    for path in files(month, "ach/*_01.ach"):
+        text, entry = "", ""
+        for line in [*path.read_text("ascii").splitlines(), "6"]:
+            if line[0] == "7":
+                text += line[3:83]
+            elif line[0] == "6":
+                parts = [part for part in text.rstrip().split("\\") if part]
+                if parts and parts[0].startswith("ST"):
+                    seen += 1
+                    assert parts[-1].split("*")[1] == str(len(parts))
+                    assert cents(parts[1].split("*")[2]) == int(entry[29:39])
+                text, entry = "", line
+    assert seen
+
+
+def test_statements_chain_and_agree_with_their_controls(month: Truth) -> None:
+    last = None
+    deposits = Counter[str]()
+    for deposit in month.deposits:
+        deposits[deposit.statement] += deposit.cents
+    statements = files(month, "bank/*.bai")
+    assert len(statements) == 5
+    for path in statements:
+        lines = path.read_text("ascii").splitlines()
+        account = lines[2].split(",")
+        opening, closing = int(account[4]), int(account[8])
+        assert last in (None, opening)
+        last = closing
+        moved = [int(line.split(",")[2]) for line in lines if line.startswith("16,")]
+        assert opening + sum(moved) == closing
+        assert sum(moved) == deposits[path.name]
+        assert int(lines[-3].split(",")[1]) == opening + closing + 2 * sum(moved)
+        records = [int(line.rstrip("/").split(",")[-1]) for line in lines[-3:]]
+        assert records == [len(lines) - 4, len(lines) - 2, len(lines)]
+
+
+def test_drawers_hold_what_their_receipts_say(month: Truth) -> None:
+    for day in month.days[1:]:
+        rows = [row for p in sorted(day.folder.glob("cashier/cashier_*")) for row in table(p)]
+        numbers = [row["receipt_number"] for row in rows]
+        for close in table(next(day.folder.glob("cashier/close_*"))):
+            mine = [row for row in rows if row["drawer"] == close["drawer"]]
+            cash = sum(cents(row["amount"]) for row in mine if row["tender"] == "CASH")
+            paper = sum(cents(row["amount"]) for row in mine if row["tender"] != "CASH")
+            assert cents(close["counted_cash"]) == cents(close["opening_float"]) + cash
+            assert cents(close["counted_checks"]) == paper
+            counted = [part.split("=") for part in close["counts"].split(";")]
+            counted_cents = sum(cents(value) * int(count) for value, count in counted)
+            assert counted_cents == cents(close["counted_cash"])
+        for row in rows:
+            assert not row["void_of"] or (row["void_of"] in numbers and row["approved_by"])
+
+
+def test_card_rows_are_gross_less_fee(month: Truth) -> None:
+    kinds = Counter[str]()
+    for path in files(month, "card/*.csv"):
+        for row in table(path):
+            kinds[row["type"]] += 1
+            fee = cents(row["gross_amount"]) - cents(row["net_amount"])
+            assert fee == cents(row["fee_amount"])
+    assert kinds["SALE"] > 50
+    assert kinds["FEE"] == 1
+    assert kinds["REFUND"] >= 1
+
+
+def _money(path: Path) -> dict[int, int]:
+    """Cents of the money records of a file, by line."""
+    found = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if path.suffix == ".bai" and line[0] == "6":
+            found[number] = int(line[7:17])
+        elif path.suffix == ".ach" and line[0] == "6":
+            found[number] = int(line[29:39])
+    if path.name.startswith(("cashier", "card")):
+        for number, row in enumerate(table(path), 2):
+            if path.name.startswith("card") and row["type"] == "SALE":
+                found[number] = cents(row["gross_amount"])
+            elif path.name.startswith("cashier") and not row["void_of"]:
+                found[number] = cents(row["amount"])
+    return found
+
+
+def test_truth_names_every_money_record_with_its_line_and_cents(month: Truth) -> None:
+    told: dict[str, dict[int, int]] = defaultdict(dict)
+    for row in month.receipts:
+        assert row.line not in told[row.file]
+        told[row.file][row.line] = row.cents
+    silent = {p.file for p in month.planted if p.state == "duplicate"}
+    silent.add(wrong(month, "lockbox_truncated")[0])
+    for pattern in ("lockbox/*", "ach/*", "card/*", "cashier/cashier*"):
+        for path in files(month, pattern):
+            if path.name not in silent:
+                assert told.pop(path.name, {}) == _money(path), path.name
+    assert not told
+
+
+def test_truth_on_disk_is_the_truth_in_memory(month: Truth) -> None:
+    on_disk = table(month.root / "truth" / "receipts.csv")
+    assert sum(int(row["cents"]) for row in on_disk) == sum(r.cents for r in month.receipts)
+    assert len(on_disk) == len(month.receipts)
+    planted = table(month.root / "truth" / "planted.csv")
+    assert [row["case"] for row in planted] == [p.case for p in month.planted]
+    assert not any("truth" in str(day.folder) for day in month.days)
+
+
+def test_targets_of_a_payment_sum_to_it(month: Truth) -> None:
+    paid, aimed = Counter[str](), {}
+    for row in month.receipts:
+        if row.kind == "AUTO_OK" and not row.held:
+            paid[row.payment] += row.cents
+            aimed[row.payment] = row.targets
+    for payment, targets in aimed.items():
+        assert sum(int(part.split("|")[3]) for part in targets.split(";")) == paid[payment]
+
+
+def test_every_planted_case_is_there(month: Truth) -> None:
+    cases = {planted.case for planted in month.planted}
+    assert cases >= {
+        "closed_account", "bankruptcy", "shared_old_number", "unknown_account_lockbox",
+        "unknown_account_ach_credit", "unknown_account_card", "unknown_account_cashier",
+        "check_digit", "check_digit_lost", "white_mail", "name_only", "contradiction_counter",
+        "contradiction_ach", "stubs_not_summing", "advice_not_summing", "double_payment",
+        "lockbox_batch_total_wrong", "ach_batch_total_wrong", "ach_file_total_wrong",
+        "lockbox_truncated", "lockbox_same_bytes", "ach_same_bytes", "lockbox_changed_header",
+        "ach_same_header", "lockbox_repeated_batch",
+    }  # fmt: skip
+
+
+def test_equal_totals_abound(month: Truth) -> None:
+    totals = Counter[str]()
+    for row in table(files(month, "receivables/receivables_*.csv")[0]):
+        totals[row["account_number"]] += cents(row["open_amount"])
+    shared = Counter(totals.values())
+    alone = sum(1 for count in shared.values() if count == 1)
+    assert alone < len(totals) // 10
+
+
+def test_later_snapshots_keep_what_billing_knows_and_grow_plausibly(month: Truth) -> None:
+    opened = []
+    items: set[tuple[str, str, str]] = set()
+    for path in files(month, "receivables/receivables_*.csv"):
+        rows = table(path)
+        now = {(r["account_number"], r["item_number"], r["open_amount"]) for r in rows}
+        assert items <= now
+        items = now
+        opened.append(sum(cents(r["open_amount"]) for r in rows))
+    assert len(opened) == 3
+    assert all(a < b < a * 13 // 10 for a, b in pairwise(opened))
+
+
+def test_rates_are_roughly_as_asked(tmp_path: Path) -> None:
+    truth = generate(11, 2000, START, 10, 300, tmp_path)
+    mine = [row for row in truth.receipts if not row.held]
+    channels = Counter(row.channel for row in mine)
+    total = len(mine)
+    assert 36 <= 100 * channels["LOCKBOX"] // total <= 55
+    assert 15 <= 100 * channels["ACH_CREDIT"] // total <= 30
+    assert 15 <= 100 * channels["CARD"] // total <= 30
+    noise = Counter(row.noise for row in mine)
+    checks = channels["LOCKBOX"]
+    assert 5 <= 1000 * noise["white mail"] // checks <= 30
+    assert 8 <= 1000 * noise["several stubs"] // checks <= 35
+    assert 10 <= 1000 * (noise["dashes"] + noise["blanks"]) // total <= 60
+    doubtful = [row for row in mine if row.kind == "MUST_EXCEPT"]
+    assert 5 <= 1000 * len(doubtful) // total <= 40
