@@ -9,17 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import CompoundSelect, Connection, Select, select
 
 from recond.store import schema
 
 ROWS = 65_536
 AMOUNT = pa.decimal128(18, 2)  # as money.decimal_from_cents makes it
 Int64 = npt.NDArray[np.int64]
+Query = Select[*tuple[object, ...]] | CompoundSelect[*tuple[object, ...]]
 
 
 def fetch(
-    connection: Connection, statement: Select[*tuple[object, ...]], to: pa.Schema, rows: int = ROWS
+    connection: Connection, statement: Query, to: pa.Schema, rows: int = ROWS
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a query as record batches of schema `to`, at most `rows` in memory at once.
 
@@ -33,9 +34,7 @@ def fetch(
             yield pa.record_batch(arrays, schema=to)
 
 
-def fetch_table(
-    connection: Connection, statement: Select[*tuple[object, ...]], to: pa.Schema
-) -> pa.Table:
+def fetch_table(connection: Connection, statement: Query, to: pa.Schema) -> pa.Table:
     """All rows of a query as one table, each column in one chunk."""
     return pa.Table.from_batches(list(fetch(connection, statement, to)), to).combine_chunks()
 
@@ -61,11 +60,13 @@ class FileIds:
     ids: pa.Array
 
     @classmethod
-    def load(cls, connection: Connection) -> FileIds:
-        """Read them: one row an arrival."""
+    def load(cls, connection: Connection, only: int | None = None) -> FileIds:
+        """Read them, one row an arrival, or `only` that file's."""
         statement = select(schema.file.c.file_no, schema.file.c.file_id).order_by(
             schema.file.c.file_no
         )
+        if only is not None:
+            statement = statement.where(schema.file.c.file_no == only)
         to = pa.schema([("file_no", pa.int64()), ("file_id", pa.string())])
         table = fetch_table(connection, statement, to)
         return cls(int64s(table["file_no"]), table["file_id"].combine_chunks())

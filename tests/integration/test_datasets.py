@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete
-from viewbooks import MONDAY, SHA, TUESDAY, write_books
 
 from recond.errors import RefusedError, UsageError
 from recond.exports import receipts as receipts_module
@@ -22,6 +21,7 @@ from recond.exports.datasets import DATASETS, dataset, stream
 from recond.exports.scope import Scope
 from recond.store import schema
 from recond.store.engine import Store
+from tests.integration.viewbooks import MONDAY, SHA, TUESDAY, write_books
 
 CONTRACT = {
     "files": "file_id, inbox, name, sha256, size, format, arrived_at, state, declared_count,"
@@ -193,8 +193,12 @@ def test_empty_books_have_headers(store: Store) -> None:
         assert out.getvalue() == (",".join(kind.schema.names) + "\n").encode()
 
 
-@pytest.mark.parametrize("name", CONTRACT)
-def test_csv_reads_back_and_is_the_same_bytes(books: Store, name: str) -> None:
+def test_csv_reads_back_and_is_the_same_bytes(books: Store) -> None:
+    for name in CONTRACT:
+        _reads_back(books, name)
+
+
+def _reads_back(books: Store, name: str) -> None:
     written = []
     for _ in range(2):
         with books.read() as connection:

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from viewbooks import SHA, TUESDAY, write_books
 
 from recond.errors import RefusedError
 from recond.exceptions import sheet
@@ -18,6 +17,7 @@ from recond.exceptions.codes import CODES
 from recond.exceptions.questions import exception_id, read_row_key
 from recond.exceptions.queue import allowed_actions, export_csv, list_questions, show, work_list
 from recond.store.engine import Store
+from tests.integration.viewbooks import SHA, TUESDAY, write_books
 
 KEY = b"a secret of the home"
 FIRST = exception_id("ACCOUNT_NOT_FOUND", "1")

@@ -19,10 +19,24 @@ MONDAY, TUESDAY = dt.date(2026, 3, 16), dt.date(2026, 3, 17)
 SHA = "0123456789ab" + "c" * 52
 FORMULA = '=HYPERLINK("http://x","pay, now")'
 
-LOCKBOX = (
-    b"5001            260316\n"
-    b"6001001000001887002100002100012345670000004711031626J SAMPLE                      \n"
-    b"60010020000010400021000021000123456800000047120316261 Sampel, Jane                 \n"
+
+def _record(item: int, cents: int, check: int, payer: str) -> bytes:
+    """Record 6 of a lockbox file, 83 bytes and a line end."""
+    text = f"6001{item:03d}{cents:010d}0210000210001234567{check:010d}031626{payer}"
+    return text.encode().ljust(83) + b"\n"
+
+
+LOCKBOX = b"".join(
+    [
+        b"5001260316".ljust(22) + b"\n",
+        _record(1, 18870, 4711, "J SAMPLE"),
+        _record(2, 10400, 4712, "Sampel, Jane"),
+        _record(3, 24286, 0, "=HYPERLINK"),
+        _record(4, 500, 0, "held over"),
+        _record(5, 5000, 0, ""),
+        _record(6, 8800, 0, "Twice Paid"),
+        _record(7, 8800, 0, "PAID TWICE"),
+    ]
 )
 
 
@@ -77,6 +91,9 @@ def _files(connection: Connection) -> None:
     rows(
         connection,
         "problem",
+        {"file_no": 1, "problem_no": 1, "code": "BATCH_TOTAL_WRONG", "severity": "error",
+         "scope": "BATCH", "batch_ord": 2, "line": 5, "byte_offset": 275, "field": "18-27",
+         "message": "The batch says 6.00 and its checks are 5.00; call the bank."},
         {"file_no": 5, "problem_no": 1, "code": "FILE_TOTAL_WRONG", "severity": "error",
          "scope": "FILE", "line": 9, "byte_offset": 700, "field": "7-17",
          "message": "The trailer says 10.00 and the checks are 11.00; call the bank."},

@@ -1,0 +1,165 @@
+"""An explanation in words for people at a desk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recond.durable import printable
+
+Told = dict[str, Any]
+
+_FACTS = {
+    "received_date": "received",
+    "deposit_date": "deposited",
+    "batch": "batch",
+    "sequence": "item",
+    "account_on_item": "account on item",
+    "reference": "reference",
+    "check_number": "check",
+    "trace_number": "trace",
+    "payer_name": "payer",
+}
+_STATES = {
+    "held": "held: nothing has been decided and no money is booked",
+    "voided": "voided",
+    "returned": "returned by the bank",
+    "refunded": "refunded",
+    "unidentified": "in suspense until somebody says whose it is",
+    "applied": "applied in full",
+    "on_account": "on account: credit of a known payer",
+    "partial": "part applied, part on account",
+}
+
+
+def render(told: Told) -> str:
+    """The explanation that `explain.explain` made, as lines of text."""
+    lines = [_heading(told)]
+    if "question" in told:
+        lines += ["", *_question(told["question"])]
+    if "source" in told:
+        lines += ["", *_source(told["source"])]
+    for problem in told.get("problems", ()):
+        lines += ["", *_problem(problem)]
+    if "read" in told:
+        lines += ["", *_read(told)]
+    for decision in told["decisions"]:
+        lines += ["", *_decision(decision)]
+    mine = told.get("question", {}).get("exception_id")
+    for question in told["questions"]:
+        if question["exception_id"] != mine:
+            lines += ["", *_question(question)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _one_line(text: object) -> str:
+    return printable(" / ".join(str(text).splitlines()))
+
+
+def _heading(told: Told) -> str:
+    if told["kind"] == "application":
+        place = told["application"]
+        text = (
+            f"Application {told['id']}: {place['amount']} of receipt {told['receipt_id']} on item"
+            f" {_one_line(place['item_number'])} of account {place['account_number']}."
+        )
+        if place["reverses_id"]:
+            text += f" It takes back {place['reverses_id']}."
+        if place["reversed_by"]:
+            text += f" It was taken back by {', '.join(place['reversed_by'])}."
+        return text
+    if told["kind"] == "exception":
+        about = f" about receipt {told['receipt_id']}" if "receipt_id" in told else ""
+        return f"Question {told['id']}{about}."
+    stands = told["stands"]
+    return f"Receipt {told['id']}: {told['read']['amount']}, {_STATES[stands['state']]}."
+
+
+def _source(source: Told) -> list[str]:
+    first = (
+        f"Where it came from: file {_one_line(source['name'])} ({source['file_id']}), inbox"
+        f" {source['inbox']}, read as {source['format'] or 'no format'}, arrived"
+        f" {source['arrived_at']}, now {source['state']}"
+    )
+    lines = [first, f"  sha256 {source['sha256']}"]
+    if source["message"]:
+        lines.append(f"  {_one_line(source['message'])}")
+    return lines + _bytes(source)
+
+
+def _bytes(place: Told) -> list[str]:
+    if place.get("bytes") is None:
+        return []
+    return [
+        f"  line {place['line']}, byte offset {place['byte_offset']}:",
+        f"  | {place['bytes']}",
+    ]
+
+
+def _problem(problem: Told) -> list[str]:
+    field = f" (columns {problem['field']})" if problem["field"] else ""
+    return [f"Problem {problem['code']}{field}: {_one_line(problem['message'])}", *_bytes(problem)]
+
+
+def _read(told: Told) -> list[str]:
+    read = told["read"]
+    lines = [f"What was read: {read['amount']} by {read['channel']}, {read['tender']}"]
+    lines += [f"  {label}: {_one_line(read[name])}" for name, label in _FACTS.items() if read[name]]
+    for stub in told["remittances"]:
+        amount = f" for {stub['amount']}" if stub["amount"] else ""
+        lines.append(f"  remittance on line {stub['line']}: {_one_line(stub['reference'])}{amount}")
+    stands = told["stands"]
+    lines.append(
+        f"Where it stands: {_STATES[stands['state']]}; applied {stands['applied_amount']}, on"
+        f" account {stands['on_account_amount']}, in suspense {stands['suspense_amount']}"
+    )
+    return lines
+
+
+def _decision(decision: Told) -> list[str]:
+    first = (
+        f"Decision {decision['version']} by {_one_line(decision['decided_by'])} at"
+        f" {decision['posted_at']} (business date {decision['business_date']}, effective"
+        f" {decision['effective_date']})"
+    )
+    lines = [first, f"  rule {decision['rule']}: {_one_line(decision['evidence'])}"]
+    for step, place in enumerate(decision["placements"], 1):
+        left = "" if place["left"] is None else f"; left {place['left']}"
+        lines.append(f"  {step}. {place['amount']} {_where(place)}{left}")
+    if decision["journal"]:
+        lines.append(
+            f"  journal entry {decision['entry_id']} (all that it posted):"
+            f" {_one_line(decision['description'])}"
+        )
+    for line in decision["journal"]:
+        side = f"debit {line['debit']}" if line["debit"] != "0.00" else f"credit {line['credit']}"
+        lines.append(f"    fund {line['fund']} account {line['gl_account']}: {side}")
+    return lines
+
+
+def _where(place: Told) -> str:
+    if place["to"] != "applied":
+        if place["to"] == "on_account":
+            return f"as credit on account {place['account_number']}"
+        return "in suspense" if place["to"] == "suspense" else str(place["to"])
+    due = f", due {place['due_date']}" if place["due_date"] else ""
+    taken = f", taking back {place['reverses_id']}" if place["reverses_id"] else ""
+    return (
+        f"on item {_one_line(place['item_number'])} of account {place['account_number']}"
+        f" ({place['charge_type']}, fund {place['fund']}{due}){taken}"
+    )
+
+
+def _question(question: Told) -> list[str]:
+    first = (
+        f"Question {question['exception_id']} ({question['code']}), {question['status']},"
+        f" opened {question['opened_at']}: {question['sentence']}"
+    )
+    lines = [first, f"  {_one_line(question['message'])}"]
+    lines += [f"  could be {_one_line(why)}" for why in question["candidates"]]
+    lines += [f"  looked at {_one_line(why)}" for why in question["refused"]]
+    if question["resolved_at"]:
+        lines.append(
+            f"  answered by {_one_line(question['resolved_by'])} at {question['resolved_at']}:"
+            f" {_one_line(question['resolution'])}"
+        )
+    return lines
