@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
 
-import pytest
+import make_demo
 
-HERE = Path(__file__).resolve()
-sys.path.insert(0, str(HERE.parents[1]))
-make_demo = pytest.importorskip("make_demo")
-sys.path.pop(0)
-
-BUNDLED = HERE.parents[2] / "fixtures" / "demo"
+BUNDLED = Path(__file__).resolve().parents[2] / "fixtures" / "demo"
 RESENT = "day2/lockbox/LBX_20261102_01_resent.bai"
 
 

@@ -1,0 +1,325 @@
+"""A generated month through recond's outside, compared with its truth and with an oracle.
+
+Nothing posts on a guess, every planted fault is named, and each item, credit, suspense and fund
+is right to the cent. Only the command line and the datasets of the contract are used.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import oracle
+import pytest
+
+from recond.city import Truth, generate
+from recond.city.truth import TruthReceipt
+
+START = date(2026, 11, 2)
+DATASETS = ("files", "receipts", "applications", "receivables", "journal", "exceptions")
+Row = dict[str, str]
+
+
+def recond(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, warnings being errors there too."""
+    command = [sys.executable, "-W", "error", "-c", "from recond.cli import main; main()"]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+
+
+@dataclass
+class Month:
+    """What a month came to: its truth, recond's datasets, what the runs said."""
+
+    truth: Truth
+    home: Path
+    exits: list[int] = field(default_factory=list)
+    said: dict[str, dict[str, Any]] = field(default_factory=dict)  # by file name
+    data: dict[str, list[Row]] = field(default_factory=dict)
+    seconds: float = 0
+
+    def receipts(self) -> dict[tuple[str, int], Row]:
+        """Rows of dataset receipts by file name and line."""
+        names = {row["file_id"]: row["name"] for row in self.data["files"]}
+        return {(names[r["file_id"]], int(r["line"])): r for r in self.data["receipts"]}
+
+    def pairs(self) -> Iterator[tuple[TruthReceipt, Row]]:
+        """Each truth receipt with its row; all of them must be there."""
+        found = self.receipts()
+        for true in self.truth.receipts:
+            yield true, found[true.file, true.line]
+
+    def suspended(self) -> set[str]:
+        """Payments of class EITHER that recond did not post."""
+        return {
+            true.payment
+            for true, row in self.pairs()
+            if true.kind == "EITHER" and oracle.cents(row["suspense_amount"])
+        }
+
+
+def process_month(truth: Truth, home: Path) -> Month:
+    """Drop the files day by day, process each day as of its date, export everything."""
+    month = Month(truth, home)
+    done = recond("init", str(home))
+    assert done.returncode == 0, done.stderr
+    begun = time.perf_counter()
+    for day in truth.days:
+        for path in sorted(day.folder.glob("*/*")):
+            target = home / "inbox" / path.parent.name / path.name
+            shutil.copyfile(path, target)
+            os.utime(target, (1_750_000_000, 1_750_000_000))  # settled long ago
+        run = recond("process", "--home", str(home), "--as-of", day.as_of.isoformat(), "--json")
+        assert run.returncode in (0, 1), f"{day.as_of}: {run.stderr[-3000:]}"
+        month.exits.append(run.returncode)
+        for line in run.stdout.splitlines():
+            told = json.loads(line)
+            month.said[told["name"]] = told
+    month.seconds = time.perf_counter() - begun
+    for name in DATASETS:
+        path = home.parent / f"{name}.csv"
+        wrote = recond("export", name, "--home", str(home), "--format", "csv", "--out", str(path))
+        assert wrote.returncode == 0, wrote.stderr
+        with path.open(newline="", encoding="utf-8") as source:
+            month.data[name] = list(csv.DictReader(source))
+    return month
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Month:
+    folder = tmp_path_factory.mktemp("city")
+    truth = generate(20261102, 400, START, 5, 60, folder / "files")
+    return process_month(truth, folder / "home")
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Month:
+    folder = tmp_path_factory.mktemp("city")
+    truth = generate(5, 5_000, START, 20, 300, folder / "files")
+    return process_month(truth, folder / "home")
+
+
+@pytest.fixture(params=["small", pytest.param("big", marks=pytest.mark.long)])
+def month(request: pytest.FixtureRequest) -> Month:
+    """The small month always, the month of 5,000 accounts with --long."""
+    found: Month = request.getfixturevalue(request.param)
+    return found
+
+
+def test_something_waits_for_a_person_at_the_end(month: Month) -> None:
+    assert month.exits[-1] == 1
+    assert month.exits[0] == 0  # accounts and receivables alone leave no question
+
+
+def test_every_file_is_taken_or_held_as_planted(month: Month) -> None:
+    expected = {p.file: p.state for p in month.truth.planted if p.scope != "ITEM"}
+    assert len(month.data["files"]) == sum(
+        1 for day in month.truth.days for _ in day.folder.glob("*/*")
+    )
+    wrong = {
+        row["name"]: (row["state"], row["message"])
+        for row in month.data["files"]
+        if row["state"] != expected.get(row["name"], "accepted")
+    }
+    assert wrong == {}
+
+
+def test_every_planted_file_raises_its_code(month: Month) -> None:
+    asked = defaultdict(set)
+    for row in month.data["exceptions"]:
+        asked[row["file_id"]].add(row["code"])
+    for planted in month.truth.planted:
+        if planted.scope == "ITEM":
+            continue
+        told = month.said[planted.file]
+        codes = {problem["code"] for problem in told["problems"]} | asked[told["file_id"]]
+        if planted.expected_code:
+            assert planted.expected_code in codes, (planted, told)
+            assert planted.expected_code in asked[told["file_id"]], planted
+        else:
+            assert not asked[told["file_id"]], (planted, told)
+
+
+def test_every_doubtful_payment_raises_its_code(month: Month) -> None:
+    asked = defaultdict(set)
+    for row in month.data["exceptions"]:
+        asked[row["receipt_id"]].add(row["code"])
+    codes: dict[str, set[str]] = defaultdict(set)
+    wanted = {}
+    for true, row in month.pairs():
+        if not true.held:
+            codes[true.payment] |= asked[row["receipt_id"]]
+            wanted[true.payment] = true
+    missed = [
+        (true.payment, true.noise, true.expected_code, codes[name])
+        for name, true in wanted.items()
+        if true.expected_code and not codes[name] & set(true.expected_code.split("|"))
+    ]
+    assert missed == []
+
+
+def test_nothing_is_asked_about_payments_whose_evidence_is_good(month: Month) -> None:
+    allowed = {"SUSPECTED_DUPLICATE_PAYMENT"}  # customers do pay twice by themselves
+    clean = {
+        row["receipt_id"]: true
+        for true, row in month.pairs()
+        if true.kind == "AUTO_OK" and not true.expected_code and not true.held
+    }
+    asked = [
+        (clean[row["receipt_id"]], row["code"], row["message"])
+        for row in month.data["exceptions"]
+        if row["receipt_id"] in clean and row["code"] not in allowed
+    ]
+    assert asked == []
+
+
+def test_no_money_is_posted_on_a_guess(month: Month) -> None:
+    for true, row in month.pairs():
+        assert oracle.cents(row["amount"]) == true.cents
+        assert row["received_date"] == true.received_date.isoformat()
+        placed = {
+            "applied": oracle.cents(row["applied_amount"]),
+            "on_account": oracle.cents(row["on_account_amount"]),
+            "suspense": oracle.cents(row["suspense_amount"]),
+        }
+        if true.held:
+            assert row["state"] == "held", (true, row)
+            assert not any(placed.values()), (true, row)
+        elif true.voided:
+            assert row["state"] == "voided", (true, row)
+            assert not any(placed.values()), (true, row)
+        elif true.kind == "MUST_EXCEPT":
+            assert row["state"] == "unidentified", (true, row)
+            assert placed == {"applied": 0, "on_account": 0, "suspense": true.cents}, (true, row)
+        elif true.kind == "AUTO_OK":
+            assert placed["suspense"] == 0, (true, row)
+            assert sum(placed.values()) == true.cents, (true, row)
+
+
+def test_money_reaches_its_true_account_and_no_other(month: Month) -> None:
+    payment_of = {row["receipt_id"]: true for true, row in month.pairs()}
+    paid: Counter[tuple[str, str]] = Counter()
+    for row in month.data["applications"]:
+        true = payment_of[row["receipt_id"]]
+        assert true.kind != "MUST_EXCEPT", (true, row)
+        paid[true.payment, row["account_number"]] += oracle.cents(row["amount"])
+    allowed: Counter[tuple[str, str]] = Counter()
+    for payment in oracle.payments(month.truth.root):
+        for account, _, _, amount in payment.targets:
+            allowed[payment.name, account] += amount
+    strays = {key: cents for key, cents in paid.items() if cents > allowed[key]}
+    assert strays == {}
+
+
+def test_every_item_is_open_as_the_oracle_says(month: Month) -> None:
+    books = oracle.expected(month.truth.root, month.suspended())
+    found = {}
+    for row in month.data["receivables"]:
+        effective = oracle.cents(row["open_amount"]) - oracle.cents(row["pending_amount"])
+        found[row["account_number"], row["item_number"]] = (row["fund"], effective)
+    expected = {key: (item.fund, item.open) for key, item in books.items.items()}
+    different = {
+        key: (found.get(key), expected.get(key))
+        for key in found.keys() | expected.keys()
+        if found.get(key) != expected.get(key)
+    }
+    assert different == {}
+
+
+def test_totals_by_fund_and_bucket_are_the_oracles(month: Month) -> None:
+    books = oracle.expected(month.truth.root, month.suspended())
+    live = [row for _, row in month.pairs()]
+    total = {
+        name: sum(oracle.cents(row[f"{name}_amount"]) for row in live)
+        for name in ("applied", "on_account", "suspense")
+    }
+    assert total == {
+        "applied": books.applied,
+        "on_account": sum(books.on_account.values()),
+        "suspense": books.suspense,
+    }
+    applied: Counter[str] = Counter()
+    for row in month.data["applications"]:
+        applied[row["fund"]] += oracle.cents(row["amount"])
+    assert {fund: cents for fund, cents in applied.items() if cents} == books.applied_by_fund()
+    held: Counter[str] = Counter()
+    for true, row in month.pairs():
+        if row["state"] == "held":
+            held[true.file] += oracle.cents(row["amount"])
+    assert held == dict(books.held)
+
+
+def test_credits_stand_on_the_accounts_that_the_oracle_says(month: Month) -> None:
+    """The datasets name no account of a credit, so payments that share accounts are one group."""
+    books = oracle.expected(month.truth.root, month.suspended())
+    group: dict[str, str] = {}
+
+    def root(account: str) -> str:
+        while group.get(account, account) != account:
+            account = group[account]
+        return account
+
+    accounts = {}
+    for payment in oracle.payments(month.truth.root):
+        named = [account for account, *_ in payment.targets]
+        accounts[payment.name] = named[0]
+        if not payment.held and payment.kind != "MUST_EXCEPT":
+            for account in named[1:]:
+                group[root(account)] = root(named[0])
+    found: Counter[str] = Counter()
+    for true, row in month.pairs():
+        found[root(accounts[true.payment])] += oracle.cents(row["on_account_amount"])
+    expected: Counter[str] = Counter()
+    for account, cents in books.on_account.items():
+        expected[root(account)] += cents
+    assert +found == +expected
+
+
+def test_the_journal_balances_in_total_and_in_each_fund(month: Month) -> None:
+    balance: Counter[tuple[str, str]] = Counter()
+    gl: Counter[tuple[str, str]] = Counter()
+    for row in month.data["journal"]:
+        net = oracle.cents(row["debit"] or "0.00") - oracle.cents(row["credit"] or "0.00")
+        balance[row["entry_id"], row["fund"]] += net
+        gl[row["fund"], row["gl_account"]] += net
+    assert {key: net for key, net in balance.items() if net} == {}
+    books = oracle.expected(month.truth.root, month.suspended())
+    assert -gl["100", "2100"] == books.suspense
+    assert -gl["100", "2110"] == sum(books.on_account.values())
+    assert -gl["100", "2080"] == books.applied
+    pooled = {fund: net for (fund, account), net in gl.items() if account == "1110" and net}
+    assert pooled == books.applied_by_fund()
+    receivable = {fund: net for (fund, account), net in gl.items() if account == "1200" and net}
+    assert receivable == books.open_by_fund()
+
+
+def test_a_duplicate_cites_the_file_that_came_before(month: Month) -> None:
+    duplicates = [row for row in month.data["files"] if row["state"] == "duplicate"]
+    assert len(duplicates) == 2
+    for row in duplicates:
+        first = next(
+            one
+            for one in month.data["files"]
+            if one["sha256"] == row["sha256"] and one["state"] != "duplicate"
+        )
+        assert first["name"] in row["message"] or first["file_id"] in row["message"], row
+
+
+def test_check_proves_the_books(month: Month) -> None:
+    done = recond("check", "--home", str(month.home))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.long
+def test_the_whole_month_takes_less_than_a_minute(big: Month) -> None:
+    assert big.seconds < 60
