@@ -288,7 +288,7 @@ def bank_file(demo: Demo, card_net: int) -> None:
         StatementLine("115", money["LBX_20261102_01.bai"], "2611020001", f"LOCKBOX {BOX}"),
         StatementLine("115", money["LBX_20261102_02.bai"], "2611020002", f"LOCKBOX {BOX}"),
         StatementLine("142", money["ACH_20261102_01.ach"], "2611020003", "ACH CREDITS"),
-        StatementLine("169", card_net, "2611020004", "CARD CB20261102"),
+        StatementLine("166", card_net, "2611020004", "CARD CB20261102"),
     ]
     content, _ = statement_file(MONDAY, TUESDAY, 128_000_000, lines)
     demo.files["day2/bank/BAI2_20261102.bai"] = content

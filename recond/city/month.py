@@ -34,7 +34,7 @@ ORIGINATORS = {
     "CTX": ("COMMERCIAL PAY", "1860004444"),
 }
 DRAWERS = (("D1", "alvarez"), ("D2", "bright"))
-BANK_CODES = {LOCKBOX: "115", ACH: "142", CARD: "169", CASHIER: "174"}  # BAI2 type codes
+BANK_CODES = {LOCKBOX: "115", ACH: "142", CARD: "166", CASHIER: "174"}  # BAI2 type codes
 BRANDS = ("VISA", "MASTERCARD", "AMEX", "DISCOVER")
 
 
