@@ -57,11 +57,15 @@ class OpenItems:
     def of(cls, items: pa.Table, account_keys: Ints, rules: Rules) -> OpenItems:
         """`account_keys`: every account that may be asked for, items or not."""
         owner = int64(items["account_key"])
-        keys = np.union1d(account_keys, owner)
+        keys = np.unique(account_keys)
+        account = find(keys, owner)
+        if (account < 0).any():
+            keys = np.union1d(keys, owner)
+            account = find(keys, owner)
         bill, _ = codes(items["bill_number"])
         return cls(
             keys=keys,
-            account=find(keys, owner),
+            account=account,
             open=int64(items["open_cents"]).copy(),
             since=int64(items["since_entry"]),
             bill=bill,

@@ -60,6 +60,9 @@ class Segments:
     @classmethod
     def joined(cls, *parts: Segments) -> Segments:
         """Several together, in order of owner; of one owner in the order given."""
+        parts = tuple(part for part in parts if len(part.owner)) or parts[:1]
+        if len(parts) == 1:
+            return parts[0].sorted()
         columns = (
             np.concatenate([getattr(part, name) for part in parts])
             for name in ("owner", "bucket", "account", "item", "cents")
@@ -68,6 +71,8 @@ class Segments:
 
     def sorted(self) -> Self:
         """In order of owner, keeping the order along each ruler."""
+        if (self.owner[1:] >= self.owner[:-1]).all():
+            return self
         return self.rows(np.argsort(self.owner, kind="stable"))
 
     def rows(self, rows: Ints) -> Self:

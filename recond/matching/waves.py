@@ -39,7 +39,7 @@ def waves(payment: Ints, account: Ints, code: Ints, alone: Bools, payments: int)
     step: Ints = number - np.repeat(number[start], np.diff(np.append(start, len(who))))
     answer = np.zeros(payments, dtype=np.int64)
     np.maximum.at(answer, who, step)
-    if len(np.unique(payment)) == len(payment):
+    if (payment[1:] != payment[:-1]).all():
         return answer
     # The shift that a payment of several accounts brings is carried on along its accounts until
     # nothing moves; one round for each such payment in the longest chain of them.

@@ -1,0 +1,231 @@
+"""The cascade: what each payment is for, where its cents stand, and what to ask a clerk.
+
+Three laws: an amount alone or a name alone never posts; two candidates mean none; a reference
+that contradicts another is a veto. What is undecided waits in suspense, whole (contract
+section 4, "Decisions of a new home").
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recond.matching import words
+from recond.matching.allocate import EVERY_ITEM, Applied, Claims, settle
+from recond.matching.openitems import OpenItems, find, int64
+from recond.matching.ordering import codes, days, policy_numbers
+from recond.matching.placing import Segments, placements, tender
+from recond.matching.policy import Rules
+from recond.matching.questions import Asked, questions
+from recond.matching.references import read
+from recond.matching.resolve import BLANK, NONE, RULES, Resolved, resolve
+from recond.matching.targets import BANKRUPT, NOT_POSITIVE, OK, SUM_WRONG, Targets, targets
+from recond.model import DECISIONS, SUSPENSE, Book, Matched
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+_EPOCH = dt.date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    """Receipts as payments: rows of equal `payment` text are tenders of one, matched by their
+    sum. `of_row` is the payment of each receipt row; payments stand in the order of their first
+    rows (`first`); `day` is the received day."""
+
+    ordinal: Ints
+    cents: Ints
+    of_row: Ints
+    first: Ints
+    totals: Ints
+    day: Ints
+
+    @classmethod
+    def of(cls, receipts: pa.Table, today: dt.date) -> Payments:
+        cents, size = int64(receipts["amount_cents"]), len(receipts)
+        code, names = codes(receipts["payment"])
+        if (code < 0).all():
+            of_row = first = np.arange(size)
+        else:
+            code = np.where(code < 0, len(names) + np.arange(size), code)
+            _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
+            turn = np.argsort(first, kind="stable")
+            rank = np.empty(len(turn), dtype=np.int64)
+            rank[turn] = np.arange(len(turn))
+            of_row, first = rank[inverse], first[turn]
+        totals = np.zeros(len(first), dtype=np.int64)
+        np.add.at(totals, of_row, cents)
+        day = days(receipts["received_date"], today.toordinal() - _EPOCH)
+        return cls(int64(receipts["ordinal"]), cents, of_row, first, totals, day[first])
+
+
+@dataclass(frozen=True, slots=True)
+class _Accounts:
+    """What the book says of accounts, in the order of OpenItems.keys."""
+
+    numbers: pa.Array
+    closed: Bools
+    bankrupt: Bools
+    family: Ints
+    families: list[str | None]
+
+    @classmethod
+    def of(cls, accounts: pa.Table, keys: Ints) -> _Accounts:
+        status, names = words.texts_of(accounts, keys, "status")
+        family, families = words.texts_of(accounts, keys, "family")
+        closed, bankrupt = (
+            np.array([(name or "").lower() == word for name in names] + [False])[status]
+            for word in ("closed", "bankruptcy")
+        )
+        return cls(words.account_numbers(accounts, keys), closed, bankrupt, family, families)
+
+
+def match(
+    receipts: pa.Table, remittances: pa.Table, book: Book, rules: Rules, today: dt.date
+) -> Matched:
+    """Decide RECEIPTS with their REMITTANCES against a Book, strictly in their order.
+
+    Payments of one call see what those before them left open; the tenders of one payment belong
+    in one call. Receipts without a received date count as received `today`. Answers one
+    decision a receipt in the receipts' order, placements that sum to each receipt's amount, and
+    questions. Pure: the same arguments give the same tables.
+    """
+    payments = Payments.of(receipts, today)
+    remittances, payment = _sorted(remittances, payments)
+    keys = np.union1d(int64(book.accounts["account_key"]), int64(book.references["account_key"]))
+    items = OpenItems.of(book.items, keys, rules)
+    accounts = _Accounts.of(book.accounts, items.keys)
+    resolved = resolve(remittances, payment, read(remittances, rules), book.references, items)
+    aims = targets(remittances, payment, payments.totals, resolved)
+    bankrupt = _overrule(aims, payments, accounts)
+    claims = _claims(aims, payments, accounts, rules)
+    applied = settle(claims, payments.totals, items, rules)
+    aims.code[applied.failed] = SUM_WRONG
+    aims.named[applied.failed] = applied.named[applied.failed]
+    segments = _by_row(claims, applied, aims.code, payments)
+    account = _one_account(aims, payments)
+    said = _evidence(remittances, payment, resolved, payments, accounts)
+    asked = Asked(
+        aims, payments.first, payments.of_row, payments.cents, payments.totals, payments.day,
+        payments.ordinal, account, bankrupt, accounts.closed, accounts.numbers, items.keys, said,
+        words.quoted(remittances), resolved,
+    )  # fmt: skip
+    return Matched(
+        _decisions(payments, aims, account, items.keys, said),
+        placements(payments.ordinal, segments, items),
+        questions(asked, segments, book.recent, rules.duplicate_window_days),
+    )
+
+
+def _sorted(remittances: pa.Table, payments: Payments) -> tuple[pa.Table, Ints]:
+    """REMITTANCES of these receipts by payment, receipt row and sequence; the payment of each."""
+    ordinal = int64(remittances["ordinal"])
+    turn = np.argsort(payments.ordinal, kind="stable")
+    place = find(payments.ordinal[turn], ordinal)
+    known = np.flatnonzero(place >= 0)
+    row = turn[place[known]]
+    order = np.lexsort((int64(remittances["sequence"])[known], row, payments.of_row[row]))
+    chosen = known[order]
+    if not np.array_equal(chosen, np.arange(len(ordinal))):
+        remittances = remittances.take(pa.array(chosen))
+    return remittances.combine_chunks(), payments.of_row[row[order]]
+
+
+def _overrule(aims: Targets, payments: Payments, accounts: _Accounts) -> Ints:
+    """Codes that no reference can heal: amounts that are no payment, accounts in bankruptcy.
+    Answers the account in bankruptcy of each payment, -1."""
+    who = np.full(len(payments.totals), -1, dtype=np.int64)
+    hit = np.flatnonzero(accounts.bankrupt[aims.account] & (aims.code[aims.payment] == OK))[::-1]
+    who[aims.payment[hit]] = aims.account[hit]
+    aims.code[aims.payment[hit]] = BANKRUPT
+    aims.code[payments.totals <= 0] = NOT_POSITIVE
+    return who
+
+
+def _claims(aims: Targets, payments: Payments, accounts: _Accounts, rules: Rules) -> Claims:
+    live = np.flatnonzero(aims.code[aims.payment] == OK)
+    payment, account = aims.payment[live], aims.account[live]
+    day = payments.day[payment]
+    return Claims(
+        payment=payment,
+        account=account,
+        pool=aims.pool[live],
+        member=aims.member[live],
+        cents=aims.cents[live],
+        policy=policy_numbers(rules, accounts.families, accounts.family[account], day),
+        day=day,
+        since=np.full(len(live), EVERY_ITEM),
+        barred=accounts.closed[account],
+    )
+
+
+def _by_row(claims: Claims, applied: Applied, code: Ints, payments: Payments) -> Segments:
+    """Where each receipt row's cents stand: payments by tender, the undecided in suspense."""
+    posted = Segments.of(claims.payment, claims.account, applied)
+    rows = np.arange(len(payments.of_row))
+    waits = rows[(code[payments.of_row] != OK) & (payments.cents != 0)]
+    none = np.full(len(waits), -1, dtype=np.int64)
+    bucket = np.full(len(waits), SUSPENSE, dtype=np.int64)
+    suspense = Segments(waits, bucket, none, none, payments.cents[waits])
+    count = np.bincount(payments.of_row, minlength=len(payments.first))
+    single = count[posted.owner] == 1
+    one = posted if single.all() else posted.rows(np.flatnonzero(single))
+    parts = [Segments(payments.first[one.owner], one.bucket, one.account, one.item, one.cents)]
+    if not single.all():
+        several = posted.rows(np.flatnonzero(~single))
+        mine = rows[(code[payments.of_row] == OK) & (count[payments.of_row] > 1)]
+        mine = mine[np.argsort(payments.of_row[mine], kind="stable")]
+        split = tender(several, payments.of_row[mine], payments.cents[mine])
+        parts.append(
+            Segments(mine[split.owner], split.bucket, split.account, split.item, split.cents)
+        )
+    return Segments.joined(*parts, suspense)
+
+
+def _one_account(aims: Targets, payments: Payments) -> Ints:
+    """The account of each payment that names just one and is decided or waits for its
+    bankruptcy; -1."""
+    size = len(payments.totals)
+    least = np.full(size, np.iinfo(np.int64).max)
+    most = np.full(size, -1, dtype=np.int64)
+    np.minimum.at(least, aims.payment, aims.account)
+    np.maximum.at(most, aims.payment, aims.account)
+    known = (least == most) & ((aims.code == OK) | (aims.code == BANKRUPT))
+    return np.where(known, most, -1)
+
+
+def _evidence(
+    remittances: pa.Table,
+    payment: Ints,
+    resolved: Resolved,
+    payments: Payments,
+    accounts: _Accounts,
+) -> pa.Array:
+    phrase = words.phrases(remittances, resolved, accounts.numbers)
+    counted = np.flatnonzero(resolved.outcome != BLANK)
+    return words.evidence(phrase, counted, payment, len(payments.totals))
+
+
+def _decisions(
+    payments: Payments, aims: Targets, account: Ints, keys: Ints, said: pa.Array
+) -> pa.Table:
+    """DECISIONS, one a receipt row; a row of no cents decides nothing."""
+    row, money = payments.of_row, payments.cents != 0
+    rule = np.where(aims.code == OK, aims.rule, NONE)
+    rule = np.where(money, rule[row], NONE)
+    who = np.where(money, account[row], -1)
+    known = np.flatnonzero(who >= 0)
+    key = np.zeros(len(row), dtype=np.int64)
+    key[known] = keys[who[known]]
+    names = pa.DictionaryArray.from_arrays(pa.array(rule.astype(np.int32)), pa.array(RULES))
+    if not np.array_equal(row, np.arange(len(row))):
+        said = said.take(pa.array(row))
+    return pa.table(
+        [payments.ordinal, pa.array(key, mask=who < 0), names.cast(pa.string()), said],
+        schema=DECISIONS,
+    )

@@ -1,0 +1,139 @@
+"""The questions that a match leaves, each a sentence that a clerk understands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recond.matching import words
+from recond.matching.duplicates import Standing, earlier
+from recond.matching.placing import Segments
+from recond.matching.resolve import Resolved
+from recond.matching.targets import CODES, NOT_POSITIVE, OK, Targets
+from recond.model import CREDIT, QUESTIONS
+from recond.money import text_from_cents
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+_ORDINAL_BITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the questions are about: payments and their receipt rows (see cascade.Payments), the
+    accounts by position in `keys`, the evidence of each payment, the references as read."""
+
+    aims: Targets
+    first: Ints
+    of_row: Ints
+    cents: Ints
+    totals: Ints
+    day: Ints
+    ordinal: Ints
+    account: Ints
+    bankrupt: Ints
+    closed: Bools
+    numbers: pa.Array
+    keys: Ints
+    said: pa.Array
+    reference: pa.Array
+    resolved: Resolved
+
+
+def questions(asked: Asked, segments: Segments, recent: pa.Table, window: int) -> pa.Table:
+    """QUESTIONS in order of receipt row: why money waits, credit on closed accounts, suspected
+    duplicates."""
+    parts = [
+        _suspense(asked),
+        _closed(asked, segments),
+        _duplicates(asked, recent, window),
+    ]
+    row = np.concatenate([part[0] for part in parts])
+    order = pa.array(np.argsort(row, kind="stable"))
+    table = pa.concat_tables([part[1] for part in parts])
+    return table.take(order).combine_chunks()
+
+
+def _table(
+    asked: Asked, rows: Ints, code: pa.Array | str, cents: Ints, account: Ints, message: pa.Array
+) -> tuple[Ints, pa.Table]:
+    codes = pa.repeat(code, len(rows)) if isinstance(code, str) else code
+    key = np.append(asked.keys, 0)[account]
+    columns = [
+        pa.array(asked.ordinal[rows]),
+        codes,
+        pa.array(cents),
+        pa.array(key, mask=account < 0),
+        message,
+    ]
+    return rows, pa.table(columns, schema=QUESTIONS)
+
+
+def _suspense(asked: Asked) -> tuple[Ints, pa.Table]:
+    """One question for every receipt row that waits, so that none waits unasked."""
+    code = asked.aims.code[asked.of_row]
+    # A tender of nothing beside others that wait has nothing to ask about.
+    alone = np.bincount(asked.of_row, minlength=len(asked.first))[asked.of_row] == 1
+    rows = np.flatnonzero((code != OK) & ((asked.cents != 0) | alone))
+    aims = asked.aims
+    reasons = words.suspense_reasons(
+        aims.code, aims.fault, aims.named, asked.totals, asked.reference, asked.numbers,
+        asked.said, asked.bankrupt,
+        words.ambiguous(asked.resolved, asked.keys, asked.numbers),
+    )  # fmt: skip
+    payment = asked.of_row[rows]
+    waits = words.joined("; ", text_from_cents(pa.array(asked.cents[rows])), " waits in suspense.")
+    nothing = pa.array((asked.cents[rows] == 0) & (code[rows] == NOT_POSITIVE))
+    message = words.joined(
+        reasons.take(pa.array(payment)), pc.if_else(nothing, "; nothing is placed.", waits)
+    )
+    names = pa.array(CODES).take(pa.array(code[rows]))
+    return _table(asked, rows, names, asked.cents[rows], asked.bankrupt[payment], message)
+
+
+def _closed(asked: Asked, segments: Segments) -> tuple[Ints, pa.Table]:
+    """Credit that a receipt puts on a closed account (domain example E14)."""
+    closed = np.append(asked.closed, False)[segments.account]
+    at = np.flatnonzero((segments.bucket == CREDIT) & closed & (segments.cents > 0))
+    rows, account, cents = segments.owner[at], segments.account[at], segments.cents[at]
+    message = words.joined(
+        "Account ", asked.numbers.take(pa.array(account)), " is closed; ",
+        text_from_cents(pa.array(cents)), " stands on account.",
+    )  # fmt: skip
+    return _table(asked, rows, "ACCOUNT_CLOSED", cents, account, message)
+
+
+def _duplicates(asked: Asked, recent: pa.Table, window: int) -> tuple[Ints, pa.Table]:
+    """Equal amounts for one account a short time apart; both are posted."""
+    before = Standing.of(recent, asked.keys)
+    mine = np.flatnonzero((asked.aims.code == OK) & (asked.account >= 0))
+    now = Standing(
+        asked.account[mine], asked.totals[mine], asked.day[mine], asked.ordinal[asked.first[mine]]
+    )
+    found = earlier(before, now, window)
+    hit = np.flatnonzero(found >= 0)
+    mine = mine[hit]
+    record = np.concatenate([before.record, now.record])[found[hit]]
+    day = np.concatenate([before.day, now.day])[found[hit]]
+    date = pa.array(day.astype(np.int32)).cast(pa.date32()).cast(pa.string())
+    account = asked.account[mine]
+    message = words.joined(
+        "A payment of ", text_from_cents(pa.array(asked.totals[mine])), " for account ",
+        asked.numbers.take(pa.array(account)), " was received on ", date, " already (",
+        _records(record), "); this equal one is posted too.",
+    )  # fmt: skip
+    rows = asked.first[mine]
+    return _table(asked, rows, "SUSPECTED_DUPLICATE_PAYMENT", asked.cents[rows], account, message)
+
+
+def _records(number: Ints) -> pa.Array:
+    """ "record 17" or, of a receipt key, "record 17 of arrival 3"."""
+    ordinal = pa.array(number & ((1 << _ORDINAL_BITS) - 1)).cast(pa.string())
+    arrival = pa.array(number >> _ORDINAL_BITS)
+    behind = words.joined(" of arrival ", arrival.cast(pa.string()))
+    return words.joined("record ", ordinal, pc.if_else(pc.greater(arrival, 0), behind, ""))

@@ -1,0 +1,242 @@
+"""What each reference means in the books: exactly one thing, or nothing.
+
+Everything that a reference's key could mean is a candidate; candidates that name two accounts
+make no answer (contract section 4: two candidates mean none). Strongest first: account number
+as written, account number with lost leading zeros restored, old number, item, bill.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recond.matching.allocate import ACCOUNT_POOL, BILL_POOL, ITEM_POOL
+from recond.matching.openitems import OpenItems, find, int64
+from recond.matching.references import Reading, keys
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+# What came of a reference.
+FOUND, BLANK, UNKNOWN, FAILED, AMBIGUOUS, ELSEWHERE, UNNAMED = range(7)
+
+# The rules by which a reference decides, strongest first; `SEVERAL` and `NONE` of a payment.
+RULES = (
+    "scan_line",
+    "account_number",
+    "account_zeros",
+    "old_number",
+    "item_reference",
+    "bill_reference",
+    "several_references",
+    "none",
+)
+SEVERAL, NONE = 6, 7
+
+KINDS = ("ACCOUNT", "ALIAS", "ITEM", "BILL")  # of BOOK_REFERENCES, strongest first
+_RULE_OF_STRENGTH = np.array([1, 2, 3, 3, 4, 4, 5, 5], dtype=np.int64)
+_POOL_OF_KIND = np.array([ACCOUNT_POOL, ACCOUNT_POOL, ITEM_POOL, BILL_POOL], dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """One row a remittance: `outcome`, and where it was FOUND the rule, the account (position in
+    OpenItems.keys), the pool and its member (item row, bill code, -1 for an account).
+
+    `number` is the number in the books that the reference was taken for; null where none was.
+    `fits` names, of an ambiguous reference, the accounts that it fits (keys, ascending).
+    """
+
+    outcome: Ints
+    rule: Ints
+    account: Ints
+    pool: Ints
+    member: Ints
+    number: pa.Array
+    fits: dict[int, list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Everything that a reference could mean, ascending by remittance."""
+
+    remittance: Ints
+    kind: Ints
+    account: Ints
+    item: Ints  # row of BOOK_ITEMS, -1
+    exact: Bools
+    source: Ints  # row of BOOK_REFERENCES
+
+    def keep(self, mask: Bools) -> _Candidates:
+        if mask.all():
+            return self
+        return _Candidates(
+            self.remittance[mask],
+            self.kind[mask],
+            self.account[mask],
+            self.item[mask],
+            self.exact[mask],
+            self.source[mask],
+        )
+
+
+def resolve(
+    remittances: pa.Table, payment: Ints, reading: Reading, references: pa.Table, items: OpenItems
+) -> Resolved:
+    """Resolve REMITTANCES (with the payment of each) against BOOK_REFERENCES.
+
+    A remittance of kind ACCOUNT means an account or old number, of kind ITEM an item (of the
+    account that the payment names in an ACCOUNT, if it names one), any other kind anything; a
+    good scan line means an account or old number.
+    """
+    kind = int64(pc.index_in(remittances["kind"], value_set=pa.array(["ACCOUNT", "ITEM"])), -1)
+    found = _candidates(reading, references, items)
+    meaning = kind[found.remittance]
+    of_account = (meaning == 0) | reading.scanned[found.remittance]
+    found = found.keep(
+        (~of_account | (found.kind <= 1)) & ((meaning != 1) | (found.kind == KINDS.index("ITEM")))
+    )
+    size = len(remittances)
+    first = _decide(found, size, items)
+    narrowed = _within_account(found, first, kind, payment)
+    resolved = _decide(narrowed, size, items) if len(narrowed.kind) < len(found.kind) else first
+    outcome = resolved.outcome
+    had = np.zeros(size, dtype=np.bool_)
+    had[found.remittance] = True
+    outcome[had & (outcome == UNKNOWN)] = ELSEWHERE
+    amount = pc.is_valid(remittances["amount_cents"]).to_numpy()
+    outcome[reading.blank] = np.where(amount[reading.blank], UNNAMED, BLANK)
+    outcome[reading.failed] = FAILED
+    resolved.rule[reading.scanned & (outcome == FOUND)] = 0
+    taken = pa.array(resolved.member, mask=resolved.member < 0)
+    number = _numbers(references, taken)
+    return Resolved(
+        outcome, resolved.rule, resolved.account, resolved.pool,
+        _members(resolved, references, items), number, resolved.fits,
+    )  # fmt: skip
+
+
+def _numbers(references: pa.Table, rows: pa.Array) -> pa.Array:
+    return references["number"].combine_chunks().take(rows)
+
+
+def _members(resolved: Resolved, references: pa.Table, items: OpenItems) -> Ints:
+    """From the deciding row of BOOK_REFERENCES to the pool's member."""
+    row = _item_rows(references, items)
+    found = np.flatnonzero(resolved.outcome == FOUND)
+    member = np.full(len(resolved.outcome), -1, dtype=np.int64)
+    item = row[resolved.member[found]]
+    bill = np.append(items.bill, -1)[item]
+    pool = resolved.pool[found]
+    member[found] = np.where(pool == ITEM_POOL, item, np.where(pool == BILL_POOL, bill, -1))
+    return member
+
+
+def _item_rows(references: pa.Table, items: OpenItems) -> Ints:
+    """Row of BOOK_ITEMS for each row of BOOK_REFERENCES, -1 where it names none."""
+    key = int64(references["item_key"], -1)
+    if not (key >= 0).any():
+        return np.full(len(key), -1, dtype=np.int64)
+    item_key = int64(items.table["item_key"])
+    order = np.argsort(item_key, kind="stable")
+    place = find(item_key[order], key)
+    return np.where(place >= 0, np.append(order, -1)[place], -1)
+
+
+def _candidates(reading: Reading, references: pa.Table, items: OpenItems) -> _Candidates:
+    keyed = references["reference_key"].combine_chunks().dictionary_encode()
+    code = int64(keyed.indices, -1)
+    order = np.argsort(code, kind="stable")
+    wanted = np.where(
+        reading.failed | reading.blank,
+        -1,
+        int64(pc.index_in(reading.key, value_set=keyed.dictionary), -1),
+    )
+    edges = np.searchsorted(code[order], np.arange(len(keyed.dictionary) + 1))
+    start, stop = np.append(edges[:-1], 0)[wanted], np.append(edges[1:], 0)[wanted]
+    count = stop - start
+    remittance = np.repeat(np.arange(len(wanted)), count)
+    source = order[
+        np.arange(len(remittance)) + np.repeat(start - (np.cumsum(count) - count), count)
+    ]
+    normal, _ = keys(references["number"])
+    exact = pc.equal(reading.normal.take(pa.array(remittance)), normal.take(pa.array(source)))
+    kind = int64(pc.index_in(references["kind"], value_set=pa.array(KINDS)), -1)
+    account = find(items.keys, int64(references["account_key"]))
+    return _Candidates(
+        remittance,
+        kind[source],
+        account[source],
+        _item_rows(references, items)[source],
+        cast(Bools, exact.fill_null(False).to_numpy(zero_copy_only=False)),
+        source,
+    )
+
+
+def _within_account(found: _Candidates, first: Resolved, kind: Ints, payment: Ints) -> _Candidates:
+    """Leave out items of other accounts than those that the payment names in ACCOUNT."""
+    named = np.flatnonzero((kind == 0) & (first.outcome == FOUND))
+    if not len(named):
+        return found
+    width = np.int64(max(int(found.account.max(initial=0)), int(first.account.max())) + 1)
+    allowed = np.unique(payment[named] * width + first.account[named])
+    bound = np.zeros(int(payment.max()) + 1, dtype=np.bool_)
+    bound[payment[named]] = True
+    who = payment[found.remittance]
+    concerned = (kind[found.remittance] == 1) & bound[who]
+    return found.keep(~concerned | np.isin(who * width + found.account, allowed))
+
+
+def _decide(found: _Candidates, size: int, items: OpenItems) -> Resolved:
+    """The one thing that each reference means. `member` is the deciding source row."""
+    empty = np.full(size, -1, dtype=np.int64)
+    outcome = np.full(size, UNKNOWN, dtype=np.int64)
+    answer = Resolved(outcome, empty.copy(), empty.copy(), empty.copy(), empty.copy(),
+                      pa.nulls(0, pa.string()), {})  # fmt: skip
+    found = found.keep(_not_outdone(found, size))
+    if not len(found.kind):
+        return answer
+    strength = 2 * found.kind + ~found.exact
+    # Best candidate of each remittance first; the order of the book breaks no tie that counts.
+    order = np.lexsort((found.source, strength, found.remittance))
+    if np.array_equal(order, np.arange(len(order))):
+        order = np.arange(len(order))
+    who = found.remittance[order]
+    start = np.flatnonzero(np.append(True, who[1:] != who[:-1]))
+    best, named = order[start], who[start]
+    account = found.account[order]
+    one = np.minimum.reduceat(account, start) == np.maximum.reduceat(account, start)
+    thing = _things(found, items)[order]
+    rival = found.kind[order] == np.repeat(found.kind[best], np.diff(np.append(start, len(who))))
+    least = np.minimum.reduceat(np.where(rival, thing, np.iinfo(np.int64).max), start)
+    one &= least == np.maximum.reduceat(np.where(rival, thing, -2), start)
+    outcome[named] = np.where(one, FOUND, AMBIGUOUS)
+    answer.rule[named] = _RULE_OF_STRENGTH[strength[best]]
+    answer.account[named] = found.account[best]
+    answer.pool[named] = _POOL_OF_KIND[found.kind[best]]
+    answer.member[named] = found.source[best]
+    # Ambiguous references are few, and a clerk wants to see whom each of them fits.
+    stop = np.append(start[1:], len(who))
+    for place in np.flatnonzero(~one):
+        fits = np.unique(account[start[place] : stop[place]])
+        answer.fits[int(named[place])] = items.keys[fits].tolist()
+    return answer
+
+
+def _not_outdone(found: _Candidates, size: int) -> Bools:
+    """Candidates with other leading zeros give way to one as written of the same or a stronger
+    kind: a number that is written in full means itself."""
+    written = np.full(size, len(KINDS), dtype=np.int64)
+    np.minimum.at(written, found.remittance[found.exact], found.kind[found.exact])
+    return found.exact | (found.kind < written[found.remittance])
+
+
+def _things(found: _Candidates, items: OpenItems) -> Ints:
+    """What two candidates of one kind must share to mean the same: the item, the bill."""
+    bill = np.append(items.bill, -1)[found.item]
+    return np.where(found.kind == 2, found.item, np.where(found.kind == 3, bill, -1))
