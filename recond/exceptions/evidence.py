@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Select, Table, func, or_, select, union_all
 
 from recond.exceptions.codes import CODES
 from recond.exports.columns import fetch, fetch_table
-from recond.matching.names import normalise_name
+from recond.matching.names import normalise_names
 from recond.matching.references import keys, variants
 from recond.model import CREDIT, ITEM
 from recond.store import schema
@@ -25,6 +25,7 @@ from recond.store.engine import stage
 NEAR_LENGTHS = range(4, 21)  # shorter numbers are near to everything, longer ones are no accounts
 SCAN_LENGTH, SCAN_ACCOUNT = 27, 10  # a new home's scan line begins with the account (contract 4)
 RARE = 50  # a word of more accounts' names than this tells nothing
+FEW_WORDS = 12
 SIMILAR = 88  # rapidfuzz token_sort_ratio, of 100
 MANY = 20  # accounts for one amount, beyond which the amount tells nothing
 
@@ -111,9 +112,12 @@ def _asked(connection: Connection, exception_nos: Sequence[int] | None) -> Itera
         )
         for owner, reference in connection.execute(remittances):
             stubs.setdefault(owner, []).append(reference)
-    for exception_no, cents, payer, account, reference, owner in rows:
+    payers = normalise_names(pa.array([row[2] for row in rows], pa.string())).to_pylist()
+    for (exception_no, cents, payer, account, reference, owner), name_key in zip(
+        rows, payers, strict=True
+    ):
         texts = [*(account or "").split(";"), *(reference or "").split(";"), *stubs.get(owner, ())]
-        yield Asked(exception_no, cents, payer or "", normalise_name(payer), _references(texts))
+        yield Asked(exception_no, cents, payer or "", name_key, _references(texts))
 
 
 def _references(texts: list[str]) -> tuple[str, ...]:
@@ -147,13 +151,16 @@ def neighbours(text: str) -> dict[str, int]:
 
 
 def _near_numbers(connection: Connection, asked: dict[int, Asked]) -> dict[tuple[int, int], int]:
+    texts = [
+        (question.exception_no, text, nearness)
+        for question in asked.values()
+        for reference in question.references
+        for text, nearness in neighbours(reference).items()
+    ]
+    _, near_keys = keys(pa.array([text for _, text, _ in texts], pa.string()))
     rows: dict[tuple[int, str], int] = {}
-    for question in asked.values():
-        texts = [n for reference in question.references for n in neighbours(reference).items()]
-        _, near_keys = keys(pa.array([text for text, _ in texts], pa.string()))
-        for key, (_, nearness) in zip(near_keys.to_pylist(), texts, strict=True):
-            place = (question.exception_no, key)
-            rows[place] = min(nearness, rows.get(place, nearness))
+    for key, (number, _, nearness) in zip(near_keys.to_pylist(), texts, strict=True):
+        rows[number, key] = min(nearness, rows.get((number, key), nearness))
     if not rows:
         return {}
     wanted = stage(
@@ -218,6 +225,8 @@ def _similar_names(connection: Connection, asked: dict[int, Asked]) -> set[tuple
     words = pa.array(sorted(by_word), pa.string())
     account = schema.account.c
     statement = select(account.account_key, account.name_key).where(account.name_key.is_not(None))
+    if len(by_word) <= FEW_WORDS:  # the database reads past the other names faster
+        statement = statement.where(or_(*(account.name_key.contains(w) for w in by_word)))
     to = pa.schema([("account_key", pa.int64()), ("name_key", pa.string())])
     sharing: dict[str, list[tuple[int, str]]] = {}
     for batch in fetch(connection, statement, to):
