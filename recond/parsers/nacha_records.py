@@ -19,6 +19,8 @@ from recond.parsers.notes import Notes
 
 WIDTH = 94
 HEAD = 1 << 14
+FEW_BLANKS = 32
+MARK = 0x1A  # ^Z, which some systems write behind a file
 MOST_GROUP = 20_000  # rows; an entry has at most 9,999 addenda
 _BREAK = re.compile(rb"\r\n|\n|\r")
 _SEND_AGAIN = "Ask the sender for the file again."
@@ -63,8 +65,7 @@ def record_rows(source: columns.Readable, notes: Notes) -> Iterator[Rows]:
     """Every record that is not blank, in blocks; an entry and its addenda are never parted.
 
     Wrappers are told in `notes`: padding (RECORD_PADDED), characters that are not ASCII
-    (RECORD_DEVIATES, CHARACTER_REPLACED), lines that are too long (RECORD_LENGTH,
-    RECORD_TOO_LONG), NUL_BYTES.
+    (RECORD_DEVIATES, CHARACTER_REPLACED), lines that are too long (RECORD_LENGTH), NUL_BYTES.
     """
     head = source.read(HEAD)
     stream = _Joined(head, source)
@@ -93,18 +94,23 @@ def _whole_groups(blocks: Iterator[Rows]) -> Iterator[Rows]:
         yield carry
 
 
-def _join(one: Rows, two: Rows) -> Rows:
+def _join(*parts: Rows) -> Rows:
     return Rows(
-        np.concatenate([one.view, two.view]),
-        np.concatenate([one.line, two.line]),
-        np.concatenate([one.offset, two.offset]),
-        np.concatenate([one.length, two.length]),
+        np.concatenate([part.view for part in parts]),
+        np.concatenate([part.line for part in parts]),
+        np.concatenate([part.offset for part in parts]),
+        np.concatenate([part.length for part in parts]),
     )
 
 
 def _told(blocks: Iterator[Rows], notes: Notes) -> Iterator[Rows]:
     """The rows that are not blank; NUL bytes are told once a file."""
-    for rows in blocks:
+    for block in blocks:
+        rows = block
+        blank = rows.view[:, 0] == columns.SPACE
+        if blank.any():
+            keep = ~(blank & (rows.view == columns.SPACE).all(axis=1))
+            rows = Rows(rows.view[keep], rows.line[keep], rows.offset[keep], rows.length[keep])
         if not len(rows):
             continue
         if not int(rows.view.min()):
@@ -134,22 +140,18 @@ def _second_look(block: columns.LineBlock, rows: Rows, high: bool, notes: Notes)
     """Rows with short lines padded, long ones judged, names decoded, blank lines left out."""
     view = rows.view.copy()
     ends = _without_trailing_blanks(block, block.starts, block.ends)
-    view_blank = (view == columns.SPACE) | (view == 0x1A)
-    blank = view_blank.all(axis=1) & (ends - block.starts <= WIDTH)
-    special = np.flatnonzero((ends - block.starts > WIDTH) & ~blank)
+    special = np.flatnonzero(ends - block.starts > WIDTH)
     if high:
         special = np.union1d(special, np.flatnonzero(_rows_with_high(block)))
     for row in special:  # the few rows that need Python: not ASCII, or too long
         raw = block.data[int(block.starts[row]) : int(ends[row])].tobytes()
         _place_row(view, int(row), raw, rows, notes)
-    last_mark = np.flatnonzero((view == 0x1A).any(axis=1))
-    for row in last_mark[-1:]:  # ^Z behind the last record
+    keep = ~((view == columns.SPACE) | (view == MARK)).all(axis=1)
+    for row in np.flatnonzero(keep)[-1:]:  # ^Z may stand behind the last record
         text = view[row].tobytes().rstrip(b" ")
         if text.endswith(b"\x1a"):
             view[row] = np.frombuffer(text.rstrip(b"\x1a").ljust(WIDTH), dtype=np.uint8)
-    short = np.flatnonzero((rows.length < WIDTH) & ~blank)
-    _tell_padding(rows, short, notes)
-    keep = ~blank
+    _tell_padding(rows, np.flatnonzero((rows.length < WIDTH) & keep), notes)
     return Rows(view[keep], rows.line[keep], rows.offset[keep], rows.length[keep])
 
 
@@ -168,7 +170,7 @@ def _tell_padding(rows: Rows, short: Ints, notes: Notes) -> None:
 def _without_trailing_blanks(block: columns.LineBlock, starts: Ints, ends: Ints) -> Ints:
     """Ends of the lines, moved back over blanks beyond column 94."""
     ends = ends.copy()
-    for _ in range(columns.LONGEST):
+    for _ in range(FEW_BLANKS):  # more are left to Python, row by row
         long = np.flatnonzero(ends - starts > WIDTH)
         if not len(long):
             break
@@ -189,13 +191,6 @@ def _rows_with_high(block: columns.LineBlock) -> columns.Mask:
 def _place_row(view: Bytes, row: int, raw: bytes, rows: Rows, notes: Notes) -> None:
     """One record in Python: decoded, cut by characters, and told what was odd about it."""
     line, offset = int(rows.line[row]), int(rows.offset[row])
-    if len(raw) > columns.LONGEST:
-        notes.add(
-            "RECORD_TOO_LONG",
-            f"The line has more than {columns.LONGEST} bytes. {_SEND_AGAIN}",
-            line=line,
-            byte_offset=offset,
-        )
     text, encoding = _characters(raw)
     text = text.rstrip(" ")
     if len(text) > WIDTH and text[WIDTH:].strip(" \x1a"):
@@ -257,17 +252,17 @@ def _unbroken(stream: _Joined, notes: Notes) -> Iterator[Rows]:
             data += stream.read(1)
         final = not chunk
         if final:
-            data = data.rstrip(b" \r\n\x1a")
-        start = 0
-        for found in _BREAK.finditer(data):
-            rows, _ = _slices(data[start : found.start()], True, offset + start, line, notes)
+            data = data.rstrip(b"\r\n\x1a")
+        start, parts = 0, []
+        for found in [*_BREAK.finditer(data), None]:
+            stop = len(data) if found is None else found.start()
+            whole = final or found is not None
+            rows, used = _slices(data[start:stop], whole, offset + start, line, notes)
             line += len(rows)
-            yield rows
-            start = found.end()
-        rows, used = _slices(data[start:], final, offset + start, line, notes)
-        line += len(rows)
-        yield rows
-        carry, offset = data[start + used :], offset + start + used
+            parts.append(rows)
+            start = start + used if found is None else found.end()
+        yield _join(*parts)
+        carry, offset = data[start:], offset + start
         if final:
             return
 

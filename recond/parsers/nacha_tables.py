@@ -38,6 +38,14 @@ KIND_NAMES = {
     ADVICE: "ADVICE",
     UNREADABLE: "UNREADABLE",
 }
+_WORDS = {
+    CREDIT: "credit",
+    DEBIT: "debit",
+    RETURN: "return",
+    NOC: "notice of change",
+    PRENOTE: "prenote",
+    ADVICE: "advice",
+}
 PART = 80  # characters of payment related information in one addenda
 _X12 = re.compile(rb"(?:ISA|ST|BPR|RMR)[^A-Za-z0-9 ]")
 
@@ -295,11 +303,16 @@ def _dollars(cents: int) -> str:
     return f"{sign}{cents // 100}.{cents % 100:02d}"
 
 
+def _plural(word: str, count: int) -> str:
+    first, *rest = word.split(" ")
+    return word if count == 1 else " ".join([first + "s", *rest])
+
+
 def waiting_sentence(kinds: dict[int, list[int]]) -> str | None:
     """What of a batch waits, in words, from records and cents by kind; None when nothing does."""
     parts = [
-        f"{records} {KIND_NAMES[kind]} of {_dollars(cents)}"
+        f"{records} {_plural(_WORDS[kind], records)} of {_dollars(cents)}"
         for kind, (records, cents) in sorted(kinds.items())
-        if kind not in (RECEIPT, UNREADABLE)
+        if kind in _WORDS
     ]
     return ", ".join(parts) if parts else None
