@@ -295,22 +295,20 @@ def _unasked(books: Books) -> list[Broken]:
 def _receivables_differ(books: Books) -> list[Broken]:
     """Funds whose receivables in the journal are not the sum of their effective open items."""
     own = {books.chart.receivables, *(account for _, account in books.chart.receivables_of)}
-    booked: dict[str, int] = dict(
-        books.connection.execute(
-            select(line.c.fund, _sum(line.c.debit_cents) - _sum(line.c.credit_cents))
-            .where(line.c.gl_account.in_(sorted(own)))
-            .group_by(line.c.fund)
-        ).tuples()
+    rows = books.connection.execute(
+        select(line.c.fund, _sum(line.c.debit_cents) - _sum(line.c.credit_cents))
+        .where(line.c.gl_account.in_(sorted(own)))
+        .group_by(line.c.fund)
     )
-    owed: dict[str, int] = dict(
-        books.connection.execute(
-            select(item.c.fund, _sum(item.c.open_cents)).group_by(item.c.fund)
-        ).tuples()
+    booked = {row[0]: int(row[1]) for row in rows}
+    rows = books.connection.execute(
+        select(item.c.fund, _sum(item.c.open_cents)).group_by(item.c.fund)
     )
+    owed = {row[0]: int(row[1]) for row in rows}
     return [
-        {"fund": fund, "journal": int(booked.get(fund, 0)), "open_items": int(owed.get(fund, 0))}
+        {"fund": fund, "journal": booked.get(fund, 0), "open_items": owed.get(fund, 0)}
         for fund in sorted(booked | owed)
-        if int(booked.get(fund, 0)) != int(owed.get(fund, 0))
+        if booked.get(fund, 0) != owed.get(fund, 0)
     ]
 
 

@@ -112,9 +112,8 @@ def place_stored(
 
 def _identify(connection: Connection, run: Run) -> int:
     """Receipts in suspense because nothing decided them: look at them with today's books."""
-    last = select(func.max(decision.c.version)).where(
-        decision.c.receipt_no == exception.c.receipt_no
-    )
+    every = decision.alias()
+    last = select(func.max(every.c.version)).where(every.c.receipt_no == exception.c.receipt_no)
     keys = _keys(
         connection,
         select(exception.c.receipt_no)

@@ -59,7 +59,7 @@ def _print_files(run: Run, file_nos: list[int]) -> None:
     with run.store.read() as connection:
         rows = {row["file_id"]: row for row in whole(connection, run, "files").to_pylist()}
         file = schema.file.c
-        ids = dict(connection.execute(select(file.file_no, file.file_id)).tuples())
+        ids = {row[0]: row[1] for row in connection.execute(select(file.file_no, file.file_id))}
         for number in file_nos:
             problems = problems_of(connection, number)
             render.json_line({**rows[ids[number]], "problems": problems})

@@ -1,0 +1,311 @@
+"""What people decide about files and applications: always new entries, never edits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+from sqlalchemy import Connection, Row, select, update
+
+from recond import ids
+from recond.errors import RefusedError, UsageError
+from recond.exceptions.codes import CODES
+from recond.exceptions.desk import Question
+from recond.model import ITEM, SET_ASIDE, SUSPENSE, Problem, Transmission
+from recond.money import format_cents
+from recond.pipeline import mirror, moves, numbered
+from recond.pipeline.moves import Move, Stand
+from recond.pipeline.payments import Arrival
+from recond.pipeline.reading import Reading, read
+from recond.pipeline.rematch import place_stored, stored_receipts
+from recond.pipeline.run import Run
+from recond.pipeline.take import Arrived, write_records
+from recond.store import schema
+
+file, batch, receipt, problem = schema.file, schema.batch, schema.receipt, schema.problem
+TOTALS = frozenset(
+    {"FILE_TOTAL_WRONG", "FILE_COUNT_WRONG", "FILE_HASH_WRONG", "BATCH_TOTAL_WRONG",
+     "BATCH_COUNT_WRONG", "BATCH_HASH_WRONG", "SNAPSHOT_TOTAL_WRONG"}
+)  # fmt: skip
+FileRow = Row[tuple[object, ...]]
+
+
+def reverse(connection: Connection, run: Run, application_id: str, reason: str) -> str:
+    """Take one application back: its cents go to suspense, its item opens again, a question asks.
+
+    Returns a sentence. Raises UsageError for an unknown id, RefusedError when it is reversed
+    already or is itself a reversal.
+    """
+    key = ids.parse_application(connection, application_id)
+    if key is None:
+        raise UsageError(f"there is no application {application_id}")
+    owner = moves.standing(connection, [key.receipt_no])[key.receipt_no]
+    stand = next((s for s in owner.stands if (s.version, s.line) == (key.version, key.line)), None)
+    if stand is None or stand.bucket != ITEM:
+        raise RefusedError(f"{application_id} does not stand any more: it was reversed before")
+    move = Move(key.receipt_no, "reversed", reason, [stand], [Stand(SUSPENSE, stand.cents)], None)
+    moves.write(connection, run, [move], "reverse", reason)
+    file_no = key.receipt_no >> schema.ORDINAL_BITS
+    name = ids.files_of(connection, {file_no})[file_no]
+    receipt_id = ids.receipt_id(name, key.receipt_no & ((1 << schema.ORDINAL_BITS) - 1))
+    cents = format_cents(stand.cents)
+    question = Question(
+        "REVERSED",
+        receipt_id,
+        f"{application_id} over {cents} was reversed by {run.actor}: {reason}",
+        stand.cents,
+        file_no=file_no,
+        receipt_no=key.receipt_no,
+        account_key=stand.account_key,
+    )
+    run.desk(connection).open([question])
+    return f"{application_id} reversed: {cents} of {receipt_id} now in suspense"
+
+
+def find_file(connection: Connection, file_id: str) -> FileRow:
+    """The row of a file. Raises UsageError when there is none."""
+    row = connection.execute(select(file).where(file.c.file_id == file_id)).first()
+    if row is None:
+        raise UsageError(f"there is no file {file_id}")
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What is held: a whole file, or one batch of it."""
+
+    row: FileRow
+    batch_ord: int | None
+
+
+def accept(
+    connection: Connection,
+    run: Run,
+    file_id: str,
+    batch_label: str | None,
+    reason: str,
+    *,
+    replace: bool = False,
+) -> str:
+    """Post a held file or batch as found; a difference from its totals stays a question.
+
+    With `replace` the receipts of the file that it corrects leave the books in the same
+    transaction. Raises RefusedError when nothing is held there or it cannot be read.
+    """
+    held = _held(connection, file_id, batch_label)
+    row = held.row
+    reading = _read_again(run, row)
+    errors = _errors(connection, held)
+    unreadable = [code for code in errors if "accept" not in CODES[code].answers]
+    if unreadable:
+        raise RefusedError(
+            f"{file_id} cannot be accepted ({', '.join(unreadable)}); it can only be rejected"
+        )
+    replaced = _replace(connection, run, row, reason) if replace else 0
+    done = _post(connection, run, held, reading)
+    _set_state(connection, held, "accepted")
+    _answer(connection, run, held, errors, reason)
+    more = f"; {replaced} receipts of the earlier file left the books" if replaced else ""
+    return f"{file_id} accepted as found: {done}{more}"
+
+
+def _held(connection: Connection, file_id: str, batch_label: str | None) -> _Held:
+    row = find_file(connection, file_id)
+    if row.state not in {"held", "partly_held"}:
+        raise RefusedError(f"{file_id} is {row.state}; only what is held can be decided")
+    if batch_label is None:
+        return _Held(row, None)
+    found = connection.execute(
+        select(batch.c.batch_ord, batch.c.state).where(
+            batch.c.file_no == row.file_no, batch.c.batch == batch_label
+        )
+    ).all()
+    waiting = [one.batch_ord for one in found if one.state == "held"]
+    if not waiting:
+        raise RefusedError(f"{file_id} has no held batch {batch_label}")
+    return _Held(row, waiting[0])
+
+
+def _errors(connection: Connection, held: _Held) -> list[str]:
+    """The codes that hold it."""
+    scope = "FILE" if held.row.state == "held" else "BATCH"
+    wanted = select(problem.c.code).where(
+        problem.c.file_no == held.row.file_no,
+        problem.c.severity == "error",
+        problem.c.scope == scope,
+    )
+    if held.batch_ord is not None:
+        wanted = wanted.where(problem.c.batch_ord == held.batch_ord)
+    return sorted(set(connection.scalars(wanted)))
+
+
+def _read_again(run: Run, row: FileRow) -> Reading | None:
+    fmt = run.formats.get(row.format or "")
+    if fmt is None:
+        return None
+    path = run.archived(row.sha256)
+    return read(lambda: path.open("rb"), fmt, run.hash_key, 1 << 62)
+
+
+def _receipts(held: _Held) -> list[object]:
+    """The conditions of the receipts that are held there."""
+    row = held.row
+    undecided = ~(
+        select(schema.decision.c.receipt_no)
+        .where(schema.decision.c.receipt_no == receipt.c.receipt_no)
+        .exists()
+    )
+    low, high = schema.receipt_key(row.file_no, 0), schema.receipt_key(row.file_no + 1, 0) - 1
+    conditions: list[object] = [receipt.c.receipt_no.between(low, high), undecided]
+    if held.batch_ord is not None:
+        conditions.append(receipt.c.batch_ord == held.batch_ord)
+    return conditions
+
+
+def _post(connection: Connection, run: Run, held: _Held, reading: Reading | None) -> str:
+    row = held.row
+    if row.kind in mirror.KINDS:
+        return _load(connection, run, row, reading)
+    if row.kind != "payments":
+        return "nothing" if reading is None else write_records(connection, row.file_no, reading)
+    due = receipt.c.received_date <= run.today.isoformat()
+    keys = pa.array(
+        list(
+            connection.scalars(
+                select(receipt.c.receipt_no)
+                .where(*_receipts(held), due)  # type: ignore[arg-type]
+                .order_by(receipt.c.receipt_no)
+            )
+        ),
+        pa.int64(),
+    )
+    if not len(keys):
+        return "no receipts"
+    label = "" if held.batch_ord is None else f".{held.batch_ord}"
+    receipts, _ = stored_receipts(connection, keys)
+    if row.state == "held":
+        arrival = Arrival(row.file_no, row.file_id, row.name, False, frozenset())
+        seen = numbered.judge(connection, arrival, receipts, SET_ASIDE.empty_table())
+        if seen.conflicting.any() or seen.skipped.any():
+            raise RefusedError(f"{row.file_id} holds receipt numbers that came before; reject it")
+    count = place_stored(
+        connection, run, keys, f"accept-{row.file_id[1:]}{label}", f"accepted: {row.name}"
+    )
+    return f"{count} receipts posted"
+
+
+def _load(connection: Connection, run: Run, row: FileRow, reading: Reading | None) -> str:
+    """Load a held accounts or receivables file after all."""
+    path = run.archived(row.sha256)
+    arrived = Arrived(row.file_no, row.inbox, row.name, row.sha256, row.size, path)
+    clean = Reading((), Transmission(), reading.batches, reading.chunks) if reading else None
+    if clean is None:
+        raise RefusedError(f"{row.file_id} has no format any more; it can only be rejected")
+    manifest, _ = mirror.believe(connection, run, row.kind, arrived, clean)
+    message, questions = mirror.load(
+        connection, run, row.kind, arrived, row.file_id, clean, manifest
+    )
+    run.desk(connection).open(questions)
+    return message
+
+
+def _replace(connection: Connection, run: Run, row: FileRow, reason: str) -> int:
+    """Take the receipts of the file that this one corrects out of the books."""
+    same = (file.c.transmission == row.transmission) & file.c.transmission.is_not(None)
+    details = (file.c.detail_digest == row.detail_digest) & file.c.detail_digest.is_not(None)
+    earlier = connection.execute(
+        select(file.c.file_no, file.c.name)
+        .where(
+            same | details,
+            file.c.file_no < row.file_no,
+            file.c.duplicate_of.is_(None),
+            file.c.state.in_(["accepted", "partly_held"]),
+        )
+        .order_by(file.c.file_no.desc())
+        .limit(1)
+    ).first()
+    if earlier is None:
+        raise RefusedError(f"{row.file_id} replaces no file: none of its transmission is posted")
+    low = schema.receipt_key(earlier.file_no, 0)
+    high = schema.receipt_key(earlier.file_no + 1, 0) - 1
+    keys = list(
+        connection.scalars(
+            select(receipt.c.receipt_no).where(receipt.c.receipt_no.between(low, high))
+        )
+    )
+    return moves.take_out(connection, run, keys, "replaced", f"replaced by {row.name}: {reason}")
+
+
+def _set_state(connection: Connection, held: _Held, state: str) -> None:
+    row = held.row
+    of_batch = batch.c.file_no == row.file_no
+    if held.batch_ord is not None:
+        of_batch &= batch.c.batch_ord == held.batch_ord
+    connection.execute(update(batch).where(of_batch, batch.c.state == "held").values(state=state))
+    waiting = connection.scalar(
+        select(batch.c.batch_ord).where(batch.c.file_no == row.file_no, batch.c.state == "held")
+    )
+    whole = state if row.state == "held" else "accepted"
+    if waiting is None or row.state == "held":
+        connection.execute(update(file).where(file.c.file_no == row.file_no).values(state=whole))
+
+
+def _answer(connection: Connection, run: Run, held: _Held, errors: list[str], reason: str) -> None:
+    """Close the question that held it; where totals differ it stays, about the difference."""
+    desk = run.desk(connection)
+    numbers = desk.open_of_file(held.row.file_no, held.batch_ord)
+    words = f"accepted as found by {run.actor}: {reason}"
+    differing = sorted(set(errors) & TOTALS)
+    if not differing:
+        desk.resolve(numbers, words)
+        return
+    for number in numbers:
+        told = connection.execute(
+            select(problem.c.message).where(
+                problem.c.file_no == held.row.file_no, problem.c.code == differing[0]
+            )
+        ).first()
+        difference = _difference(connection, held)
+        desk.restate(number, f"{words}; {told[0] if told else ''}", difference)
+
+
+def _difference(connection: Connection, held: _Held) -> int | None:
+    """Declared less found, in cents."""
+    source = held.row
+    if held.batch_ord is not None:
+        source = connection.execute(
+            select(batch).where(
+                batch.c.file_no == held.row.file_no, batch.c.batch_ord == held.batch_ord
+            )
+        ).one()
+    if source.declared_cents is None or source.found_cents is None:
+        return None
+    return int(source.declared_cents - source.found_cents)
+
+
+def reject(connection: Connection, run: Run, file_id: str, reason: str) -> str:
+    """Reject what is held: nothing of it will ever post; its receipts stay listed as held."""
+    held = _held(connection, file_id, None)
+    state = "rejected" if held.row.state == "held" else "accepted"
+    _set_state(connection, held, "rejected")
+    connection.execute(
+        update(file)
+        .where(file.c.file_no == held.row.file_no)
+        .values(state=state, message=f"rejected by {run.actor}: {reason}")
+    )
+    desk = run.desk(connection)
+    desk.resolve(desk.open_of_file(held.row.file_no), f"rejected by {run.actor}: {reason}")
+    return f"{file_id} is now {state}; what was held of it will never post"
+
+
+def problems_of(connection: Connection, file_no: int) -> list[Problem]:
+    """The problems of a file, in order."""
+    rows = connection.execute(
+        select(problem).where(problem.c.file_no == file_no).order_by(problem.c.problem_no)
+    )
+    return [
+        Problem(
+            row.code, row.message, row.line, row.byte_offset, row.field, row.batch_ord, row.ordinal
+        )
+        for row in rows
+    ]
