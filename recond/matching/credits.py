@@ -1,0 +1,81 @@
+"""Credit on account pays the items that appear later (domain example E12)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recond.matching.allocate import ACCOUNT_POOL, Applied, Claims, settle
+from recond.matching.openitems import OpenItems, find, int64
+from recond.matching.ordering import days, policy_numbers
+from recond.matching.placing import Segments, placements
+from recond.matching.policy import Rules
+from recond.matching.words import texts_of
+from recond.model import BOOK_ACCOUNTS, CENTS, DATE, ITEM
+
+Ints = npt.NDArray[np.int64]
+
+# What stands on account, one row a receipt and account; `placed_entry` is the entry that put it
+# there: items that came with a later entry are the ones that it may pay.
+CREDITS = pa.schema(
+    [
+        pa.field("ordinal", pa.int64()),
+        pa.field("account_key", pa.int64()),
+        pa.field("cents", CENTS),
+        pa.field("received_date", DATE),
+        pa.field("placed_entry", pa.int64()),
+    ]
+)
+
+# Credit of these accounts stays where it is until a person decides.
+BARRED = ("closed", "bankruptcy")
+
+
+def apply_credits(
+    credit_lots: pa.Table, items: pa.Table, rules: Rules, accounts: pa.Table | None = None
+) -> pa.Table:
+    """Let CREDITS pay BOOK_ITEMS that came after them, oldest received date first, then receipt.
+
+    Answers the PLACEMENTS that credit moves to, all of them items; the same cents leave the
+    receipt's credit on that account. `accounts` (BOOK_ACCOUNTS) tells families and statuses:
+    credit of closed accounts and of those in bankruptcy is left alone.
+    """
+    known = BOOK_ACCOUNTS.empty_table() if accounts is None else accounts
+    day = days(credit_lots["received_date"], 0)
+    ordinal, cents = int64(credit_lots["ordinal"]), int64(credit_lots["cents"])
+    turn = np.lexsort((ordinal, day))
+    turn = turn[cents[turn] > 0]
+    owner = int64(credit_lots["account_key"])[turn]
+    book = OpenItems.of(items, owner, rules)
+    account = find(book.keys, owner)
+    status, statuses = texts_of(known, book.keys, "status")
+    family, families = texts_of(known, book.keys, "family")
+    barred = np.array([(name or "").lower() in BARRED for name in statuses] + [False])
+    size = len(turn)
+    claims = Claims(
+        payment=np.arange(size),
+        account=account,
+        pool=np.full(size, ACCOUNT_POOL),
+        member=np.full(size, -1),
+        cents=cents[turn],
+        policy=policy_numbers(rules, families, family[account], day[turn]),
+        day=day[turn],
+        since=int64(credit_lots["placed_entry"])[turn],
+        barred=barred[status[account]],
+    )
+    applied = settle(claims, claims.cents, book, rules)
+    return placements(*_by_receipt(applied, claims, ordinal[turn]), book)
+
+
+def _by_receipt(applied: Applied, claims: Claims, ordinal: Ints) -> tuple[Ints, Segments]:
+    """Applications by receipt: one may have credit on several accounts."""
+    receipts, number = np.unique(ordinal, return_inverse=True)
+    segments = Segments(
+        number[applied.claim].astype(np.int64),
+        np.full(len(applied.claim), ITEM),
+        claims.account[applied.claim],
+        applied.item,
+        applied.amount,
+    )
+    return receipts, segments.sorted()
