@@ -254,7 +254,8 @@ def _unbroken(stream: _Joined, notes: Notes) -> Iterator[Rows]:
         if final:
             data = data.rstrip(b"\r\n\x1a")
         start, parts = 0, []
-        for found in [*_BREAK.finditer(data), None]:
+        breaks = _BREAK.finditer(data) if b"\n" in data or b"\r" in data else ()
+        for found in [*breaks, None]:
             stop = len(data) if found is None else found.start()
             whole = final or found is not None
             rows, used = _slices(data[start:stop], whole, offset + start, line, notes)

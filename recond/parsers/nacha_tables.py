@@ -159,50 +159,60 @@ class _Said:
         self._rows: list[tuple[Any, ...]] = []
         self._joined: dict[int, str] = {}  # index: its references, several joined by ';'
         self._hinted = np.zeros(len(chosen), dtype=np.bool_)
-        for index in _with_x12(block, chosen).tolist():
-            self._read(reading, index)
-
-    def _read(self, reading: Reading, index: int) -> None:
-        """The 820 of one receipt: in Python, since each is a text of its own."""
-        block, entry = self._block, int(self._chosen[index])
-        first, last = np.searchsorted(block.owner, [entry, entry + 1])
-        parts = block.extra[first:last][block.extra_type[first:last] == REMITTANCE]
-        text = b"".join(block.rows.view[row, 3 : 3 + PART].tobytes() for row in parts)
-        said = x12.remittances_820(text.decode("latin-1"))
-        if said is None:
+        likely = _with_x12(block, chosen)
+        if not len(likely):
             return
-        cents, ordinal = int(block.amount[entry]), int(self._ordinal[index])
+        remittance = np.flatnonzero((block.extra_type == REMITTANCE) & (block.owner >= 0))
+        entries, owner, extra = chosen[likely], block.owner[remittance], block.extra[remittance]
+        cuts = np.searchsorted(owner, np.stack([entries, entries + 1])).T.tolist()
+        parts = np.ascontiguousarray(block.rows.view[extra, 3 : 3 + PART]).tobytes()
+        text = parts.decode("latin-1")
+        cents = block.amount[entries].tolist()
+        # A loop over receipts: each 820 is a text of its own, read segment by segment.
+        for index, (first, last), amount in zip(likely.tolist(), cuts, cents, strict=True):
+            said = x12.remittances_820(text[first * PART : last * PART])
+            if said is not None:
+                self._read(reading, index, said, extra[first:last], amount)
+
+    def _read(
+        self, reading: Reading, index: int, said: x12.Remittances, parts: Ints, cents: int
+    ) -> None:
+        """Judge the 820 of one receipt, which stands in the addenda `parts`."""
+        if said.faults or said.total_cents not in (None, cents):
+            self._tell(reading, index, said, int(parts[0]), cents)
+        self._hinted[index] = bool(said.faults or said.lines)
+        if said.lines and not said.faults:
+            self._keep(index, parts.tolist(), x12.paid_lines(said, cents))
+
+    def _tell(
+        self, reading: Reading, index: int, said: x12.Remittances, row: int, cents: int
+    ) -> None:
         place: dict[str, Any] = {
-            "line": int(block.rows.line[parts[0]]),
-            "byte_offset": int(block.rows.offset[parts[0]]),
-            "ordinal": ordinal,
+            "line": int(self._block.rows.line[row]),
+            "byte_offset": int(self._block.rows.offset[row]),
+            "field": "4-83",
+            "ordinal": int(self._ordinal[index]),
         }
-        if said.total_cents is not None and said.total_cents != cents:
+        if said.total_cents not in (None, cents):
             reading.notes.add(
                 "SUMMARY_DIFFERS",
-                f"BPR02 of the remittance says {_dollars(said.total_cents)} and the entry is of "
-                f"{_dollars(cents)}; the entry's amount is the money.",
-                field="4-83",
+                f"BPR02 of the remittance says {_dollars(said.total_cents or 0)} and the entry is "
+                f"of {_dollars(cents)}; the entry's amount is the money.",
                 **place,
             )
         if said.faults:
-            self._hinted[index] = True
             reading.notes.add(
                 "REMITTANCE_UNREADABLE",
                 f"The remittance in the addenda cannot be trusted: {'; '.join(said.faults)}. Read "
                 "the addenda and say what the payment is for.",
-                field="4-83",
                 **place,
             )
-        elif said.lines:
-            self._hinted[index] = True
-            self._keep(index, parts, x12.paid_lines(said, cents))
 
-    def _keep(self, index: int, parts: Ints, lines: tuple[x12.RemittanceLine, ...]) -> None:
+    def _keep(self, index: int, parts: list[int], lines: tuple[x12.RemittanceLine, ...]) -> None:
         rows, ordinal = self._block.rows, int(self._ordinal[index])
         self._joined[index] = ";".join(line.reference for line in lines)
         for sequence, line in enumerate(lines, start=1):
-            row = int(parts[line.position // PART])
+            row = parts[line.position // PART]
             place = (int(rows.line[row]), int(rows.offset[row]), int(rows.length[row]))
             one = (ordinal, sequence, *place, "REFERENCE", line.reference, line.amount_cents)
             self._rows.append(one)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 # How an 820 is known in free text: an envelope, a set header, a payment order or a remittance
 # line. The element separator is whatever stands behind the segment's name.
@@ -108,11 +109,17 @@ def segments(text: str) -> tuple[tuple[Segment, ...], str | None]:
     return tuple(found), None
 
 
+@lru_cache(maxsize=64)
+def _ends(separator: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """The usual terminators, and how each looks where it ends a segment."""
+    tag = rf"\s*(?:$|[A-Z][A-Z0-9]{{1,2}}{re.escape(separator)})"
+    marks = [mark for mark in _TERMINATORS if mark != separator]
+    return tuple((mark, re.compile(re.escape(mark) + tag)) for mark in marks)
+
+
 def _terminator(text: str, separator: str) -> str | None:
-    ended = re.escape(separator)
-    for mark in _TERMINATORS:
-        pattern = re.escape(mark) + rf"\s*(?:$|[A-Z][A-Z0-9]{{1,2}}{ended})"
-        if mark != separator and re.search(pattern, text):
+    for mark, ending in _ends(separator):
+        if mark in text and ending.search(text):
             return mark
     return None
 
