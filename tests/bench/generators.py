@@ -1,0 +1,172 @@
+"""Files of any size from one seed: the same arguments give the same bytes.
+
+Payment `i` pays open item `order[i]` exactly, so that a plain join on account and cents finds all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+DAY = "260316"
+ISO_DAY = "2026-03-16"
+NACHA_BATCH = 10_000
+LOCKBOX_BATCH = 999
+LOCKBOX_BATCHES = 1
+BAI2_ACCOUNT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """Open items (one an account, `item_cents`) and payments (`accounts`, `cents`)."""
+
+    item_cents: list[int]
+    accounts: list[int]
+    cents: list[int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.cents)
+
+
+def city(payments: int, items: int, seed: int = 1, step: int = 1) -> City:
+    """`payments` of `items` accounts pay their item; amounts are multiples of `step` cents."""
+    if payments > items:
+        raise SystemExit("a bench pays each open item at most once: --payments <= --items")
+    dice = np.random.default_rng(seed)
+    item_cents = dice.integers(1_00, 500_00, items) // step * step + step
+    accounts = dice.permutation(items)[:payments]
+    cents = item_cents[accounts]
+    return City(item_cents.tolist(), accounts.tolist(), cents.tolist())
+
+
+def account_number(key: int) -> str:
+    """Ten characters; the first is never a zero."""
+    return f"1{key:09d}"
+
+
+def name(key: int) -> str:
+    return f"PAYER {key % 9973:04d} {key % 7919:04d}"
+
+
+def nacha(city: City) -> Iterator[str]:
+    """PPD credits without addenda, ten thousand a batch, blocked by ten."""
+    yield (f"101 021000021 123456780{DAY}0941A094101{'FIRST BANK':<23}{'CITY TREASURER':<23}{'':8}")
+    batches, lines, hashes = 0, 2, 0
+    for start in range(0, len(city.cents), NACHA_BATCH):
+        batches += 1
+        stop = min(start + NACHA_BATCH, len(city.cents))
+        head = f"5220{'CITY UTILITY':<16}{'':20}1234567890PPD{'UTILITYPAY':<10}{DAY}{DAY}   1"
+        yield f"{head}02100002{batches:07d}"
+        for i in range(start, stop):
+            key = city.accounts[i]
+            front = f"62202100002{1}{900_000_000 + key:<17}{city.cents[i]:010d}"
+            yield f"{front}{account_number(key):<15}{name(key):<22}  002100002{i % 10**7:07d}"
+        count = stop - start
+        total = sum(city.cents[start:stop])
+        found = count * 2100002
+        hashes += found
+        lines += count + 2
+        tail = f"{count:06d}{found % 10**10:010d}{0:012d}{total:012d}1234567890{'':25}02100002"
+        yield f"8220{tail}{batches:07d}"
+    blocks = -(-lines // 10)
+    tail = f"{len(city.cents):08d}{hashes % 10**10:010d}{0:012d}{city.total:012d}{'':39}"
+    yield f"9{batches:06d}{blocks:06d}{tail}"
+    for _ in range(blocks * 10 - lines):
+        yield "9" * 94
+
+
+def lockbox(city: City) -> Iterator[str]:
+    """Checks with one stub each for the whole check; one batch a lockbox, 999 checks a batch."""
+    yield f"{f'10009100001901210000210{DAY}0700':<80}"
+    route = "01210000210910000190"
+    yield f"{f'2{route}00010000014000800800' + '1':<80}"
+    lines = 2
+    box = LOCKBOX_BATCH * LOCKBOX_BATCHES
+    for first in range(0, len(city.cents), box):
+        number = 1_000_001 + first // box
+        last = min(first + box, len(city.cents))
+        for batch, start in enumerate(range(first, last, LOCKBOX_BATCH), 1):
+            stop = min(start + LOCKBOX_BATCH, last)
+            yield f"{f'5{batch:03d}000{number}{DAY}{route}':<80}"
+            for item, i in enumerate(range(start, stop), 1):
+                key = city.accounts[i]
+                place = f"{batch:03d}{item:03d}"
+                payer = f"021000021{9_000_000 + key:010d}{i:010d}031426"
+                yield f"6{place}{city.cents[i]:010d}{payer}{name(key):<30}CITY TREASURER"
+                yield f"4{place}6019{account_number(key):<30}"
+            total = sum(city.cents[start:stop])
+            yield f"{f'7{batch:03d}000{number}{DAY}{stop - start:03d}{total:010d}':<80}"
+            lines += 2 * (stop - start) + 2
+        total = sum(city.cents[first:last])
+        yield f"{f'8000000{number}{DAY}{last - first:04d}{total:010d}':<80}"
+        lines += 1
+    yield f"{f'9{(lines + 1) % 10**6:06d}':<80}"
+
+
+def bai2(city: City) -> Iterator[str]:
+    """Credits of type 165 with two references and a text, ten thousand an account."""
+    yield f"01,021000021,CITYTREAS,{DAY},0630,1,,,2/"
+    yield f"02,CITYTREAS,021000021,1,{DAY},2400,USD,2/"
+    records, accounts = 0, 0
+    for start in range(0, len(city.cents), BAI2_ACCOUNT):
+        accounts += 1
+        stop = min(start + BAI2_ACCOUNT, len(city.cents))
+        yield f"03,{4000000 + accounts},USD,010,0,,/"
+        for i in range(start, stop):
+            key = city.accounts[i]
+            yield f"16,165,{city.cents[i]},0,B{i:09d},{account_number(key)},ACH CREDIT {name(key)}"
+        yield f"49,{sum(city.cents[start:stop])},{stop - start + 2}/"
+        records += stop - start + 2
+    yield f"98,{city.total},{accounts},{records + 2}/"
+    yield f"99,{city.total},1,{records + 4}/"
+
+
+def cashier(city: City) -> Iterator[str]:
+    """Counter receipts, one tender each."""
+    yield (
+        "receipt_number,drawer,cashier,business_date,time,account_number,item_number,tender,"
+        "amount,check_number,payer_name"
+    )
+    for i, (key, cents) in enumerate(zip(city.accounts, city.cents, strict=True)):
+        tender, check = ("CASH", "") if i % 3 else ("CHECK", f"{i % 10**6}")
+        amount = f"{cents // 100}.{cents % 100:02d}"
+        yield (
+            f"R{i:08d},D{i % 7},C{i % 11:02d},{ISO_DAY},09:{i % 60:02d},{account_number(key)},,"
+            f"{tender},{amount},{check},{name(key)}"
+        )
+
+
+def receivables(city: City) -> Iterator[str]:
+    """One open item an account."""
+    yield (
+        "account_number,customer_name,item_number,charge_type,bill_number,bill_date,due_date,"
+        "original_amount,open_amount"
+    )
+    for key, cents in enumerate(city.item_cents):
+        amount = f"{cents // 100}.{cents % 100:02d}"
+        yield (
+            f"{account_number(key)},{name(key)},W{key:09d},WATER,B{key:09d},2026-02-15,2026-03-15,"
+            f"{amount},{amount}"
+        )
+
+
+FILES: dict[str, Callable[[City], Iterator[str]]] = {
+    "nacha": nacha,
+    "lockbox": lockbox,
+    "bai2": bai2,
+    "cashier": cashier,
+    "receivables": receivables,
+}
+
+
+def write(path: Path, kind: str, what: City) -> Path:
+    """The file of that kind, lines ended by LF."""
+    with path.open("w", encoding="ascii", newline="\n", buffering=1 << 20) as out:
+        for line in FILES[kind](what):
+            out.write(line)
+            out.write("\n")
+    return path

@@ -1,0 +1,143 @@
+"""Parsing: recond with every control, a bare columnar kernel, and what a user would pick.
+
+    python -m tests.bench.parse --records 1000000 [--formats nacha,bai2] [--seed 1]
+    uv run --with achkit --with bai2 --with bai-lockbox python -m tests.bench.parse
+
+Records a second in thousands, ratios to recond, peak memory. Each figure is a process of its
+own; each must find every record and every cent, else it says what it found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.bench import generators, kernels, measure
+
+Found = tuple[int, int]  # records, cents
+
+
+def recond(kind: str, path: Path) -> Found:
+    from recond import controls
+    from recond.formats import bundled, load_formats
+    from recond.parsers import GRAMMARS
+
+    formats = load_formats([bundled()])
+    with path.open("rb") as source:
+        head = source.read(4096)
+    inbox = {"nacha": "ach", "bai2": "bank"}.get(kind, kind)
+    fmt = formats.identify(inbox, path.name, head).format
+    if fmt is None:
+        raise SystemExit(f"no format of inbox {inbox} claims the generated file")
+    count = cents = 0
+    with path.open("rb") as source:
+        for parsed in GRAMMARS[fmt.grammar].parse(source, fmt):
+            problems = [*parsed.problems, *controls.compare(parsed.table("controls"), fmt.waives)]
+            if problems:
+                raise SystemExit(f"{problems[0].code} in line {problems[0].line} of a good file")
+            money = parsed.table("bank_lines" if kind == "bai2" else "receipts")
+            count += money.num_rows
+            cents += money["amount_cents"].to_numpy().sum(dtype="int64")
+    return count, int(cents)
+
+
+def achkit(path: Path) -> Found:
+    from achkit import parse
+
+    file = parse(path.read_text(encoding="ascii"))
+    file = file.get("file", file)
+    entries = [e["amount_cents"] for batch in file["batches"] for e in batch["entries"]]
+    return len(entries), sum(entries)
+
+
+def bai2(path: Path) -> Found:
+    from bai2 import bai2 as peer
+
+    with path.open(encoding="ascii") as source:
+        file = peer.parse_from_file(source)
+    amounts = [t.amount for g in file.children for a in g.children for t in a.children]
+    return len(amounts), sum(amounts)
+
+
+def bai_lockbox(path: Path) -> Found:
+    from lockbox.parser import LockboxFile
+
+    with path.open(encoding="ascii") as source:
+        checks = LockboxFile.from_file(source).checks
+    return len(checks), sum(round(check.amount * 100) for check in checks)
+
+
+def pandas(path: Path) -> Found:
+    import pandas as pd
+
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return len(frame), int(frame["amount"].str.replace(".", "", regex=False).astype("int64").sum())
+
+
+PEERS: dict[str, tuple[str, str, Callable[[Path], Found]]] = {
+    "nacha": ("achkit", "achkit", achkit),
+    "bai2": ("bai2", "bai2", bai2),
+    "lockbox": ("bai-lockbox", "lockbox", bai_lockbox),
+    "cashier": ("pandas", "pandas", pandas),
+}
+
+
+def one(reader: str, kind: str, path: Path) -> dict[str, Any]:
+    if reader == "recond":
+        count, cents = recond(kind, path)
+    elif reader == "kernel":
+        count, cents = kernels.KERNELS[kind](path)
+    else:
+        count, cents = PEERS[kind][2](path)
+    return {"records": count, "cents": cents}
+
+
+def compare(kind: str, records: int, seed: int, folder: Path) -> None:
+    # bai-lockbox adds dollars in binary and refuses sums that are right to the cent: whole
+    # dollars let it finish.
+    what = generators.city(records, records, seed, step=100 if kind == "lockbox" else 1)
+    path = generators.write(folder / f"{kind}.csv", kind, what)
+    generators.write(folder / "warm.csv", kind, generators.city(100, 100, seed, step=100))
+    peer, module, _ = PEERS[kind]
+    readers = ["recond", "kernel", peer]
+    if importlib.util.find_spec(module) is None:
+        print(f"{kind:<10}{peer:<13}skipped: it is not installed (uv run --with {peer} …)")
+        readers.remove(peer)
+    size = path.stat().st_size / 1e6
+    print(f"{kind}: {records:,} records, {size:.0f} MB")
+    base: float | None = None
+    for reader in readers:
+        found = measure.run("tests.bench.parse", "--one", reader, kind, str(path))
+        if "error" in found:
+            print(f"  {reader:<13}did not finish: {found['error'][:120]}")
+            continue
+        rate = found["records"] / found["seconds"] / 1000
+        base = base or (rate if reader == "recond" else None)
+        against = f"recond is {base / rate:6.2f}x" if base and reader != "recond" else ""
+        wrong = "" if (found["records"], found["cents"]) == (records, what.total) else "  WRONG SUM"
+        print(f"  {reader:<13}{rate:>8,.0f} k/s  {found['rss_mb']:>5} MB  {against}{wrong}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--formats", default=",".join(PEERS))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--one", nargs=3, metavar=("READER", "FORMAT", "FILE"))
+    options = parser.parse_args()
+    if options.one:
+        reader, kind, file = options.one
+        one(reader, kind, Path(file).with_name("warm.csv"))  # imports are not parsing
+        measure.report(lambda: one(reader, kind, Path(file)))
+        return
+    with tempfile.TemporaryDirectory(prefix="recond-bench-") as folder:
+        for kind in options.formats.split(","):
+            compare(kind, options.records, options.seed, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
