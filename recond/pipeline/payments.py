@@ -7,6 +7,7 @@ for the day when somebody decides.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,11 +61,34 @@ def take_payments(connection: Connection, run: Run, arrival: Arrival, reading: R
     """Write the receipts of a file that was read: match and post what is sound, list the rest."""
     tally = Tally()
     source = Source("file", arrival.file_id[1:], arrival.name, arrival.file_no)
-    for number, chunk in enumerate(reading.chunks()):
+    limit = run.home.settings.matching.chunk_receipts
+    for number, chunk in enumerate(_joined(reading.chunks(), limit)):
         part = source if number == 0 else _part_of(source, number)
         _take_chunk(connection, run, arrival, chunk, part, tally)
     run.desk(connection).open(tally.conflicts)
     return tally
+
+
+def _joined(chunks: Iterator[Parsed], limit: int) -> Iterator[Parsed]:
+    """The parser's small chunks as few large ones: each is one round trip to the books."""
+    parts: list[Parsed] = []
+    receipts = 0
+    for chunk in chunks:
+        rows = chunk.table("receipts").num_rows
+        if parts and receipts + rows > limit:
+            yield _one(parts)
+            parts, receipts = [], 0
+        parts.append(chunk)
+        receipts += rows
+    if parts:
+        yield _one(parts)
+
+
+def _one(parts: list[Parsed]) -> Parsed:
+    names = ("receipts", "remittances", "set_aside")
+    return Parsed(
+        {n: pa.concat_tables([p.table(n) for p in parts]).combine_chunks() for n in names}
+    )
 
 
 def _part_of(source: Source, number: int) -> Source:

@@ -14,6 +14,7 @@ from recond.ledger import Source
 from recond.matching.cascade import match
 from recond.matching.credits import CREDITS, apply_credits
 from recond.model import (
+    BOOK_ACCOUNTS,
     BOOK_ITEMS,
     CREDIT,
     RECEIPTS,
@@ -190,7 +191,14 @@ def _apply_credits(connection: Connection, run: Run) -> int:
         .order_by(item.c.item_key),
         BOOK_ITEMS,
     )
-    placements = apply_credits(credits_, items, run.rules)
+    accounts = fetch_arrow(
+        connection,
+        select(*(schema.account.c[name] for name in BOOK_ACCOUNTS.names))
+        .join(staged, staged.c.account_key == schema.account.c.account_key)
+        .order_by(schema.account.c.account_key),
+        BOOK_ACCOUNTS,
+    )
+    placements = apply_credits(credits_, items, run.rules, accounts)
     return _move_credits(connection, run, placements)
 
 

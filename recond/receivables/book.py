@@ -141,6 +141,10 @@ def _of_shapes(keys: pa.ChunkedArray, shapes: frozenset[tuple[int, int]]) -> pa.
     return keys.filter(pc.is_in(pc.add(pc.multiply(length, 2), digits), value_set=codes))
 
 
+# `IN (SELECT …)` rather than a join: SQLite would otherwise read the whole table and look each
+# row up among the touched accounts.
+
+
 def _accounts(touched: Table) -> Select[tuple[int, str, str, str, str]]:
     return (
         select(
@@ -150,7 +154,7 @@ def _accounts(touched: Table) -> Select[tuple[int, str, str, str, str]]:
             account.c.family,
             account.c.customer_name,
         )
-        .join(touched, touched.c.account_key == account.c.account_key)
+        .where(account.c.account_key.in_(select(touched.c.account_key)))
         .order_by(account.c.account_key)
     )
 
@@ -169,7 +173,7 @@ def _items(touched: Table) -> Select[tuple[int, int, str, str, str, str, str, st
             item.c.open_cents,
             item.c.since_entry,
         )
-        .join(touched, touched.c.account_key == item.c.account_key)
+        .where(item.c.account_key.in_(select(touched.c.account_key)))
         .order_by(item.c.item_key)
     )
 
@@ -193,10 +197,13 @@ def _recent(connection: Connection, touched: Table, since: dt.date) -> pa.Table:
             receipt.c.received_date,
             receipt.c.receipt_no,
         )
-        .select_from(touched)
-        .join(decision, decision.c.account_key == touched.c.account_key)
+        .select_from(decision)
         .join(receipt, receipt.c.receipt_no == decision.c.receipt_no)
-        .where(receipt.c.received_date >= since.isoformat(), standing)
+        .where(
+            decision.c.account_key.in_(select(touched.c.account_key)),
+            receipt.c.received_date >= since.isoformat(),
+            standing,
+        )
         .distinct()
         .order_by(receipt.c.receipt_no, decision.c.account_key)
     )
