@@ -6,12 +6,12 @@ is right to the cent. Only the command line and the datasets of the contract are
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -25,16 +25,37 @@ import pytest
 
 from recond.city import Truth, generate
 from recond.city.truth import TruthReceipt
+from recond.cli import main
 
 START = date(2026, 11, 2)
 DATASETS = ("files", "receipts", "applications", "receivables", "journal", "exceptions")
 Row = dict[str, str]
 
 
-def recond(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own, warnings being errors there too."""
-    command = [sys.executable, "-W", "error", "-c", "from recond.cli import main; main()"]
-    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+@dataclass(frozen=True)
+class Done:
+    """What a command left: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+def recond(*arguments: str) -> Done:
+    """Run the command line in this process: to start Python for each day would be most of it."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    code: object = 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(list(arguments))
+        except SystemExit as leaving:
+            code = leaving.code
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        stream.seek(0)
+        texts.append(stream.read())
+    return Done(code if isinstance(code, int) else int(bool(code)), *texts)
 
 
 @dataclass
@@ -72,7 +93,7 @@ def process_month(truth: Truth, home: Path) -> Month:
     """Drop the files day by day, process each day as of its date, export everything."""
     month = Month(truth, home)
     done = recond("init", str(home))
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     begun = time.perf_counter()
     for day in truth.days:
         for path in sorted(day.folder.glob("*/*")):
@@ -80,16 +101,16 @@ def process_month(truth: Truth, home: Path) -> Month:
             shutil.copyfile(path, target)
             os.utime(target, (1_750_000_000, 1_750_000_000))  # settled long ago
         run = recond("process", "--home", str(home), "--as-of", day.as_of.isoformat(), "--json")
-        assert run.returncode in (0, 1), f"{day.as_of}: {run.stderr[-3000:]}"
-        month.exits.append(run.returncode)
-        for line in run.stdout.splitlines():
+        assert run.code in (0, 1), f"{day.as_of}: {run.err[-3000:]}"
+        month.exits.append(run.code)
+        for line in run.out.splitlines():
             told = json.loads(line)
             month.said[told["name"]] = told
     month.seconds = time.perf_counter() - begun
     for name in DATASETS:
         path = home.parent / f"{name}.csv"
         wrote = recond("export", name, "--home", str(home), "--format", "csv", "--out", str(path))
-        assert wrote.returncode == 0, wrote.stderr
+        assert wrote.code == 0, wrote.err
         with path.open(newline="", encoding="utf-8") as source:
             month.data[name] = list(csv.DictReader(source))
     return month
@@ -317,7 +338,7 @@ def test_a_duplicate_cites_the_file_that_came_before(month: Month) -> None:
 
 def test_check_proves_the_books(month: Month) -> None:
     done = recond("check", "--home", str(month.home))
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.code == 0, done.out + done.err
 
 
 @pytest.mark.long
