@@ -96,7 +96,7 @@ def settle(claims: Claims, totals: Ints, items: OpenItems, rules: Rules) -> Appl
                 parts.extend(_distribute(claims, asked, cents, items, rules))
     empty = np.zeros(0, dtype=np.int64)
     claim, item, amount = (np.concatenate([empty, *(p[n] for p in parts)]) for n in range(3))
-    if len(parts) > 1:
+    if (claim[1:] < claim[:-1]).any():
         again = np.argsort(claim, kind="stable")
         claim, item, amount = claim[again], item[again], amount[again]
     return Applied(claim, item, amount, cents, named, failed)

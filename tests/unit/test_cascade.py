@@ -285,6 +285,12 @@ def test_e15_one_check_three_stubs() -> None:
     assert waits(made, ref(A, 26500), ref(B, -100), cents=26400) == "REMITTANCE_SUM_WRONG"
 
 
+def test_lines_stand_in_the_order_in_which_the_payer_named_them() -> None:
+    made = world(Item("a", A, 10000), Item("b", B, 9400), Item("c", C, 7500))
+    found, _, _ = one(made, ref(C, 50), ref(A, 100), ref(B, 70), cents=220)
+    assert found == [("c", 50), ("a", 100), ("b", 70)]
+
+
 def test_several_references_without_amounts_must_add_up() -> None:
     made = world(Item("a", A, 10000), Item("b", B, 9400), Item("c", C, 7500))
     assert one(made, ref(A), ref("b"), cents=19400) == (
