@@ -64,7 +64,8 @@ class Payers:
 
     def billed(self, accounts: list[Account]) -> None:
         """New bills: their payers come again."""
-        self._queue.extend(self.dice.shuffled(accounts))
+        able = [account for account in accounts if account.status != "bankruptcy"]
+        self._queue.extend(self.dice.shuffled(able))
         self._dry = False
 
     def next_serial(self) -> int:
