@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import socket
+import tempfile
 import time
 from pathlib import Path
 
@@ -665,18 +666,21 @@ def test_work_that_is_not_recond_s_is_refused(home: Home) -> None:
         intake.recover(home.path, [home.inbox])
 
 
-def test_twenty_thousand_files_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_twenty_thousand_files_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # the machine's disk is not tested
-    home = Home(tmp_path)
     count = 20_000
-    for number in range(count):
-        (home.inbox.path / f"{number:05d}").write_bytes(b"%d" % number)
-    began, before = time.monotonic(), len(os.listdir("/proc/self/fd"))
-    taken = home.take()
-    assert len(taken) == count
-    for claimed in taken:
-        source = intake.keep(home.path, claimed)
-        home.release(source)
-    assert len(os.listdir("/proc/self/fd")) == before
-    assert list((home.path / "work" / "lockbox").iterdir()) == []
-    assert time.monotonic() - began < 60
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        home = Home(Path(folder) / "home")
+        for number in range(count):
+            (home.inbox.path / f"{number:05d}").write_bytes(b"%d" % number)
+        open_before = len(os.listdir("/proc/self/fd"))
+        taken = home.take()
+        assert [claimed.number for claimed in taken] == list(range(1, count + 1))
+        for claimed in taken[::4]:
+            home.release(intake.keep(home.path, claimed))
+        assert len(os.listdir("/proc/self/fd")) == open_before
+        left = intake.recover(home.path, [home.inbox])
+        assert len(left) == count - count // 4
+        kept = sum(len(files) for _, _, files in os.walk(home.path / "archive"))
+        assert kept == count // 4
