@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from recond.matching.openitems import OpenItems, find, int64
+from recond.matching.openitems import OpenItems, distinct, find, int64
 from recond.matching.ordering import Ordered, codes, days, order, policies_of, policy_numbers
 from recond.matching.placing import Segments, placements
 from recond.matching.policy import Rules
@@ -196,7 +196,7 @@ def _distribute(
     policy, day = np.empty(groups, dtype=np.int64), np.empty(groups, dtype=np.int64)
     policy[group], day[group] = claims.policy[rows], claims.day[rows]
     answer = []
-    for number in np.unique(policy):
+    for number in distinct(policy):
         chosen = policies_of(rules)[int(number)]
         mine, theirs, asked, pools = found, member, rows, group
         if len(policy) and (policy != number).any():

@@ -21,6 +21,19 @@ def int64(values: pa.Array | pa.ChunkedArray, missing: int = 0) -> Ints:
     return cast(Ints, whole.cast(pa.int64()).fill_null(missing).to_numpy(zero_copy_only=False))
 
 
+def distinct(values: Ints) -> Ints:
+    """The distinct values, ascending. By sorting, which for integers beats numpy's hashing."""
+    ordered = np.sort(values)
+    keep = np.ones(len(ordered), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=keep[1:])
+    return ordered[keep]
+
+
+def among(values: Ints, pool: Ints) -> npt.NDArray[np.bool_]:
+    """Which values stand in the pool; free where there is nothing to ask."""
+    return np.isin(values, pool) if len(values) else np.zeros(0, dtype=np.bool_)
+
+
 def find(keys: Ints, values: Ints) -> Ints:
     """Positions of values in ascending distinct keys, -1 where they are not among them."""
     if not len(keys):
@@ -57,10 +70,10 @@ class OpenItems:
     def of(cls, items: pa.Table, account_keys: Ints, rules: Rules) -> OpenItems:
         """`account_keys`: every account that may be asked for, items or not."""
         owner = int64(items["account_key"])
-        keys = np.unique(account_keys)
+        keys = distinct(account_keys)
         account = find(keys, owner)
         if (account < 0).any():
-            keys = np.union1d(keys, owner)
+            keys = distinct(np.concatenate([keys, owner]))
             account = find(keys, owner)
         bill, _ = codes(items["bill_number"])
         return cls(

@@ -177,15 +177,30 @@ def order(
         rows, group, tier, status = rows[taken], group[taken], tier[taken], status[taken]
     used = [n for n in range(len(policy.tiers)) if (tier == n).any()]
     columns = [group, tier]
-    by_tier = {n: _slots(charges, rows, status, policy.tiers[n], rules) for n in used}
+    # Tiers that sort alike share their columns; the default policy has only one set of them.
+    alike: dict[Tier, list[int]] = {}
+    for number in used:
+        bare = policy.tiers[number].model_copy(update={"method": "sequential"})
+        if "status" not in bare.order:
+            bare = bare.model_copy(update={"status": ()})
+        alike.setdefault(bare, []).append(number)
+    by_tier = {
+        tuple(numbers): _slots(charges, rows, status, like, rules)
+        for like, numbers in alike.items()
+    }
     for place in range(max((len(slots) for slots in by_tier.values()), default=0)):
         column = np.zeros(len(rows), dtype=np.int64)
-        for number, slots in by_tier.items():
+        for numbers, slots in by_tier.items():
             if place < len(slots):
-                column = np.where(tier == number, slots[place], column)
+                mine = slots[place]
+                column = mine if len(by_tier) == 1 else _where(tier, numbers, mine, column)
         columns.append(column)
     sequence = _sorted(columns, charges.number, rows)
     return Ordered(rows[sequence], group[sequence], tier[sequence])
+
+
+def _where(tier: Ints, numbers: tuple[int, ...], inside: Ints, outside: Ints) -> Ints:
+    return np.where(np.isin(tier, np.array(numbers)), inside, outside)
 
 
 def _sorted(columns: list[Ints], number: pa.Array, rows: Ints) -> Ints:

@@ -43,12 +43,26 @@ def keys(references: pa.Array) -> tuple[pa.Array, pa.Array]:
     text = _one_array(references)
     if text.type != pa.string():
         text = text.cast(pa.string())
-    normal = pc.utf8_upper(text)
-    if pc.any(pc.match_substring_regex(normal, SEPARATORS)).as_py():
-        normal = pc.replace_substring_regex(normal, SEPARATORS, "")
+    normal = text
+    if not _is_plain(text):
+        normal = pc.replace_substring_regex(pc.utf8_upper(text), SEPARATORS, "")
     key = pc.ascii_ltrim(normal, "0")
     zeros = pc.and_(pc.equal(key, ""), pc.not_equal(normal, ""))
     return normal, pc.if_else(zeros, "0", key)
+
+
+def _is_plain(text: pa.Array) -> bool:
+    """Whether no byte of the column can be a separator or lower case: nearly always, and one
+    look at the bytes is much cheaper than two passes over the texts."""
+    if text.buffers()[2] is None:
+        return True
+    offsets = np.frombuffer(
+        text.buffers()[1], np.int32, count=len(text) + 1, offset=4 * text.offset
+    )
+    low, high = int(offsets[0]), int(offsets[-1])
+    data = np.frombuffer(text.buffers()[2], dtype=np.uint8, count=high - low, offset=low)
+    upper = (data >= ord(".")) & (data <= ord("Z"))
+    return bool(upper.all())
 
 
 def _one_array(values: pa.Array | pa.ChunkedArray) -> pa.Array:

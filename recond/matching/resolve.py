@@ -203,9 +203,9 @@ def _decide(found: _Candidates, size: int, items: OpenItems) -> Resolved:
         return answer
     strength = 2 * found.kind + ~found.exact
     # Best candidate of each remittance first; the order of the book breaks no tie that counts.
-    order = np.lexsort((found.source, strength, found.remittance))
-    if np.array_equal(order, np.arange(len(order))):
-        order = np.arange(len(order))
+    order = np.arange(len(found.kind))
+    if (found.remittance[1:] == found.remittance[:-1]).any():
+        order = np.lexsort((found.source, strength, found.remittance))
     who = found.remittance[order]
     start = np.flatnonzero(np.append(True, who[1:] != who[:-1]))
     best, named = order[start], who[start]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.matching.allocate import ACCOUNT_POOL, OPEN_TOTAL
-from recond.matching.openitems import int64
+from recond.matching.openitems import among, int64
 from recond.matching.resolve import (
     AMBIGUOUS,
     BLANK,
@@ -113,9 +113,9 @@ def _contradictions(
     bound = np.zeros(len(code), dtype=np.bool_)
     bound[payment[columns]] = True
     things = usable[(resolved.pool[usable] != ACCOUNT_POOL) & bound[payment[usable]]]
-    wrong = things[~np.isin(pair[things], pair[columns])]
+    wrong = things[~among(pair[things], pair[columns])]
     hints = hints[code[payment[hints]] == OK]
-    wrong = np.concatenate([wrong, hints[~np.isin(pair[hints], pair[usable])]])
+    wrong = np.concatenate([wrong, hints[~among(pair[hints], pair[usable])]])
     wrong = np.sort(wrong)[::-1]  # the first of a payment is written last
     code[payment[wrong]] = CONTRADICT
     fault[payment[wrong]] = wrong
@@ -155,7 +155,7 @@ def _no_context(rows: Ints, payment: Ints, resolved: Resolved, valued: Bools) ->
     pool, account = resolved.pool[rows], resolved.account[rows]
     width = np.int64(int(account.max()) + 1)
     pair = who * width + account
-    inside = np.isin(pair, pair[pool != ACCOUNT_POOL])
+    inside = among(pair, pair[pool != ACCOUNT_POOL])
     keep &= ~((pool == ACCOUNT_POOL) & ~valued & inside)
     return cast(Bools, keep)
 

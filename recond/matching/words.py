@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.matching import resolve
-from recond.matching.openitems import int64
+from recond.matching.openitems import distinct, int64
 from recond.matching.resolve import FOUND, Resolved
 from recond.matching.targets import (
     BANKRUPT,
@@ -75,7 +75,7 @@ def phrases(remittances: pa.Table, resolved: Resolved, numbers: pa.Array) -> pa.
     order of OpenItems.keys."""
     size, text = len(remittances), quoted(remittances)
     parts: list[tuple[Ints, pa.Array]] = []
-    for outcome in np.unique(resolved.outcome):
+    for outcome in distinct(resolved.outcome):
         rows = np.flatnonzero(resolved.outcome == outcome)
         if outcome == FOUND:
             parts.extend(_found(rows, text, resolved, numbers))
@@ -91,7 +91,7 @@ def _found(
     rows: Ints, text: pa.Array, resolved: Resolved, numbers: pa.Array
 ) -> list[tuple[Ints, pa.Array]]:
     parts = []
-    for rule in np.unique(resolved.rule[rows]):
+    for rule in distinct(resolved.rule[rows]):
         mine = rows[resolved.rule[rows] == rule]
         ahead, behind, what = _FOUND_WORDS[int(rule)]
         taken = text.take(pa.array(mine))
@@ -161,7 +161,7 @@ def suspense_reasons(
     `fits`: by remittance the numbers of the accounts that an ambiguous reference fits.
     """
     parts: list[tuple[Ints, pa.Array]] = []
-    for reason in np.unique(code[code > 0]):
+    for reason in distinct(code[code > 0]):
         rows = np.flatnonzero(code == reason)
         mine = pa.array(rows)
         what = reference.take(pa.array(fault[rows], mask=fault[rows] < 0))
