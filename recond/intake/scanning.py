@@ -155,9 +155,9 @@ def _wait(
     writer = _writer(inbox.path / name) if stat.S_ISREG(status.st_mode) else None
     if isinstance(writer, str):
         return Waiting(inbox, name, candidate.size, writer)
-    if writer:
+    if writer:  # it may go on for ever, so what only waits for young files does not wait for it
         reason = "Another program still has the file open for writing."
-        return Waiting(inbox, name, candidate.size, reason, settle)
+        return Waiting(inbox, name, candidate.size, reason, rest if rest > 0 else None)
     if writer is False:  # the system vouches that nobody writes: the file's own time will do
         rest = min(rest, settle - (now_ns - status.st_mtime_ns))
     if rest > 0:
