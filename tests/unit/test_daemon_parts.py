@@ -285,15 +285,15 @@ def test_recond_and_its_libraries_log_in_one_shape() -> None:
     structlog.get_logger("recond.test").info("taken", name="a\nb\x1b[31m", file_id="F1")
     logging.getLogger("apscheduler").warning("late by %s", "an hour")
     try:
-        [][1]
-    except IndexError:
+        {}["nothing"]
+    except KeyError:
         structlog.get_logger("recond.test").exception("failed")
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line["event"] for line in lines] == ["taken", "late by an hour", "failed"]
     assert lines[0]["name"] == "a\nb\x1b[31m"
     assert "\x1b" not in stream.getvalue()
     assert lines[1]["level"] == "warning"
-    assert lines[2]["exception"][0]["exc_type"] == "IndexError"
+    assert lines[2]["exception"][0]["exc_type"] == "KeyError"
 
 
 @pytest.mark.usefixtures("restored_logging")
