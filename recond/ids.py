@@ -39,7 +39,7 @@ def new_file_id(connection: Connection, sha256: str) -> str:
             digits += 4
         return f"F{sha256[:digits]}"
     first = connection.scalar(
-        select(file.file_id).where(file.sha256 == sha256).order_by(file.file_no).limit(1)
+        select(file.file_id).where(file.sha256 == sha256, file.duplicate_of.is_(None))
     )
     return f"{first}-{arrivals + 1}"
 

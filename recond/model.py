@@ -117,7 +117,7 @@ BANK_LINES = _schema(
     ("reference", TEXT),  # bank reference
     ("customer_reference", TEXT),
     ("text", TEXT),
-    ("same_day", pa.bool_()),  # same-day reports are shown and never posted
+    ("same_day", pa.bool_()),  # same-day reports and other currencies: shown, never posted
 )
 
 BANK_BALANCES = _schema(

@@ -108,6 +108,29 @@ def _joined_digits(texts: pa.Array, decimals: int, *, exact: bool) -> pa.Array:
     return pc.cast(pc.replace_substring(joined, "+", ""), pa.int64())
 
 
+def cents_from_implied(values: pa.Array, *, decimals: int = 2) -> tuple[pa.Array, pa.Array]:
+    """`parse_implied` of a whole text column: (int64 cents, bool bad), as `cents_from_text`.
+
+    Digits without a sign are read at once; a value with a sign is read by itself, once for each
+    different text, because four places of a sign are possible.
+    """
+    plain = pc.match_substring_regex(values, r"^[0-9]{1,15}$")
+    if decimals == 2 and pc.all(pc.fill_null(plain, True)).as_py() is not False:
+        cents = pc.cast(values, pa.int64())
+        return cents, pa.nulls(len(values), pa.bool_()).fill_null(False)
+    coded = values.dictionary_encode()
+    read = [_implied_or_none(text, decimals) for text in coded.dictionary.to_pylist()]
+    cents = pa.array(read, pa.int64()).take(coded.indices)
+    return cents, pc.and_(pc.is_valid(values), pc.is_null(cents))
+
+
+def _implied_or_none(text: str, decimals: int) -> int | None:
+    try:
+        return parse_implied(text, decimals)
+    except ValueError:
+        return None
+
+
 def format_cents(cents: int) -> str:
     """Cents as decimal text: 18870 → "188.70", -5 → "-0.05"."""
     whole, part = divmod(abs(cents), 100)

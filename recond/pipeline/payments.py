@@ -61,8 +61,7 @@ def take_payments(connection: Connection, run: Run, arrival: Arrival, reading: R
     """Write the receipts of a file that was read: match and post what is sound, list the rest."""
     tally = Tally()
     source = Source("file", arrival.file_id[1:], arrival.name, arrival.file_no)
-    limit = run.home.settings.matching.chunk_receipts
-    for number, chunk in enumerate(_joined(reading.chunks(), limit)):
+    for number, chunk in enumerate(_joined(reading.chunks(), run.chunk_receipts())):
         part = source if number == 0 else _part_of(source, number)
         _take_chunk(connection, run, arrival, chunk, part, tally)
     run.desk(connection).open(tally.conflicts)

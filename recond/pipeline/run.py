@@ -60,6 +60,10 @@ class Run:
         """Where the archive keeps the bytes with this SHA-256."""
         return self.home.archive / sha256[:2] / sha256
 
+    def chunk_receipts(self) -> int:
+        """How many receipts are matched at once."""
+        return self.home.settings.matching.chunk_receipts
+
     def since(self) -> dt.date:
         """How far back payments count when duplicates are suspected."""
         # received dates may lie before today by more than the window; twice covers a late file

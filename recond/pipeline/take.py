@@ -117,8 +117,7 @@ def _read(run: Run, recognised: Recognised) -> Reading:
     if recognised.fmt is None:
         problems = () if recognised.problem is None else (recognised.problem,)
         return Reading(problems, Transmission(), BATCHES.empty_table(), lambda: iter(()))
-    limit = run.home.settings.matching.chunk_receipts
-    return read(recognised.arrived.open, recognised.fmt, run.hash_key, limit)
+    return read(recognised.arrived.open, recognised.fmt, run.hash_key, run.chunk_receipts())
 
 
 def _insert_file(

@@ -123,7 +123,7 @@ def add_shapes(connection: Connection, kind: str, keys: pa.ChunkedArray | pa.Arr
             select(schema.reference_shape.c.length, schema.reference_shape.c.digits).where(
                 schema.reference_shape.c.kind == kind
             )
-        ).tuples()
+        )
     )
     fresh = [
         {"kind": kind, **row}

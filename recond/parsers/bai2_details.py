@@ -1,0 +1,281 @@
+"""BAI2 records 16 with their 88s, as columns (formats.md section 1).
+
+Plain records (funds type blank, Z, 0, 1, 2 or V, no field left to an 88) are cut by the places of
+their commas. The others go one by one through `_exact`, which also says what is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recond.parsers.bai2_records import CONTINUATION, DETAIL, Records, trimmed
+from recond.parsers.columns import Ints, Mask, blank_to_null
+from recond.parsers.dates import NO_DATE, day_of, days
+from recond.parsers.notes import Notes
+from recond.parsers.spans import joined_text, span_digits, span_text, span_view
+
+LARGEST = 10**13  # minor units: no payment of a city is larger, and a block of them fits int64
+_COMMA = 44
+_PLAIN_FUNDS = np.isin(np.arange(256), np.frombuffer(b"Z012", dtype=np.uint8))
+_V = ord("V")
+_AMOUNT = re.compile(r"^\+?([0-9]{1,18})$", re.ASCII)
+_CODE = re.compile(r"^[0-9]{3}$", re.ASCII)
+SUBFIELDS = {"": 0, "Z": 0, "0": 0, "1": 0, "2": 0, "S": 3, "V": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """The 16 records of a chunk: `head` and `last` are the places of a record and of its last
+    88 among the chunk's records. `amount` is unsigned
+    minor units, 0 where it is blank; `day` the value date of funds type V or NO_DATE; rows with
+    `bad` could not be read and their problem is told."""
+
+    head: Ints
+    last: Ints
+    code: Ints
+    amount: Ints
+    day: Ints
+    bad: Mask
+    reference: pa.StringArray
+    customer_reference: pa.StringArray
+    text: pa.StringArray
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    code: int
+    amount: int
+    day: int
+    reference: str
+    customer_reference: str
+    text: str
+
+
+@dataclass(slots=True)
+class _Cut:
+    """Where the fields of each record 16 stand, in bytes of the chunk."""
+
+    code: Ints
+    amount: Ints
+    day: Ints
+    odd: Mask
+    spans: dict[str, tuple[Ints, Ints]]
+
+
+def read_details(
+    records: Records, heads: Ints, nexts: Ints, encoding: str, pivot: int, notes: Notes
+) -> Details:
+    """Read the records 16 at `heads`; each goes on until the record at `nexts`.
+
+    Problems: RECORD_UNREADABLE, AMOUNT_OUT_OF_RANGE (both hold), RECORD_DEVIATES, DATE_UNUSUAL,
+    CHARACTER_REPLACED (warnings).
+    """
+    cut = _cut(records, heads, pivot)
+    rows: dict[int, _Row] = {}
+    bad = np.zeros(len(heads), dtype=np.bool_)
+    for row in np.flatnonzero(cut.odd):  # the exact path, for what the columns cannot tell
+        exact = _exact(records, int(heads[row]), int(nexts[row]), (encoding, pivot), notes)
+        if exact is None:
+            bad[row] = True
+        else:
+            rows[int(row)] = exact
+            cut.code[row], cut.amount[row], cut.day[row] = exact.code, exact.amount, exact.day
+    columns = {}
+    for name in ("reference", "customer_reference"):
+        start, end = cut.spans[name]
+        columns[name], replaced = span_text(records.data, start, end, encoding)
+        _tell_replaced(records, heads[replaced], notes)
+    columns["text"] = _texts(records, heads, nexts, cut, encoding, notes)
+    slow = np.zeros(len(heads), dtype=np.bool_)
+    slow[list(rows)] = True
+    for name, column in columns.items():
+        whole = column
+        if rows:
+            values = pa.array([getattr(row, name) for row in rows.values()], type=pa.string())
+            whole = pc.replace_with_mask(column, pa.array(slow), values)
+        columns[name] = blank_to_null(pc.ascii_trim_whitespace(whole))
+    return Details(heads, nexts - 1, cut.code, cut.amount, cut.day, bad, **columns)
+
+
+def _cut(records: Records, heads: Ints, pivot: int) -> _Cut:
+    data, end = records.data, records.end[heads]
+    commas = np.flatnonzero(data == _COMMA)
+    beyond = np.full(9, len(data), dtype=np.int64)  # so that nine places always follow
+    commas = np.concatenate([commas, beyond])
+    first = np.searchsorted(commas, records.start[heads])
+    comma = [np.minimum(commas[first + step], end) for step in range(8)]
+    last = max(len(data) - 1, 0)
+    code, odd = span_digits(data, comma[0] + 1, comma[1], 3)
+    odd |= comma[1] - comma[0] != 4
+    amount, no_amount = span_digits(data, comma[1] + 1, comma[2])
+    funds = data[np.minimum(comma[2] + 1, last)]
+    blank = comma[3] - comma[2] == 1
+    single = comma[3] - comma[2] == 2
+    dated = single & (funds == _V)
+    odd |= no_amount | (amount > LARGEST) | ~(blank | dated | (single & _PLAIN_FUNDS[funds]))
+    day = np.full(len(heads), NO_DATE, dtype=np.int64)
+    if dated.any():
+        view = span_view(data, comma[3][dated] + 1, 6)
+        day[dated], wrong = days(view, "YYMMDD", pivot)
+        odd[dated] |= wrong | (comma[4][dated] - comma[3][dated] != 7)
+    after = [np.where(dated, comma[step + 2], comma[step]) for step in (3, 4, 5)]
+    # A record that ends before its customer reference may go on in an 88: not for columns.
+    odd |= after[1] >= end
+    spans = {
+        "reference": (after[0] + 1, after[1]),
+        "customer_reference": (after[1] + 1, after[2]),
+        "text": (np.minimum(after[2] + 1, end), end),
+    }
+    for name, (start, stop) in spans.items():
+        spans[name] = (np.where(odd, end, start), np.where(odd, end, stop))
+    return _Cut(code, amount, day, odd, spans)
+
+
+def _texts(
+    records: Records, heads: Ints, nexts: Ints, cut: _Cut, encoding: str, notes: Notes
+) -> pa.StringArray:
+    """Text of each record: what stands behind the customer reference, and its continuations."""
+    sizes = nexts - heads
+    if not int((sizes > 1).sum()):
+        text, replaced = span_text(records.data, *cut.spans["text"], encoding)
+        _tell_replaced(records, heads[replaced], notes)
+        return text
+    owner = np.repeat(np.arange(len(heads)), sizes)
+    offset = np.cumsum(sizes) - sizes
+    member = heads[owner] + np.arange(len(owner)) - offset[owner]
+    start = records.start[member] + np.where(records.code[member] == CONTINUATION, 3, 0)
+    end = records.end[member]
+    start[offset], end[offset] = cut.spans["text"]
+    start, end = trimmed(records.data, np.minimum(start, end), end)
+    kept = (start < end) & ~cut.odd[owner]
+    pieces, replaced = span_text(records.data, start[kept], end[kept], encoding)
+    _tell_replaced(records, member[kept][replaced], notes)
+    return joined_text(pieces, np.bincount(owner[kept], minlength=len(heads)))
+
+
+def _tell_replaced(records: Records, members: Ints, notes: Notes) -> None:
+    for member in members:
+        notes.add(
+            "CHARACTER_REPLACED",
+            "A character of a reference or text is not of the declared encoding and was replaced.",
+            line=int(records.line[member]),
+            byte_offset=records.offset + int(records.start[member]),
+        )
+
+
+def logical_fields(records: Records, head: int, after: int, encoding: str) -> list[str]:
+    """The contents of a logical record's parts, the code of each 88 cut off."""
+    parts = []
+    for index in range(head, after):
+        text = records.content(index).decode(encoding, "replace")
+        parts.append(text[3:] if int(records.code[index]) == CONTINUATION else text)
+    return parts
+
+
+def funds_subfields(funds: str, after: Sequence[str]) -> int | None:
+    """How many fields belong to a funds type, None where it is none of the specification."""
+    if funds == "D":
+        pairs = after[0].strip() if after else ""
+        # Two digits of pairs are more than any bank gives.
+        return 1 + 2 * int(pairs) if re.fullmatch(r"[0-9]{1,2}", pairs, re.ASCII) else None
+    return SUBFIELDS.get(funds)
+
+
+def _fields_and_text(parts: list[str]) -> tuple[list[str], str] | None:
+    """Part the fields of a 16 from its text, taking from the 88s what the fields still need."""
+    fields = parts[0].split(",")
+    used = 1
+    while True:
+        funds = fields[3].strip().upper() if len(fields) > 3 else ""
+        waiting = funds == "D" and len(fields) <= 4 and used < len(parts)
+        extra = 0 if waiting else funds_subfields(funds, fields[4:])
+        if extra is None:
+            return None
+        wanted = 6 + extra
+        if used < len(parts) and (waiting or len(fields) < wanted):
+            fields += parts[used].split(",")
+            used += 1
+            continue
+        fields += [""] * (wanted - len(fields))
+        pieces = [",".join(fields[wanted:]), *parts[used:]]
+        text = " ".join(piece.strip() for piece in pieces if piece.strip())
+        return [field.strip() for field in fields[:wanted]], text
+
+
+def _exact(
+    records: Records, head: int, after: int, reading: tuple[str, int], notes: Notes
+) -> _Row | None:
+    encoding, pivot = reading
+    place = (int(records.line[head]), records.offset + int(records.start[head]))
+    parted = _fields_and_text(logical_fields(records, head, after, encoding))
+    if parted is None:
+        _unreadable(notes, place, "funds type", "its funds type is none of Z 0 1 2 S V D")
+        return None
+    fields, text = parted
+    if not _CODE.match(fields[1]):
+        _unreadable(notes, place, "type code", f"its type code '{fields[1][:20]}' has no 3 digits")
+        return None
+    amount = _amount(fields[2], place, notes)
+    if amount is None:
+        return None
+    day = NO_DATE
+    if len(fields) > 6 and fields[3].upper() == "V" and fields[4]:
+        found = day_of(fields[4], "YYMMDD", pivot)
+        day = NO_DATE if found is None else found
+        if found is None:
+            notes.add(
+                "DATE_UNUSUAL",
+                f"The value date '{fields[4][:20]}' is no date of the calendar; the as-of date "
+                "of the group is taken.",
+                line=place[0],
+                byte_offset=place[1],
+                field="value date",
+            )
+    return _Row(int(fields[1]), amount, day, fields[-2], fields[-1], text)
+
+
+def _amount(text: str, place: tuple[int, int], notes: Notes) -> int | None:
+    if not text:
+        return 0
+    found = _AMOUNT.match(text)
+    if found is None:
+        _unreadable(
+            notes, place, "amount",
+            f"its amount '{text[:30]}' is not unsigned digits (direction comes from the type code)",
+        )  # fmt: skip
+        return None
+    amount = int(found.group(1))
+    if amount > LARGEST:
+        notes.add(
+            "AMOUNT_OUT_OF_RANGE",
+            f"The amount {text[:30]} of a transaction is larger than any payment may be.",
+            line=place[0],
+            byte_offset=place[1],
+            field="amount",
+        )
+        return None
+    if text.startswith("+"):
+        notes.add(
+            "RECORD_DEVIATES",
+            "The amount of a transaction has a sign, which the specification does not allow.",
+            line=place[0],
+            byte_offset=place[1],
+            field="amount",
+        )
+    return amount
+
+
+def _unreadable(notes: Notes, place: tuple[int, int], field: str, why: str) -> None:
+    notes.add(
+        "RECORD_UNREADABLE",
+        f"A transaction (record {DETAIL}) cannot be read: {why}. Ask the bank for a new file.",
+        line=place[0],
+        byte_offset=place[1],
+        field=field,
+    )

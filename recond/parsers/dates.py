@@ -1,0 +1,58 @@
+"""Dates with two-digit years, as columns and one by one.
+
+A year is windowed (formats.md section 0): below the pivot it is 20xx, from the pivot on 19xx.
+Days count from 1970-01-01, as Arrow's date32 does.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+
+from recond.parsers.columns import Bytes, Ints, Mask, digits
+
+PIVOT = 70
+NO_DATE = -(2**31)  # stands for null in a column of days
+
+
+def days(view: Bytes, order: str = "YYMMDD", pivot: int = PIVOT) -> tuple[Ints, Mask]:
+    """Days of an `(n, 6)` view of digits, and a mask of the rows that are no date.
+
+    `order` is YYMMDD or MMDDYY. A bad row has the day NO_DATE.
+    """
+    pairs = [order[place : place + 2] for place in (0, 2, 4)]
+    parts, bads = {}, []
+    for place, name in zip((0, 2, 4), pairs, strict=True):
+        parts[name], bad = digits(view[:, place : place + 2])
+        bads.append(bad)
+    bad = bads[0] | bads[1] | bads[2]
+    year = np.where(parts["YY"] < pivot, 2000, 1900) + parts["YY"]
+    month, day = parts["MM"], parts["DD"]
+    bad = bad | (month < 1) | (month > 12) | (day < 1)
+    months = ((year - 1970) * 12 + np.clip(month, 1, 12) - 1).astype("datetime64[M]")
+    first = months.astype("datetime64[D]").astype(np.int64)
+    after = (months + 1).astype("datetime64[D]").astype(np.int64)
+    found = first + day - 1
+    bad = bad | (found >= after)
+    return np.where(bad, NO_DATE, found), bad
+
+
+def day_of(text: str, order: str = "YYMMDD", pivot: int = PIVOT) -> int | None:
+    """The day of six digits, or None where they are no date of the calendar."""
+    raw = text.encode("ascii", "replace")
+    if len(raw) != 6:
+        return None
+    found, bad = days(np.frombuffer(raw, dtype=np.uint8).reshape(1, 6), order, pivot)
+    return None if bool(bad[0]) else int(found[0])
+
+
+def iso(day: int) -> str:
+    """A day as people read it."""
+    return (dt.date(1970, 1, 1) + dt.timedelta(days=day)).isoformat()
+
+
+def date_column(found: Ints) -> pa.Array:
+    """Days as an Arrow date32 column, NO_DATE as null."""
+    return pa.array(found.astype(np.int32), mask=found == NO_DATE).cast(pa.date32())

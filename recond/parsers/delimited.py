@@ -1,0 +1,295 @@
+"""Delimited text (CSV) by declaration: columns are found by name, in any order, and the format
+file says what each row is. RFC 4180 with line ends of any kind, contract section 4, formats.md
+section 14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, field_validator, model_validator
+
+from recond.arrays import Bools, Ints
+from recond.exceptions.codes import CODES
+from recond.model import Format, Parsed, Transmission
+from recond.parsers.columns import LONGEST
+from recond.parsers.csvscan import Records, read_records
+from recond.parsers.frames import Assembler, Frame
+from recond.parsers.mapping import Rows, mistakes
+from recond.parsers.notes import Notes
+from recond.parsers.texts import decoded, trimmed
+from recond.parsers.typed import Value, Wrong, convert
+
+_BLANK = b" \t\x1a\x00"
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Column(Value):
+    """A column by its name in the header."""
+
+    optional: bool = False  # the header may do without it
+    aliases: list[str] = Field(default_factory=list)  # other names in the header
+
+
+class Layout(Rows):
+    """The `[layout]` of a delimited format."""
+
+    delimiter: str = ","
+    quote: str = '"'
+    preamble_lines: int = Field(default=0, ge=0, le=100)  # lines above the header
+    trailing_delimiter: bool = False  # rows may end in one delimiter more than the header
+    columns: dict[str, Column] = Field(min_length=1)
+
+    @field_validator("delimiter", "quote")
+    @classmethod
+    def _one_character(cls, text: str) -> str:
+        if len(text) > 1 or not text.isascii() or text in "\r\n\0":
+            if text == "":
+                return text
+            raise ValueError("this must be one ASCII character")
+        return text
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.delimiter or self.delimiter == self.quote:
+            raise ValueError("delimiter and quote must be two different characters")
+        wrong = list(mistakes(self, self.columns, ()))
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
+
+
+def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
+    """Read a delimited file in chunks of about one MiB: tables as the layout's rules say, and
+    every problem with line, byte offset and column. Rows with a wrong value are left out of the
+    tables and keep their line; the file has no identity and no digest of its own, because its
+    rows carry theirs. Never raises for what the file holds.
+    """
+    reader = _Reader(fmt)
+    layout = fmt.layout
+    assert isinstance(layout, Layout)  # noqa: S101 - formats.py validated it as this class
+    for records in read_records(source, layout.delimiter, layout.quote):
+        tables = reader.take(records)
+        yield Parsed(tables, reader.notes.drain())
+        if reader.hopeless:
+            break
+    yield reader.finish()
+
+
+class _Reader:
+    """One file: finds the header, then turns records into frames."""
+
+    def __init__(self, fmt: Format) -> None:
+        assert isinstance(fmt.layout, Layout)  # noqa: S101 - as above
+        self.layout = fmt.layout
+        self.notes = Notes()
+        self.hopeless = False
+        self._fmt = fmt
+        self._assembler = Assembler(fmt.layout, fmt, self.notes)
+        self._place: dict[str, int] = {}  # where each column stands in a row
+        self._width = 0  # columns of the header; 0: the header was not found yet
+        self._to_skip = fmt.layout.preamble_lines
+        self._records = 0
+        self._rows = 0
+
+    def take(self, records: Records) -> dict[str, pa.Table]:
+        """The tables of a block."""
+        if self._records == 0 and records.data[:2].tobytes() in _WIDE_MARKS:
+            self.hopeless = True
+            self._records = 1
+            self.notes.add(
+                "ENCODING_WRONG", "the file is UTF-16; save it as UTF-8 and drop it again",
+                line=1, byte_offset=0,
+            )  # fmt: skip
+            return {}
+        self._records += len(records.starts)
+        fields = records.fields()
+        start = 0
+        if not self._width:
+            start = self._find_header(records, fields)
+            if self.hopeless or not self._width:
+                return {}
+        rows = self._whole_rows(records, start)
+        frame = self._frame(records, fields, rows)
+        self._rows += frame.size
+        return self._assembler.tables(frame)
+
+    def finish(self) -> Parsed:
+        """The last chunk: batches, what can only be said of the whole file, the transmission."""
+        if self._records == 0:
+            self.notes.add("EMPTY_FILE", "the file has no bytes; ask for it again")
+        elif not self._width and not self.hopeless:
+            self.notes.add("HEADER_WRONG", "the file has no header line with column names", line=1)
+        batches = self._assembler.finish()
+        tables = {"batches": batches} if batches.num_rows else {}
+        problems = self.notes.drain() + self.notes.rest()
+        return Parsed(tables, problems, Transmission())
+
+    def _find_header(self, records: Records, fields: pa.Array) -> int:
+        """Read the header in this block; the first record behind it."""
+        for row in range(len(records.starts)):
+            if self._to_skip:
+                self._to_skip -= 1
+                continue
+            if records.starts[row] == records.ends[row]:
+                continue
+            first, last = int(records.first_field[row]), int(records.first_field[row + 1])
+            names = [
+                (value or b"").decode(self._fmt.encoding, "replace").strip()
+                for value in fields[first:last].to_pylist()
+            ]
+            self._width = last - first
+            self._read_names(names, int(records.lines[row]), records.offset + records.starts[row])
+            return row + 1
+        return len(records.starts)
+
+    def _read_names(self, names: list[str], line: int, offset: int) -> None:
+        place: dict[str, int] = {}
+        for position, name in enumerate(names):
+            if name and name.casefold() in place:
+                self._header_wrong(f"the column '{name}' stands twice", name, line, offset)
+            place.setdefault(name.casefold(), position)
+        known: set[str] = set()
+        for name, column in self.layout.columns.items():
+            wanted = [alias.casefold() for alias in (name, *column.aliases)]
+            found = [alias for alias in wanted if alias in place]
+            if len(found) > 1:
+                self._header_wrong(f"two columns are called '{name}'", name, line, offset)
+            known.update(found)
+            if found:
+                self._place[name] = place[found[0]]
+            elif not column.optional:
+                self.hopeless = True
+                self.notes.add(
+                    "COLUMN_MISSING", f"the column '{name}' is missing in the header",
+                    line=line, byte_offset=offset, field=name,
+                )  # fmt: skip
+        unknown = [name for name in names if name and name.casefold() not in known]
+        if unknown:
+            self.notes.add(
+                "COLUMN_UNKNOWN", f"columns that are ignored: {', '.join(unknown)[:400]}",
+                line=line, byte_offset=offset,
+            )  # fmt: skip
+
+    def _header_wrong(self, what: str, field: str, line: int, offset: int) -> None:
+        self.hopeless = True
+        self.notes.add(
+            "HEADER_WRONG", f"{what} in the header; keep one of them", line=line,
+            byte_offset=offset, field=field,
+        )  # fmt: skip
+
+    def _whole_rows(self, records: Records, start: int) -> Ints:
+        """Records behind the header with as many fields as the header; the others are told."""
+        counts = records.counts()
+        good: Bools = (counts == self._width) & (records.ends > records.starts)
+        zeros = np.flatnonzero(records.data == 0)
+        if len(zeros):
+            good[np.searchsorted(records.starts, zeros, side="right") - 1] = False
+        long = np.flatnonzero(records.field_ends - records.field_starts > LONGEST)
+        good[np.searchsorted(records.first_field, long, side="right") - 1] = False
+        good[list(records.faults)] = False
+        for row in np.flatnonzero(~good[start:]) + start:
+            good[row] = self._second_look(records, int(row), int(counts[row]))
+        good[:start] = False
+        return np.flatnonzero(good).astype(np.int64)
+
+    def _second_look(self, records: Records, row: int, count: int) -> bool:
+        """Whether a record that looks wrong is good after all; if not, why."""
+        start, end = int(records.starts[row]), int(records.ends[row])
+        data = records.data[start:end].tobytes()
+        fault = records.faults.get(row)
+        code, at, message = "VALUE_UNREADABLE", start, ""
+        if fault is not None:
+            code, at, message = fault.code, fault.position, fault.message
+        elif not data.strip(_BLANK[:3]):
+            return False  # a blank line, or the end-of-file mark of old systems, is no row
+        elif b"\0" in data:
+            code, at = "NUL_BYTES", start + data.index(b"\0")
+            message = "a NUL byte stands here; the file is damaged, ask for it again"
+        elif count == self._width:
+            code, message = "RECORD_TOO_LONG", f"a field is longer than {LONGEST:,} bytes"
+        elif self._has_trailing_delimiter(records, row, count):
+            return True
+        else:
+            message = (
+                f"the row has {count} fields, the header {self._width}; put text that holds "
+                f"'{self.layout.delimiter}' in quotes"
+            )
+        self.notes.add(
+            code, message, line=int(records.lines[row]), byte_offset=records.offset + at,
+            field=self._field_at(records, row, at),
+        )  # fmt: skip
+        return False
+
+    def _has_trailing_delimiter(self, records: Records, row: int, count: int) -> bool:
+        last = int(records.first_field[row + 1]) - 1
+        blank = records.field_starts[last] == records.field_ends[last]
+        return self.layout.trailing_delimiter and count == self._width + 1 and bool(blank)
+
+    def _field_at(self, records: Records, row: int, position: int) -> str | None:
+        """The name of the column that holds a byte, as far as fields can be told apart."""
+        if row in records.faults:
+            before = records.data[records.starts[row] : position]
+            index = int(np.count_nonzero(before == ord(self.layout.delimiter)))
+        else:
+            first, last = records.first_field[row], records.first_field[row + 1]
+            ends = records.field_ends[first:last]
+            index = int(np.searchsorted(ends, position, side="right"))
+            if last - first != self._width:
+                return None
+        names = {place: name for name, place in self._place.items()}
+        return names.get(index)
+
+    def _frame(self, records: Records, fields: pa.Array, rows: Ints) -> Frame:
+        """The typed columns of good rows; rows with a value that holds the file are left out."""
+        wrong_rows: set[int] = set()
+        first = records.first_field[rows]
+        columns: dict[str, pa.Array] = {}
+        for name, column in self.layout.columns.items():
+            place = self._place.get(name)
+            if place is None:
+                columns[name] = pa.nulls(len(rows), column.arrow)
+                continue
+            texts, wrong = decoded(
+                fields.take(pa.array(first + place)), self._fmt.encoding,
+                name, lenient=column.type == "name",
+            )  # fmt: skip
+            columns[name], more = convert(trimmed(texts), column, name)
+            for fault in wrong + more:
+                if CODES[fault.code].severity == "error":
+                    wrong_rows.add(fault.row)
+                self._tell(records, rows, int(first[fault.row]) + place, fault, name)
+        keep = np.ones(len(rows), dtype=np.bool_)
+        keep[list(wrong_rows)] = False
+        return self._framed(records, rows[keep], _kept(columns, keep))
+
+    def _tell(self, records: Records, rows: Ints, field: int, wrong: Wrong, name: str) -> None:
+        self.notes.add(
+            wrong.code, wrong.message, line=int(records.lines[rows[wrong.row]]),
+            byte_offset=records.offset + int(records.field_starts[field]), field=name,
+        )  # fmt: skip
+
+    def _framed(self, records: Records, rows: Ints, columns: dict[str, pa.Array]) -> Frame:
+        starts = records.starts[rows]
+        lines = records.lines[rows]
+        numbers, batch = np.zeros(len(rows), dtype=np.int64), pa.nulls(len(rows), pa.string())
+        frame = Frame(
+            columns, lines, records.offset + starts, records.ends[rows] - starts, numbers, batch
+        )
+        key = self.layout.batch
+        if key is None or not len(rows):
+            return frame
+        batch = frame.joined(key.join, key.between)
+        numbers = self._assembler.batches_of(batch, lines)
+        return Frame(columns, lines, frame.offset, frame.length, numbers, batch)
+
+
+def _kept(columns: dict[str, pa.Array], keep: Bools) -> dict[str, pa.Array]:
+    if bool(keep.all()):
+        return columns
+    mask = pa.array(keep)
+    return {name: pc.filter(column, mask) for name, column in columns.items()}

@@ -1,0 +1,75 @@
+"""Delimited bytes to columns: numbers and text from spans `data[start:end]`, without a Python
+object a row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recond.parsers.columns import Bytes, Ints, Mask
+
+_ZERO, _NINE, _ASCII_END = 48, 9, 128
+
+
+def span_digits(data: Bytes, start: Ints, end: Ints, most: int = 15) -> tuple[Ints, Mask]:
+    """Numbers of spans of ASCII digits, and a mask of those that are not (number 0).
+
+    Strict: an empty span, a sign, a blank, or more than `most` digits makes a row bad.
+    """
+    length = end - start
+    bad: Mask = (length < 1) | (length > most)
+    total = np.zeros(len(start), dtype=np.int64)
+    last = max(len(data) - 1, 0)
+    widest = int(np.where(bad, 0, length).max(initial=0))
+    for place in range(widest):
+        inside = place < length
+        figure = data[np.clip(end - 1 - place, 0, last)].astype(np.int64) - _ZERO
+        bad |= inside & ((figure < 0) | (figure > _NINE))
+        total += np.where(inside, figure, 0) * 10**place
+    total[bad] = 0
+    return total, bad
+
+
+def span_view(data: Bytes, start: Ints, width: int) -> Bytes:
+    """`width` bytes from each start, as an `(n, width)` view; clipped at the end of the data."""
+    place = start[:, None] + np.arange(width)
+    view: Bytes = data[np.clip(place, 0, max(len(data) - 1, 0))]
+    return view
+
+
+def span_text(data: Bytes, start: Ints, end: Ints, encoding: str) -> tuple[pa.StringArray, Mask]:
+    """Text of spans in file order, and a mask of those with characters that were replaced."""
+    count = len(start)
+    replaced = np.zeros(count, dtype=np.bool_)
+    plain = not len(data) or int(data.max()) < _ASCII_END
+    if plain or _is_utf8(data, encoding):
+        # Spans and the gaps between them are one array over the block; every second is taken.
+        bounds = np.empty(2 * count + 1, dtype=np.int32)
+        bounds[0:-1:2], bounds[1::2] = start, end
+        bounds[-1] = end[-1] if count else 0
+        both = pa.StringArray.from_buffers(2 * count, pa.py_buffer(bounds), pa.py_buffer(data))
+        return both.take(pa.array(np.arange(0, 2 * count, 2))), replaced
+    texts = []  # a block with bytes that do not decode as a whole: each text by itself
+    for row in range(count):
+        text = data[int(start[row]) : int(end[row])].tobytes().decode(encoding, "replace")
+        replaced[row] = "\ufffd" in text
+        texts.append(text)
+    return pa.array(texts, type=pa.string()), replaced
+
+
+def _is_utf8(data: Bytes, encoding: str) -> bool:
+    if encoding.lower().replace("-", "") not in {"utf8", "ascii"}:
+        return False
+    try:
+        data.tobytes().decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def joined_text(pieces: pa.StringArray, counts: Ints) -> pa.StringArray:
+    """Texts of several pieces each, a blank between: `counts[i]` pieces make text i."""
+    offsets = np.zeros(len(counts) + 1, dtype=np.int32)
+    np.cumsum(counts, out=offsets[1:])
+    return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), pieces), " ")
