@@ -118,13 +118,11 @@ def add_shapes(connection: Connection, kind: str, keys: pa.ChunkedArray | pa.Arr
         {"length": pc.utf8_length(keys), "digits": pc.ascii_is_decimal(keys).cast(pa.int64())}
     )
     distinct = shapes.group_by(["length", "digits"], use_threads=False).aggregate([])
-    known = set(
-        connection.execute(
-            select(schema.reference_shape.c.length, schema.reference_shape.c.digits).where(
-                schema.reference_shape.c.kind == kind
-            )
-        )
+    shape = schema.reference_shape
+    rows = connection.execute(
+        select(shape.c.length, shape.c.digits).where(shape.c.kind == kind)
     )
+    known = {(row.length, row.digits) for row in rows}
     fresh = [
         {"kind": kind, **row}
         for row in distinct.sort_by("length").to_pylist()

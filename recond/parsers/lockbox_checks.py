@@ -1,0 +1,440 @@
+"""The checks of one chunk of a lockbox file, as columns; the few other records one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recond.model import RECEIPTS, REMITTANCES, SET_ASIDE, Parsed
+from recond.parsers.columns import Bytes, Ints, LineBlock, Mask, digits, text_column
+from recond.parsers.dates import NO_DATE, date_column, day_of
+from recond.parsers.lockbox_state import FOLLOWS, NAMES, OneBatch, State
+
+if TYPE_CHECKING:
+    from recond.parsers.lockbox import Columns
+
+
+def checks_of(state: State, block: LineBlock, view: Bytes, lengths: Ints) -> Parsed:
+    """One chunk's receipts, remittances and unreadable checks; `state` takes in the rest."""
+    kinds = view[:, 0]
+    _check_order(state, block, kinds)
+    batch_ord = len(state.batches) + np.cumsum(kinds == ord("5"))
+    _open_batches(state, view, kinds)
+    is_check, is_overflow = kinds == ord("6"), kinds == ord("4")
+    state.add_details(view[is_check | is_overflow])
+    rows = np.flatnonzero(is_check)
+    cents, bad = digits(_field(view, rows, state.layout.check.amount))
+    _check_numbers(state, view, rows, batch_ord)
+    ordinal = state.ordinal + np.cumsum(is_check)
+    state.ordinal = int(ordinal[-1])
+    _count(state, batch_ord[rows], cents, bad)
+    tables = {"set_aside": _unreadable(state, block, view, rows[bad], batch_ord)}
+    good = rows[~bad]
+    overflow = np.flatnonzero(is_overflow)
+    remittances, spoiled = _remittances(state, block, view, overflow, ordinal, is_check, batch_ord)
+    remittances = remittances.filter(
+        pc.invert(pc.is_in(remittances["ordinal"], value_set=pa.array(ordinal[rows[bad]])))
+    )
+    tables["receipts"] = _receipts(state, block, view, lengths, good, cents[~bad], ordinal,
+                                   batch_ord, remittances)  # fmt: skip
+    keep = pc.invert(pc.is_in(remittances["ordinal"], value_set=pa.array(spoiled, pa.int64())))
+    tables["remittances"] = remittances.filter(keep)
+    _take_totals(state, view, kinds, batch_ord)
+    state.records += len(kinds)
+    _take_trailer(state, view, kinds)
+    return Parsed(tables, state.notes.drain())
+
+
+def _field(view: Bytes, rows: Ints, span: Columns) -> Bytes:
+    return view[rows, span[0] : span[1]]
+
+
+def _text(view: Bytes, row: int, span: Columns) -> str:
+    return bytes(view[row, span[0] : span[1]]).decode("latin-1").strip()
+
+
+def _printed(span: Columns) -> str:
+    return f"{span[0] + 1}-{span[1]}"
+
+
+def _offset(block: LineBlock, row: int) -> int:
+    return block.offset + int(block.starts[row])
+
+
+def _check_order(state: State, block: LineBlock, kinds: Bytes) -> None:
+    """Every record must be one that may follow the one before it."""
+    before = np.concatenate([np.array([ord(state.last or "\0")], np.uint8), kinds[:-1]])
+    allowed = np.zeros((256, 256), np.bool_)
+    for first, following in FOLLOWS.items():
+        for kind in following:
+            allowed[ord(first or "\0"), ord(kind)] = True
+    for row in np.flatnonzero(~allowed[before, kinds])[:50]:
+        here, previous = chr(kinds[row]), chr(before[row])
+        what = NAMES.get(here, f"line that begins with {here!r}")
+        where = f"behind a {NAMES[previous]}" if previous in NAMES else "at the beginning"
+        state.notes.add(
+            "FILE_STRUCTURE",
+            f"A {what} stands {where}; the order is 1 2 5 6 4 7 8 9. Ask the bank for the file"
+            " again.",
+            line=int(state.lines[row]),
+            byte_offset=_offset(block, int(row)),
+            field="1-1",
+        )
+    state.last = chr(kinds[-1])
+
+
+def _open_batches(state: State, view: Bytes, kinds: Bytes) -> None:
+    """Records 1 and 5: a loop over headers, of which a batch has one."""
+    layout = state.layout
+    for row in np.flatnonzero((kinds == ord("1")) | (kinds == ord("5"))):
+        line = int(state.lines[row])
+        if kinds[row] == ord("1"):
+            if state.header is None:
+                whole = bytes(view[row]).decode("latin-1").rstrip()
+                state.header = whole
+                state.header_day = day_of(_text(view, row, layout.header.date), layout.date_order)
+            continue
+        day = day_of(_text(view, row, layout.batch.date), layout.date_order)
+        if day is None:
+            day = state.header_day
+            state.notes.add(
+                "DATE_UNUSUAL" if day is not None else "BATCH_UNREADABLE",
+                "The deposit date is no date of the calendar"
+                + ("; the file's own date is taken." if day is not None else "."),
+                line=line,
+                field=_printed(layout.batch.date),
+                batch_ord=len(state.batches) + 1,
+            )
+        state.batches.append(
+            OneBatch(
+                _text(view, row, layout.batch.batch), line, day,
+                _text(view, row, layout.batch.lockbox),
+            )
+        )  # fmt: skip
+
+
+def _check_numbers(state: State, view: Bytes, rows: Ints, batch_ord: Ints) -> None:
+    """Checks carry their batch's number, and items ascend in it (999 is followed by 0 or 1)."""
+    if not len(rows) or not state.batches:
+        return
+    check = state.layout.check
+    number, _ = digits(_field(view, rows, check.batch))
+    said = np.array([_number(batch.number) for batch in state.batches], np.int64)
+    known = batch_ord[rows] > 0
+    other = known & (number != said[np.maximum(batch_ord[rows] - 1, 0)])
+    item, unread = digits(_field(view, rows, check.item))
+    before = np.concatenate([np.array([-1]), item[:-1]])
+    first = np.concatenate([np.array([True]), batch_ord[rows][1:] != batch_ord[rows][:-1]])
+    opening = state.batches[int(batch_ord[rows][0]) - 1].last_item if known[0] else None
+    if opening is not None:
+        before[0], first[0] = opening, False
+    wrapped = (before >= 999) & (item <= 1)
+    backwards = ~first & (item <= before) & ~wrapped
+    for row in np.flatnonzero(other | backwards | unread)[:50]:
+        words = "carries another batch's number" if other[row] else "does not follow the one before"
+        span = check.batch if other[row] else check.item
+        state.notes.add(
+            "BATCH_STRUCTURE",
+            f"The check's item number {_text(view, int(rows[row]), span)!r} {words}; ask the bank,"
+            " or accept the batch as found.",
+            line=int(state.lines[rows[row]]),
+            field=_printed(span),
+            batch_ord=int(batch_ord[rows[row]]),
+        )
+    if known[-1]:
+        state.batches[int(batch_ord[rows][-1]) - 1].last_item = int(item[-1])
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else -1
+
+
+def _count(state: State, batch_ord: Ints, cents: Ints, bad: Mask) -> None:
+    """Add the checks to their batches: a loop over the batches of the chunk."""
+    for number in np.unique(batch_ord):
+        if number == 0:
+            continue
+        here = batch_ord == number
+        batch = state.batches[int(number) - 1]
+        batch.found_count += int(here.sum())
+        batch.found_cents += int(cents[here].sum())
+    state.checks += len(cents)
+    state.cents += int(cents.sum())
+    state.unreadable += int(bad.sum())
+
+
+def _unreadable(
+    state: State, block: LineBlock, view: Bytes, rows: Ints, batch_ord: Ints
+) -> pa.Table:
+    """Checks whose amount cannot be read: kept in their place, their batch is held."""
+    span = state.layout.check.amount
+    kept = []
+    for number, row in enumerate(rows, state.unreadable - len(rows) + 1):
+        line = int(state.lines[row])
+        state.notes.add(
+            "BATCH_UNREADABLE",
+            f"The amount of a check reads {_text(view, int(row), span)!r}, which is no amount in"
+            " cents; ask the bank for the file again.",
+            line=line,
+            byte_offset=_offset(block, int(row)) + span[0],
+            field=_printed(span),
+            batch_ord=int(batch_ord[row]),
+        )
+        kept.append(
+            {
+                "ordinal": number, "line": line, "byte_offset": _offset(block, int(row)),
+                "byte_length": int(block.ends[row] - block.starts[row]),
+                "batch_ord": int(batch_ord[row]), "kind": "UNREADABLE",
+                "payer_name": _text(view, int(row), state.layout.check.remitter) or None,
+            }
+        )  # fmt: skip
+    return pa.Table.from_pylist(kept, schema=SET_ASIDE)
+
+
+def _remittances(
+    state: State,
+    block: LineBlock,
+    view: Bytes,
+    rows: Ints,
+    ordinal: Ints,
+    is_check: Mask,
+    batch_ord: Ints,
+) -> tuple[pa.Table, list[int]]:
+    """REMITTANCES of overflow records, and the ordinals of checks that have one which cannot be
+    read: of such a check no remittance is believed."""
+    layout = state.layout.overflow
+    if not len(rows):
+        return REMITTANCES.empty_table(), []
+    owner_row = np.maximum.accumulate(np.where(is_check, np.arange(len(is_check)), -1))[rows]
+    sequence, unread = digits(_field(view, rows, layout.sequence))
+    place = _place_within(owner_row)
+    own, check = state.layout.overflow, state.layout.check
+    same = (_field(view, rows, own.batch) == _field(view, owner_row, check.batch)).all(axis=1)
+    same &= (_field(view, rows, own.item) == _field(view, owner_row, check.item)).all(axis=1)
+    same &= owner_row >= 0
+    last = np.concatenate([owner_row[1:] != owner_row[:-1], np.array([True])])
+    ended = _field(view, rows, own.indicator)[:, 0] == ord("9")
+    kind = _field(view, rows, own.overflowed)[:, 0] == ord("6")
+    wrong = unread | (sequence != place) | ~same | (ended != last) | ~kind
+    _note_overflow(state, view, rows, wrong, same, batch_ord)
+    amount_view = _field(view, rows, own.amount)
+    blank = (amount_view == ord(" ")).all(axis=1)
+    cents, garbled = digits(amount_view)
+    garbled &= ~blank
+    spoiled = _note_amounts(state, view, rows[garbled], ordinal)
+    table = pa.table(
+        {
+            "ordinal": pa.array(ordinal[rows]),
+            "sequence": pa.array(place.astype(np.int32)),
+            "line": pa.array(state.lines[rows]),
+            "byte_offset": pa.array(block.offset + block.starts[rows]),
+            "byte_length": pa.array(block.ends[rows] - block.starts[rows]),
+            "kind": pa.repeat(pa.scalar("REFERENCE"), len(rows)),
+            "reference": text_column(_field(view, rows, own.reference)),
+            "amount_cents": pa.array(cents, mask=blank | garbled),
+        },
+        schema=REMITTANCES,
+    )
+    return table.filter(pa.array(same)), spoiled
+
+
+def _place_within(owner: Ints) -> Ints:
+    """1, 2, 3 … within each run of equal owners."""
+    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+    lengths = np.diff(np.r_[starts, len(owner)])
+    return np.arange(len(owner)) - np.repeat(starts, lengths) + 1
+
+
+def _note_overflow(
+    state: State, view: Bytes, rows: Ints, wrong: Mask, same: Mask, batch_ord: Ints
+) -> None:
+    own = state.layout.overflow
+    for row in np.flatnonzero(wrong)[:50]:
+        words = (
+            "An overflow record belongs to another check than the one before it"
+            if not same[row]
+            else "Overflow records of a check do not count 01, 02 … to a last one marked 9"
+        )
+        state.notes.add(
+            "BATCH_STRUCTURE",
+            f"{words}; ask the bank, or accept the batch as found.",
+            line=int(state.lines[rows[row]]),
+            field=_printed((own.batch[0], own.indicator[1])),
+            batch_ord=int(batch_ord[rows[row]]),
+        )
+
+
+def _note_amounts(state: State, view: Bytes, rows: Ints, ordinal: Ints) -> list[int]:
+    span = state.layout.overflow.amount
+    for row in rows:
+        state.notes.add(
+            "REMITTANCE_UNREADABLE",
+            f"The amount of a stub reads {_text(view, int(row), span)!r}; the whole check waits.",
+            line=int(state.lines[row]),
+            field=_printed(span),
+            ordinal=int(ordinal[row]),
+        )
+    return sorted({int(number) for number in ordinal[rows]})
+
+
+def _receipts(
+    state: State,
+    block: LineBlock,
+    view: Bytes,
+    lengths: Ints,
+    rows: Ints,
+    cents: Ints,
+    ordinal: Ints,
+    batch_ord: Ints,
+    remittances: pa.Table,
+) -> pa.Table:
+    count = len(rows)
+    check, fmt = state.layout.check, state.fmt
+    batches = [OneBatch("", 0, None, ""), *state.batches]
+    day = np.array([NO_DATE if b.day is None else b.day for b in batches], np.int64)
+    labels = pa.array([batch.number or None for batch in batches], pa.string())
+    deposited = date_column(day[batch_ord[rows]])
+    routing = _clean(state, view, rows, check.routing, "routing number")
+    account = _clean(state, view, rows, check.account, "account number")
+    _check_routing(state, view, rows, check.routing)
+    payer = pc.binary_join_element_wise(pc.fill_null(routing, ""), pc.fill_null(account, ""), ":")
+    payer = pc.if_else(pc.equal(payer, ":"), pa.scalar(None, pa.string()), payer)
+    told = _joined(remittances, ordinal[rows])
+    if count and int(lengths[rows].min()) < check.number[1] and state.notes.first("RECORD_PADDED"):
+        state.notes.add("RECORD_PADDED", "Checks end before their check number and are padded.",
+                        line=int(state.lines[rows[int(lengths[rows].argmin())]]))  # fmt: skip
+    columns = {
+        "ordinal": pa.array(ordinal[rows]),
+        "line": pa.array(state.lines[rows]),
+        "byte_offset": pa.array(block.offset + block.starts[rows]),
+        "byte_length": pa.array(block.ends[rows] - block.starts[rows]),
+        "batch_ord": pa.array(batch_ord[rows].astype(np.int32)),
+        "batch": labels.take(pa.array(batch_ord[rows])),
+        "sequence": text_column(_field(view, rows, check.item)),
+        "channel": pa.repeat(pa.scalar(fmt.channel or "LOCKBOX"), count),
+        "tender": pa.repeat(pa.scalar(fmt.tender or "CHECK"), count),
+        "amount_cents": pa.array(cents),
+        "received_date": deposited,
+        "deposit_date": deposited,
+        "account_on_item": told,
+        "reference": told,
+        "check_number": _clean(state, view, rows, check.number, "check number"),
+        "payer_name": text_column(_field(view, rows, check.remitter)),
+        "payer_account": payer,
+    }
+    for name in RECEIPTS.names:
+        columns.setdefault(name, pa.nulls(count, RECEIPTS.field(name).type))
+    return pa.table(columns).select(RECEIPTS.names).cast(RECEIPTS)
+
+
+def _clean(state: State, view: Bytes, rows: Ints, span: Columns, what: str) -> pa.Array:
+    """Digits that a machine read from the check; what it could not read is left blank."""
+    text = text_column(_field(view, rows, span))
+    dirty = pc.fill_null(pc.match_substring_regex(text, "[^0-9 -]"), False)
+    if not pc.any(dirty).as_py():
+        return text
+    row = int(rows[int(pc.index(dirty, True).as_py())])
+    state.notes.add(
+        "CHARACTER_REPLACED",
+        f"The {what} of a check was not read by the bank's machine and is left blank.",
+        line=int(state.lines[row]),
+        field=_printed(span),
+    )
+    return pc.if_else(dirty, pa.scalar(None, pa.string()), text)
+
+
+def _check_routing(state: State, view: Bytes, rows: Ints, span: Columns) -> None:
+    """ABA check digit: weights 3, 7, 1; money orders and foreign items fail it, so it warns."""
+    part = _field(view, rows, span)
+    if part.shape[1] != 9 or not len(rows):
+        return
+    _, unread = digits(part)
+    weights = np.array([3, 7, 1] * 3, np.int64)
+    total = ((part.astype(np.int64) - ord("0")) * weights).sum(axis=1)
+    wrong = np.flatnonzero(~unread & (total % 10 != 0))
+    if len(wrong) and state.notes.first("CHECK_DIGIT_WRONG"):
+        row = int(rows[wrong[0]])
+        state.notes.add(
+            "CHECK_DIGIT_WRONG",
+            f"The routing number {_text(view, row, span)} fails its check digit"
+            + (f", as do {len(wrong) - 1} others." if len(wrong) > 1 else "."),
+            line=int(state.lines[row]),
+            field=_printed(span),
+        )
+
+
+def _joined(remittances: pa.Table, ordinals: Ints) -> pa.Array:
+    """References of each receipt as read, several joined by ';'; null where there are none."""
+    told = remittances.filter(pc.is_valid(remittances["reference"]))
+    owner = told["ordinal"].combine_chunks().to_numpy(zero_copy_only=False)
+    first, counts = np.unique(owner, return_counts=True)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]).astype(np.int32)
+    texts = told["reference"].combine_chunks()
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), texts), ";")
+    place = np.searchsorted(first, ordinals)
+    inside = place < len(first)
+    inside[inside] = first[place[inside]] == ordinals[inside]
+    return joined.take(pa.array(np.where(inside, place, 0), mask=~inside))
+
+
+def _take_totals(state: State, view: Bytes, kinds: Bytes, batch_ord: Ints) -> None:
+    """Records 7 and 8, in their order: a loop over totals, of which a batch has one."""
+    seven, eight = state.layout.batch_total, state.layout.box_total
+    for row in np.flatnonzero((kinds == ord("7")) | (kinds == ord("8"))):
+        record = seven if kinds[row] == ord("7") else eight
+        line = int(state.lines[row])
+        count, cents = (_figure(view, int(row), span) for span in (record.count, record.amount))
+        number = int(batch_ord[row])
+        if count is None or cents is None:
+            here = kinds[row] == ord("7") and number > 0
+            state.notes.add(
+                "BATCH_UNREADABLE" if here else "RECORD_UNREADABLE",
+                "A total cannot be read; ask the bank for the file again.",
+                line=line,
+                field=_printed((record.count[0], record.amount[1])),
+                batch_ord=number if here else None,
+            )
+            continue
+        if kinds[row] == ord("8"):
+            state.close_box(count, cents, line)
+        elif number > 0:
+            _take_batch_total(state, view, int(row), number, count, cents)
+
+
+def _take_batch_total(
+    state: State, view: Bytes, row: int, number: int, count: int, cents: int
+) -> None:
+    batch = state.batches[number - 1]
+    line = int(state.lines[row])
+    said = _text(view, row, state.layout.batch_total.batch)
+    if said != batch.number:
+        state.notes.add(
+            "BATCH_STRUCTURE",
+            f"The total is of batch {said}, its header of batch {batch.number}.",
+            line=line,
+            field=_printed(state.layout.batch_total.batch),
+            batch_ord=number,
+        )
+    batch.declared_count, batch.declared_cents, batch.total_line = count, cents, line
+
+
+def _figure(view: Bytes, row: int, span: Columns) -> int | None:
+    found, bad = digits(view[row : row + 1, span[0] : span[1]])
+    return None if bool(bad[0]) else int(found[0])
+
+
+def _take_trailer(state: State, view: Bytes, kinds: Bytes) -> None:
+    span = state.layout.trailer.records
+    for row in np.flatnonzero(kinds == ord("9")):
+        state.trailer = True
+        declared = _figure(view, int(row), span)
+        line = int(state.lines[row])
+        if declared is None:
+            state.notes.add("RECORD_UNREADABLE", "The record count cannot be read.", line=line,
+                            field=_printed(span))  # fmt: skip
+        else:
+            state.control("FILE_COUNT_WRONG", "records of the file", "count", declared,
+                          state.records, line, _printed(span))  # fmt: skip

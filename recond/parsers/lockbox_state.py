@@ -1,0 +1,216 @@
+"""What a lockbox file has come to so far: its batches, boxes, totals and what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from recond.model import BATCHES, CONTROLS, Format, Parsed, Transmission
+from recond.parsers.columns import Bytes, Ints, LineBlock
+from recond.parsers.notes import Notes
+
+if TYPE_CHECKING:
+    from recond.parsers.lockbox import Layout
+
+# Which record may follow which; "" is the beginning of the file.
+FOLLOWS = {
+    "": "1",
+    "1": "259",
+    "2": "589",
+    "5": "678",
+    "6": "4678",
+    "4": "4678",
+    "7": "58",
+    "8": "2589",
+    "9": "",
+}
+NAMES = {
+    "1": "header", "2": "service record", "5": "batch header", "6": "check", "4": "overflow record",
+    "7": "batch total", "8": "lockbox total", "9": "trailer",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class OneBatch:
+    """A batch as its records 5 and 7 tell it, and what was found in it."""
+
+    number: str
+    line: int
+    day: int | None
+    lockbox: str
+    found_count: int = 0
+    found_cents: int = 0
+    declared_count: int | None = None
+    declared_cents: int | None = None
+    total_line: int | None = None
+    last_item: int | None = None
+
+
+class State:
+    """Carried from chunk to chunk; one instance a file."""
+
+    def __init__(self, layout: Layout, fmt: Format) -> None:
+        self.layout = layout
+        self.fmt = fmt
+        self.notes = Notes()
+        self.lines: Ints = np.zeros(0, np.int64)  # physical line of each record of the chunk
+        self.batches: list[OneBatch] = []
+        self.controls: list[dict[str, object]] = []
+        self.checks = 0
+        self.cents = 0
+        self.records = 0
+        self.ordinal = 0
+        self.unreadable = 0
+        self.last = ""  # type of the record before
+        self.header: str | None = None
+        self.header_day: int | None = None
+        self.declared: tuple[int, int] | None = None  # of all lockbox totals
+        self.box_first = 0  # the first batch of the lockbox that is open
+        self.trailer = False
+        self.details = sha256()
+        self.any_details = False
+
+    def note_bytes(self, block: LineBlock, lengths: Ints, nul: int, longest: int) -> None:
+        """Note NUL bytes and lines that are longer than any record."""
+        found = np.flatnonzero(block.data == nul)
+        if len(found):
+            row = int(np.searchsorted(block.starts, found[0], side="right")) - 1
+            self.notes.add(
+                "NUL_BYTES",
+                "The line holds NUL bytes; ask the bank for the file again.",
+                line=block.first_line + row,
+                byte_offset=block.offset + int(found[0]),
+            )
+        too_long = np.flatnonzero(lengths > longest)
+        if len(too_long):
+            row = int(too_long[0])
+            self.notes.add(
+                "RECORD_TOO_LONG",
+                f"The line has more than {longest} bytes; a record has about 80.",
+                line=block.first_line + row,
+                byte_offset=block.offset + int(block.starts[row]),
+            )
+
+    def control(
+        self,
+        code: str,
+        measure: str,
+        unit: str,
+        declared: int | None,
+        found: int,
+        line: int | None,
+        field: str,
+        batch_ord: int | None = None,
+    ) -> None:
+        """Keep a declared figure beside what was found."""
+        self.controls.append(
+            {
+                "code": code, "batch_ord": batch_ord, "measure": measure, "unit": unit,
+                "declared": declared, "found": found, "line": line, "byte_offset": None,
+                "field": field,
+            }
+        )  # fmt: skip
+
+    def add_details(self, rows: Bytes) -> None:
+        """Digest records 6 and 4, padded to the layout's width: line ends, trailing blanks and
+        everything around them may differ."""
+        if len(rows):
+            self.any_details = True
+            self.details.update(np.ascontiguousarray(rows).tobytes())
+
+    def close_box(self, count: int, cents: int, line: int) -> None:
+        """Record 8: right when it equals its batches' declared totals or what was found."""
+        batches = self.batches[self.box_first :]
+        self.box_first = len(self.batches)
+        before = self.declared or (0, 0)
+        self.declared = (before[0] + count, before[1] + cents)
+        said_count = sum(b.declared_count or 0 for b in batches)
+        said_cents = sum(b.declared_cents or 0 for b in batches)
+        found_count = sum(b.found_count for b in batches)
+        found_cents = sum(b.found_cents for b in batches)
+        box = batches[0].lockbox if batches else "without batches"
+        counted = count if count in {said_count, said_count % 10_000} else found_count
+        added = cents if cents == said_cents else found_cents
+        name = f"lockbox {box}"
+        self.control(
+            "FILE_COUNT_WRONG", f"checks of {name}", "count", count, counted, line, "21-24"
+        )
+        self.control("FILE_TOTAL_WRONG", f"checks of {name}", "cents", cents, added, line, "25-34")
+
+    def finish(self) -> Parsed:
+        """The last chunk: batches, controls, the transmission and what is missing."""
+        notes = self.notes
+        if self.header is None and not self.records:
+            notes.add("FILE_STRUCTURE", "The file has no records.", line=1)
+        elif not self.trailer:
+            notes.add(
+                "FILE_TRUNCATED",
+                f"The file ends behind a {NAMES.get(self.last, 'line')} and has no trailer"
+                " (record 9); ask the bank for the whole file.",
+            )
+        if not self.checks and not self.unreadable and self.trailer:
+            notes.add("NO_ACTIVITY", "The file holds no checks.")
+        if self.box_first < len(self.batches) and self.trailer:
+            notes.add("FILE_STRUCTURE", "The last batches have no lockbox total (record 8).")
+        for number, batch in enumerate(self.batches, 1):
+            self._close_batch(number, batch)
+        declared = self.declared
+        transmission = Transmission(
+            identity=f"lockbox:{self.header}" if self.header else None,
+            detail_digest=self.details.hexdigest() if self.any_details else None,
+            declared_count=declared[0] if declared else None,
+            declared_cents=declared[1] if declared else None,
+            found_count=self.checks if declared else None,
+            found_cents=self.cents if declared else None,
+        )
+        tables = {
+            "batches": pa.Table.from_pylist(
+                [_row(number, batch) for number, batch in enumerate(self.batches, 1)],
+                schema=BATCHES,
+            ),
+            "controls": pa.Table.from_pylist(self.controls, schema=CONTROLS),
+        }
+        return Parsed(tables, (*notes.drain(), *notes.rest()), transmission)
+
+    def _close_batch(self, number: int, batch: OneBatch) -> None:
+        name = f"checks of batch {batch.number}"
+        total = self.layout.batch_total
+        if batch.declared_count is None:
+            if self.layout.batch_total_required and self.trailer:
+                self.notes.add(
+                    "BATCH_STRUCTURE",
+                    f"Batch {batch.number} has no total (record 7); ask the bank, or accept it"
+                    " as found.",
+                    line=batch.line,
+                    batch_ord=number,
+                )
+            return
+        width = 10 ** (total.count[1] - total.count[0])
+        found = batch.found_count
+        if found >= width:
+            self.notes.add(
+                "RECORD_DEVIATES",
+                f"Batch {batch.number} has {found} checks, more than its count can say.",
+                line=batch.total_line,
+            )
+        fields = [f"{span[0] + 1}-{span[1]}" for span in (total.count, total.amount)]
+        self.control("BATCH_COUNT_WRONG", name, "count", batch.declared_count, found % width,
+                     batch.total_line, fields[0], number)  # fmt: skip
+        self.control("BATCH_TOTAL_WRONG", name, "cents", batch.declared_cents, batch.found_cents,
+                     batch.total_line, fields[1], number)  # fmt: skip
+
+
+def _row(number: int, batch: OneBatch) -> dict[str, object]:
+    return {
+        "batch_ord": number,
+        "batch": batch.number,
+        "line": batch.line,
+        "declared_count": batch.declared_count,
+        "declared_cents": batch.declared_cents,
+        "found_count": batch.found_count,
+        "found_cents": batch.found_cents,
+    }
