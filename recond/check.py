@@ -60,6 +60,12 @@ def _sum(column: Any) -> Any:
     return cast(func.coalesce(func.sum(column), 0), schema.INT)
 
 
+def _keys_of_file() -> tuple[Any, Any]:
+    """The first and the last key that a receipt of `file` may have."""
+    size = 1 << schema.ORDINAL_BITS
+    return file.c.file_no * size, file.c.file_no * size + (size - 1)
+
+
 def _unplaced(books: Books) -> list[Broken]:
     """Receipts whose first version does not place their amount, or whose later ones move more
     or less than they take."""
@@ -129,7 +135,7 @@ def _undecided(books: Books) -> list[Broken]:
     )
     return books.rows(
         select(receipt.c.receipt_no, file.c.file_id, receipt.c.line)
-        .join(file, file.c.file_no == receipt.c.receipt_no.op(">>")(schema.ORDINAL_BITS))
+        .join(file, receipt.c.receipt_no.between(*_keys_of_file()))
         .outerjoin(decision, decision.c.receipt_no == receipt.c.receipt_no)
         .where(
             decision.c.receipt_no.is_(None),
@@ -358,10 +364,9 @@ def _repeated_bytes(books: Books) -> list[Broken]:
         .group_by(file.c.sha256)
         .having(func.count() > 1)
     )
-    low = file.c.file_no.op("<<")(schema.ORDINAL_BITS)
     effective = (
         select(file.c.file_id, receipt.c.receipt_no)
-        .join(receipt, receipt.c.receipt_no.between(low, low + (1 << schema.ORDINAL_BITS) - 1))
+        .join(receipt, receipt.c.receipt_no.between(*_keys_of_file()))
         .where(file.c.state == "duplicate")
     )
     return books.rows(twice) + books.rows(effective)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import shutil
 from collections.abc import Mapping
 from importlib.resources import as_file, files
@@ -11,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from recond import log
 from recond.check import Books, check
 from recond.home import init
 from recond.money import format_cents
@@ -31,6 +33,7 @@ def run_demo(folder: Path) -> int:
 
     Returns 0 when it balances, else 4. Raises RefusedError when the folder holds something.
     """
+    log.configure(level=logging.WARNING)
     home = init(folder, TIMEZONE, "demo", settle_seconds=0)
     with as_file(files("recond") / "_bundled" / "demo") as bundled:
         for name, day in DAYS:

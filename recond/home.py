@@ -89,9 +89,7 @@ def system_timezone() -> str:
     return name or "UTC"
 
 
-def template(
-    timezone: str, actor: str, url: str | None = None, settle_seconds: int = 10
-) -> str:
+def template(timezone: str, actor: str, url: str | None = None, settle_seconds: int = 10) -> str:
     """The commented recond.toml of a new home: every value is the default, written out."""
     charges = "\n".join(
         f'[[charge_type]]\ncode = "{charge.code}"\nname = "{charge.name}"\n'

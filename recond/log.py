@@ -10,12 +10,14 @@ import structlog
 from structlog.typing import Processor
 
 
-def configure(stream: TextIO | None = None, *, json: bool | None = None) -> None:
+def configure(
+    stream: TextIO | None = None, *, json: bool | None = None, level: int = logging.INFO
+) -> None:
     """Send the logs of recond and of its libraries to one stream in one shape.
 
     `json` None: plain lines when the stream is a terminal, else one JSON object a line. Called
     once by the command line; libraries that log by `logging` (APScheduler, SQLAlchemy, Alembic)
-    come out in the same shape, from INFO respectively WARNING on.
+    come out in the same shape, from WARNING on; recond itself from `level` on.
     """
     stream = stream or sys.stderr
     as_json = not stream.isatty() if json is None else json
@@ -48,5 +50,5 @@ def configure(stream: TextIO | None = None, *, json: bool | None = None) -> None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("recond").setLevel(logging.INFO)
+    logging.getLogger("recond").setLevel(level)
     logging.captureWarnings(capture=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import pwd
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from recond import log
 from recond.config import business_date
 from recond.errors import UsageError
 from recond.exceptions.desk import open_count
@@ -50,7 +52,11 @@ def open_run(
     actor: str | None = None,
     now: Callable[[], dt.datetime] = clock,
 ) -> Run:
-    """Everything a verb works with. Raises UsageError (no home), ConfigError, UnavailableError."""
+    """Everything a verb works with; its logs go to stderr, from warnings on.
+
+    Raises UsageError (no home), ConfigError, UnavailableError.
+    """
+    log.configure(level=logging.WARNING)
     return run_of(open_home(path), as_of, actor or user(), now)
 
 

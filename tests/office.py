@@ -134,7 +134,9 @@ class Office:
         assert broken == {}
 
 
-def receivable(account: str, item: str, charge: str, due: str, amount: int, **more: str) -> dict[str, str]:
+def receivable(
+    account: str, item: str, charge: str, due: str, amount: int, **more: str
+) -> dict[str, str]:
     """One row of a receivables file; `amount` in cents is original and open."""
     return {
         "account_number": account,
@@ -156,7 +158,9 @@ def receivables_csv(rows: Sequence[Mapping[str, str]]) -> str:
     return csv_text(rows, RECEIVABLE_COLUMNS)
 
 
-def check(amount: int, *stubs: tuple[str, int | None], number: str = "", payer: str = "") -> dict[str, Any]:
+def check(
+    amount: int, *stubs: tuple[str, int | None], number: str = "", payer: str = ""
+) -> dict[str, Any]:
     """One check of a lockbox file with its stubs (reference, cents or None)."""
     return {"amount": amount, "stubs": stubs, "number": number, "payer": payer}
 
@@ -175,7 +179,7 @@ def lockbox_file(
     batches = checks if checks and isinstance(checks[0], Sequence) else [checks]
     ymd = day.strftime("%y%m%d")
     lines = [f"100{'CITYREVENU':<10}{'0910000190':<10}{ymd}{time}".ljust(80)]
-    lines.append(f"2{'CITYREVENU':<10}{'0910000190':<10}{'REF0000001':<10}400080080".ljust(80) )
+    lines.append(f"2{'CITYREVENU':<10}{'0910000190':<10}{'REF0000001':<10}400080080".ljust(80))
     count, total = 0, 0
     for number, batch in enumerate(batches, 1):
         lines.append(f"5{number:03d}000{box}{ymd}{'CITYREVENU0910000190':<20}".ljust(80))

@@ -34,6 +34,7 @@ LOOK_SECONDS = 5  # how often folders and their observers are looked after
 PAUSE_SECONDS = 0.3  # between two passes, however many events come
 LONGEST_BACKOFF = 60
 CLOCK_JUMP_SECONDS = 300
+FATAL = (InvariantError, FsyncError, MemoryError)  # nothing more may be posted
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +205,10 @@ class Loop:
                     self._read_again()
                 self._look()
                 code = self._work()
+                if code is None:
+                    code = self._jobs()
                 if code is not None:
                     return code
-                self._jobs()
                 self._beat()
                 self._rest()
             log.info("stopped")
@@ -274,7 +276,7 @@ class Loop:
         again = self._plan.rescan_seconds
         try:
             report = self._plan.process_once(Turn(self._beat, lambda: self._stop))
-        except (InvariantError, FsyncError, MemoryError) as error:
+        except FATAL as error:
             return self._end(error)
         except Exception as error:
             self._failed(error)
@@ -308,25 +310,29 @@ class Loop:
         else:
             log.error("pass failed", exc_info=error, next_try_seconds=seconds)
 
-    def _jobs(self) -> None:
-        """Run what is due by the database, one after the other."""
+    def _jobs(self) -> int | None:
+        """Run what is due by the database, one after the other; an exit code as `_work`."""
         for job in self._plan.jobs:
             if self._stop or time.monotonic() < self._job_not_before.get(job.name, 0.0):
                 continue
             try:
                 last = self._memory.last_success(job.name)
-                if not due(job, self._plan.zone, last, self._clock()):
-                    continue
-                self._run_job(job)
+                if due(job, self._plan.zone, last, self._clock()):
+                    self._run_job(job)
+            except FATAL as error:
+                return self._end(error)
             except UnavailableError as error:
                 log.error("job memory is down", job=job.name, error=str(error))  # noqa: TRY400
                 self._job_not_before[job.name] = time.monotonic() + LONGEST_BACKOFF
+        return None
 
     def _run_job(self, job: Job) -> None:
         self._memory.started(job.name, self._clock())
         self._beat()
         try:
             job.run()
+        except FATAL:
+            raise
         except Exception as error:
             count = self._job_failures[job.name] = self._job_failures.get(job.name, 0) + 1
             seconds = min(2**count, LONGEST_BACKOFF)

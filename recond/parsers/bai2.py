@@ -164,14 +164,18 @@ def _warn_codes(records: Records, details: Details, known: Meanings, notes: Note
         (
             "RECORD_DEVIATES",
             known.known[code] & ~line & (code != NON_MONETARY),
-            "A transaction has type code {code:03d}, which is a summary or a balance: it is no "
-            "statement line.",
+            (
+                "A transaction has type code {code:03d}, which is a summary or a balance: it is no "
+                "statement line."
+            ),
         ),
         (
             "RECORD_UNREADABLE",
             (sign == 0) & ~known.status[code] & (details.amount > 0),
-            "A transaction of type code {code:03d} has an amount, and nothing says whether it "
-            "came or went. Say so in [layout.codes] of the format file.",
+            (
+                "A transaction of type code {code:03d} has an amount, and nothing says whether it "
+                "came or went. Say so in [layout.codes] of the format file."
+            ),
         ),
     ]
     for name, where, sentence in told:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -52,7 +52,7 @@ def _field(view: Bytes, rows: Ints, span: Columns) -> Bytes:
     return view[rows, span[0] : span[1]]
 
 
-def _text(view: Bytes, row: int, span: Columns) -> str:
+def _text(view: Bytes, row: int | np.integer[Any], span: Columns) -> str:
     return bytes(view[row, span[0] : span[1]]).decode("latin-1").strip()
 
 

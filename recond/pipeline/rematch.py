@@ -174,7 +174,7 @@ def _move_identified(connection: Connection, run: Run, matched: Matched) -> int:
 
 def _apply_credits(connection: Connection, run: Run) -> int:
     """Credits on account pay items that appeared after the credit was placed (domain E12)."""
-    credits_ = fetch_arrow(connection, _credit_lots(), CREDITS)
+    credits_ = _available(fetch_arrow(connection, _credit_lots(), LOTS))
     if credits_.num_rows == 0:
         return 0
     staged = stage(
@@ -202,7 +202,32 @@ def _apply_credits(connection: Connection, run: Run) -> int:
     return _move_credits(connection, run, placements)
 
 
-def _credit_lots() -> Select[tuple[int, int, int, str, int]]:
+LOTS = CREDITS.append(pa.field("payment", pa.string()))
+
+
+def _available(lots: pa.Table) -> pa.Table:
+    """CREDITS: the lots that can be used. Change that was given back takes from the credit of
+    its own payment, the last tender first; only payments with change are looked at row by row."""
+    rows = lots.to_pylist() if pc.any(pc.less(lots["cents"], 0)).as_py() else None
+    if rows is None:
+        return lots.select(CREDITS.names)
+    key = schema.ORDINAL_BITS
+    back: dict[tuple[int, str | None, int], int] = {}
+    for row in rows:
+        if row["cents"] < 0:
+            owner = (row["ordinal"] >> key, row["payment"], row["account_key"])
+            back[owner] = back.get(owner, 0) - row["cents"]
+    for row in reversed(rows):
+        owner = (row["ordinal"] >> key, row["payment"], row["account_key"])
+        if row["cents"] > 0 and back.get(owner):
+            taken = min(row["cents"], back[owner])
+            row["cents"] -= taken
+            back[owner] -= taken
+    left = [row for row in rows if row["cents"] > 0]
+    return pa.Table.from_pylist(left, schema=LOTS).select(CREDITS.names)
+
+
+def _credit_lots() -> Select[tuple[int, int, int, str, int, str]]:
     """What stands on account, by receipt: only accounts with an item that is newer than the
     credit's last placing and still open."""
     same = and_(
@@ -218,12 +243,13 @@ def _credit_lots() -> Select[tuple[int, int, int, str, int]]:
             cents,
             func.min(receipt.c.received_date).label("received_date"),
             placed,
+            func.min(receipt.c.payment).label("payment"),
         )
         .join(decision, same)
         .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
         .where(placement.c.bucket == CREDIT)
         .group_by(placement.c.receipt_no, placement.c.account_key)
-        .having(func.sum(placement.c.cents) > 0)
+        .having(func.sum(placement.c.cents) != 0)
         .subquery()
     )
     newer = exists().where(
@@ -247,19 +273,24 @@ def _move_credits(connection: Connection, run: Run, placements: pa.Table) -> int
                 row["charge_type"], row["fund"],
             )
         )  # fmt: skip
-    made = []
-    for number, stands in placed.items():
-        account_key = stands[0].account_key
-        used = sum(stand.cents for stand in stands)
-        made.append(
-            Move(
-                number,
-                "credit_applied",
-                "credit on account pays a bill that appeared later",
-                [Stand(CREDIT, used, account_key)],
-                stands,
-                account_key,
-            )
+    made = [
+        Move(
+            number,
+            "credit_applied",
+            "credit on account pays a bill that appeared later",
+            _used(stands),
+            stands,
+            stands[0].account_key,
         )
+        for number, stands in placed.items()
+    ]
     moves.write(connection, run, made, "match", "credits applied to new bills")
     return len(made)
+
+
+def _used(stands: list[Stand]) -> list[Stand]:
+    """The credit that pays these items, by account."""
+    sums: dict[int | None, int] = {}
+    for stand in stands:
+        sums[stand.account_key] = sums.get(stand.account_key, 0) + stand.cents
+    return [Stand(CREDIT, cents, account_key) for account_key, cents in sums.items()]

@@ -76,7 +76,7 @@ def _voids(connection: Connection, file_no: int) -> list[Void]:
     return list(found.values())
 
 
-def _originals(connection: Connection, void: Void) -> list[Row[Any]]:
+def _originals(connection: Connection, void: Void) -> list[Row[Any, Any]]:
     """The receipts (one a tender) with the number that a void names."""
     record = schema.numbered_record.c
     file_no = connection.scalar(
@@ -101,7 +101,7 @@ def _originals(connection: Connection, void: Void) -> list[Row[Any]]:
     return list(rows.all())
 
 
-def _doubt(void: Void, originals: list[Row[Any]]) -> tuple[str, str] | None:
+def _doubt(void: Void, originals: list[Row[Any, Any]]) -> tuple[str, str] | None:
     what = f"void {void.number} of receipt {void.original}"
     if not void.approved_by:
         return "VOID_NOT_APPROVED", f"{what} has no approver; nothing was voided"

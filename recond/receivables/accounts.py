@@ -119,9 +119,7 @@ def add_shapes(connection: Connection, kind: str, keys: pa.ChunkedArray | pa.Arr
     )
     distinct = shapes.group_by(["length", "digits"], use_threads=False).aggregate([])
     shape = schema.reference_shape
-    rows = connection.execute(
-        select(shape.c.length, shape.c.digits).where(shape.c.kind == kind)
-    )
+    rows = connection.execute(select(shape.c.length, shape.c.digits).where(shape.c.kind == kind))
     known = {(row.length, row.digits) for row in rows}
     fresh = [
         {"kind": kind, **row}

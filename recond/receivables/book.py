@@ -20,8 +20,8 @@ from recond.model import (
     BOOK_ITEMS,
     BOOK_RECENT,
     BOOK_REFERENCES,
-    ITEM,
     CREDIT,
+    ITEM,
     Book,
 )
 from recond.store import schema

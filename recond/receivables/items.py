@@ -105,6 +105,11 @@ def _stage_items(
     codes = pa.array([charge.code for charge in charge_types], pa.string())
     funds = pa.array([charge.fund for charge in charge_types], pa.string())
     usual = pc.take(funds, pc.index_in(rows["charge_type"], value_set=codes))
+    late = pa.array([c.code for c in charge_types if c.kind == "PENALTY"], pa.string())
+    penalty = pc.is_in(rows["charge_type"], value_set=late)
+    of_service = pc.take(funds, pc.index_in(rows["service"], value_set=codes))
+    # a penalty belongs to the fund of the service that it is charged for
+    usual = pc.coalesce(pc.if_else(penalty, of_service, None), usual)
     given = pc.if_else(pc.equal(rows["fund"], ""), None, rows["fund"])
     columns = {
         name: rows[name]

@@ -125,7 +125,7 @@ def fetch_arrow(
     fields = [schema.field(name) for name in names]
     chunks = []
     cursor = result.cursor  # the driver's own: its tuples need not become Row objects
-    while cursor is not None and (rows := cursor.fetchmany(CHUNK_ROWS)):
+    while rows := cursor.fetchmany(CHUNK_ROWS):
         columns = zip(*rows, strict=True)
         arrays = [_typed(c, f.type) for c, f in zip(columns, fields, strict=True)]
         chunks.append(pa.table(arrays, schema=pa.schema(fields)))

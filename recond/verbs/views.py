@@ -98,7 +98,8 @@ def _amounts(row: dict[str, Any]) -> dict[str, Any]:
 
 def explain_verb(home: Path | None, identity: str, as_json: bool) -> None:
     """`recond explain ID`."""
-    from recond.exports.explain import explain, render as prose
+    from recond.exports.explain import explain
+    from recond.exports.explain import render as prose
 
     run = open_run(home)
 

@@ -108,7 +108,9 @@ def office(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Office]:
 
 
 def pay(office: Office, amount: int) -> None:
-    outcome = office.take("lockbox", f"pay{amount}.bai", lockbox_file([check(amount, (ACCOUNT, None))]))
+    outcome = office.take(
+        "lockbox", f"pay{amount}.bai", lockbox_file([check(amount, (ACCOUNT, None))])
+    )
     assert outcome.state == "accepted", outcome.message
 
 
@@ -234,7 +236,10 @@ def test_e16_two_checks_for_one_stub_apply_in_check_sequence(plain: Office) -> N
     checks = [check(5000, ("1000000001", None)), check(5400, ("1000000001", None))]
     plain.take("lockbox", "two.bai", lockbox_file([checks]))
     assert plain.open_cents() == {}
-    applied = [(r["receipt_id"][-2:], r["item_number"], str(r["amount"])) for r in plain.rows("applications")]
+    applied = [
+        (r["receipt_id"][-2:], r["item_number"], str(r["amount"]))
+        for r in plain.rows("applications")
+    ]
     assert applied == [("-1", "D1", "40.00"), ("-1", "D2", "10.00"), ("-2", "D2", "54.00")]
 
 

@@ -62,7 +62,10 @@ def test_the_same_details_in_another_wrapper_are_held(office: Office) -> None:
 
 def test_e55_a_batch_that_repeats_a_posted_one_is_held_as_one_question(office: Office) -> None:
     office.take("lockbox", "a.bai", day_file())
-    fresh = [check(3000, (ACCOUNTS[0], None), number="77001"), check(3100, (ACCOUNTS[1], None), number="77002")]
+    fresh = [
+        check(3000, (ACCOUNTS[0], None), number="77001"),
+        check(3100, (ACCOUNTS[1], None), number="77002"),
+    ]
     repeated = [check(10400, (a, None), number=str(1000 + n)) for n, a in enumerate(ACCOUNTS, 1)]
     outcome = office.take("lockbox", "b.bai", lockbox_file([fresh, repeated], TOMORROW), TOMORROW)
     assert outcome.state == "partly_held"
