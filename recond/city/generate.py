@@ -212,14 +212,22 @@ class _Run:
     def _yesterday(self) -> date:
         return self.days[self.days.index(self.month.day) - 1]
 
-    def _again(self, sent: Sent, name: str, lines: list[int], code: str, more: int = 0) -> None:
-        """Truth of records that stand in a file of yesterday's payments; `more` cents in the
-        first of them."""
+    def _again(
+        self,
+        sent: Sent,
+        name: str,
+        lines: list[int],
+        code: str,
+        more: int = 0,
+        day: date | None = None,
+    ) -> None:
+        """Truth of records that stand in a file of yesterday's payments, of `day` when its header
+        says so; `more` cents in the first of them."""
         for place, (payment, line) in enumerate(zip(sent.payments, lines, strict=False)):
             cents = payment.cents + (0 if place else more)
             row = self.month.receipt(payment, name, line, held=True, code=code)
             row = replace(row, payment=f"{payment.name}R{line}", cents=cents)
-            self.truth.receipts.append(replace(row, received_date=self._yesterday()))
+            self.truth.receipts.append(replace(row, received_date=day or self._yesterday()))
 
     def _changed_header(self, sent: Sent) -> None:
         content, lines = lockbox_file(self._yesterday(), "0615", BOX, sent.batches)
@@ -255,7 +263,7 @@ class _Run:
         for payment, line in zip(fresh, lines, strict=False):
             self.truth.receipts.append(self.month.receipt(payment, name, line, held=False))
         again = replace(sent, payments=sent.payments[: len(repeated.checks)])
-        self._again(again, name, lines[len(fresh) :], "DUPLICATE_BATCH")
+        self._again(again, name, lines[len(fresh) :], "DUPLICATE_BATCH", day=self.month.day)
         self.month.deposit(
             LOCKBOX, name, sum(one.cents for one in fresh), self.month.day, f"LOCKBOX {BOX}"
         )
