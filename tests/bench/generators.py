@@ -26,6 +26,7 @@ class City:
     item_cents: list[int]
     accounts: list[int]
     cents: list[int]
+    modifier: str = "A"  # tells two NACHA files of one minute apart
 
     @property
     def total(self) -> int:
@@ -54,7 +55,8 @@ def name(key: int) -> str:
 
 def nacha(city: City) -> Iterator[str]:
     """PPD credits without addenda, ten thousand a batch, blocked by ten."""
-    yield (f"101 021000021 123456780{DAY}0941A094101{'FIRST BANK':<23}{'CITY TREASURER':<23}{'':8}")
+    stamp = f"{DAY}0941{city.modifier}094101"
+    yield f"101 021000021 123456780{stamp}{'FIRST BANK':<23}{'CITY TREASURER':<23}{'':8}"
     batches, lines, hashes = 0, 2, 0
     for start in range(0, len(city.cents), NACHA_BATCH):
         batches += 1
