@@ -24,28 +24,8 @@ if TYPE_CHECKING:
     from recond.parsers.bai2 import Layout
 
 # Decimal places of currencies that have not two (ISO 4217): minor units to hundredths.
-_NO_PLACES = frozenset(
-    [
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "ISK",
-        "JPY",
-        "KMF",
-        "KRW",
-        "PYG",
-        "RWF",
-        "UGX",
-        "UYI",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    ]
-)
-_THREE_PLACES = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
+_NO_PLACES = re.compile("BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|X[AOP]F")
+_THREE_PLACES = re.compile("BHD|IQD|JOD|KWD|LYD|OMR|TND")
 _CURRENCY = re.compile(r"^[A-Z]{3}$", re.ASCII)
 _STATUS = {"2": "a deletion", "3": "a correction", "4": "a test"}
 _NEEDS = {2: "01", 3: "02", 16: "03", 49: "03", 98: "02", 99: "01"}
@@ -273,7 +253,8 @@ class Reader:
     def _account_in(self, number: str, currency: str) -> Account:
         if currency == self._currency:
             return Account(number, 1, False, self._place[0])
-        scale = 100 if currency in _NO_PLACES else 0 if currency in _THREE_PLACES else 1
+        scale = 100 if _NO_PLACES.fullmatch(currency) else 1
+        scale = 0 if _THREE_PLACES.fullmatch(currency) else scale
         shown = self.layout.other_currency == "show" and scale and _CURRENCY.match(currency)
         if shown:
             self._tell(

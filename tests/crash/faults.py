@@ -144,7 +144,8 @@ def explore(
 ) -> dict[str, Any]:
     """Crash at every point (or every n-th), and at `double` pairs of points spread evenly.
 
-    With `first_wrong`, stop as soon as something is wrong. Returns `points` (how many were tried) and `wrong`: point to words.
+    With `first_wrong`, stop as soon as something is wrong. Returns `points` (how many were tried)
+    and `wrong`: point to words.
     """
     template = place / "template"
     scenario.make(template)

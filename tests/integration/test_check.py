@@ -59,10 +59,13 @@ DAMAGE = {
     " batch_ord, batch, sequence, channel, tender, amount_cents, received_date, deposit_date,"
     " account_on_item, reference, check_number, trace_number, payer_name, payer_key, repeat_key,"
     " drawer, taken_by, payment FROM receipt LIMIT 1",
-    "I1.clearing": "UPDATE journal_line SET debit_cents = debit_cents + 1 WHERE gl_account = '1080'",
-    "I2.balanced": "UPDATE journal_line SET debit_cents = debit_cents + 1 WHERE gl_account = '1080'",
+    "I1.clearing": "UPDATE journal_line SET debit_cents = debit_cents + 1"
+    " WHERE gl_account = '1080'",
+    "I2.balanced": "UPDATE journal_line SET debit_cents = debit_cents + 1"
+    " WHERE gl_account = '1080'",
     "I2.journal": "UPDATE journal_line SET fund = '520' WHERE fund = '510' AND entry_no = 2",
-    "I2.suspense": "UPDATE journal_line SET credit_cents = credit_cents + 1 WHERE gl_account = '2100'",
+    "I2.suspense": "UPDATE journal_line SET credit_cents = credit_cents + 1"
+    " WHERE gl_account = '2100'",
     "I2.asked": "UPDATE exception SET status = 'resolved'",
     "I2.on_account": "UPDATE placement SET bucket = 3 WHERE bucket = 2",
     "I2.receivables": "UPDATE item SET snapshot_cents = 5001, open_cents = 5001"

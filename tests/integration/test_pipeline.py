@@ -158,8 +158,10 @@ def test_later_data_answers_a_question(office: Office) -> None:
 
 
 def counter(*rows: dict[str, str]) -> str:
-    columns = ("receipt_number", "drawer", "cashier", "business_date", "time", "account_number",
-               "item_number", "tender", "amount", "check_number", "void_of", "approved_by")  # fmt: skip
+    columns = (
+        "receipt_number", "drawer", "cashier", "business_date", "time", "account_number",
+        "item_number", "tender", "amount", "check_number", "void_of", "approved_by",
+    )  # fmt: skip
     base = {"drawer": "D1", "cashier": "kim", "business_date": "2026-03-16", "time": "10:00",
             "tender": "CASH"}  # fmt: skip
     return csv_text([{**base, **row} for row in rows], columns)
@@ -290,8 +292,14 @@ def test_sqlite_and_postgresql_give_the_same_datasets(tmp_path: Path, postgres_u
         wrong_batch(office)
         office.take(
             "lockbox", "b.bai",
-            lockbox_file([check(7000, (B, None)), check(10, ("nobody", None)), check(3000, (A, 1000), (C, 2000))],
-                         time="1100"),
+            lockbox_file(
+                [
+                    check(7000, (B, None)),
+                    check(10, ("nobody", None)),
+                    check(3000, (A, 1000), (C, 2000)),
+                ],
+                time="1100",
+            ),
         )  # fmt: skip
         (first, *_) = office.rows("applications")
         run = office.run()
@@ -333,7 +341,7 @@ def test_a_file_in_small_chunks_gives_the_same_datasets(
     told = []
     for limit in (None, 7):
         if limit:
-            monkeypatch.setattr("recond.pipeline.run.Run.chunk_receipts", lambda run: limit)
+            monkeypatch.setattr("recond.pipeline.run.Run.chunk_receipts", lambda run: 7)
         office = Office(tmp_path / f"limit{limit}")
         office.take("receivables", "open.csv", receivables_csv(rows))
         office.take(

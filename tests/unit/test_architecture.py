@@ -53,7 +53,15 @@ def test_walls(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_float_touches_money(path: Path) -> None:
     """No float(), no float literal and no float type but for seconds of waiting."""
-    allowed = {"daemon", "service", "watching", "notify", "intake/scanning", "pipeline/process", "tomlcheck"}
+    allowed = {
+        "daemon",
+        "service",
+        "watching",
+        "notify",
+        "intake/scanning",
+        "pipeline/process",
+        "tomlcheck",
+    }
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):

@@ -20,7 +20,7 @@ from recond.daemon import loop as loop_module
 from recond.daemon.loop import Loop
 from recond.daemon.schedule import due
 from recond.daemon.watch import Watch, on_network
-from recond.errors import ConfigError, UnavailableError
+from recond.errors import ConfigError, InvariantError, UnavailableError
 
 CHICAGO = ZoneInfo("America/Chicago")
 
@@ -248,6 +248,18 @@ def test_jobs_run_once_and_a_failed_job_is_remembered_and_tried_again(ear: Ear) 
     plan = daemon.Plan([], lambda turn: daemon.Report(again_seconds=1), jobs=jobs)
     run_in_thread(ear, plan, lambda: ("flaky", None) in told, memory)
     assert told == [("steady", None), ("flaky", "no luck"), ("flaky", None)]
+
+
+def test_a_job_that_finds_a_contradiction_stops_everything(ear: Ear) -> None:
+    def proof() -> None:
+        raise InvariantError("debits are not credits")
+
+    plan = daemon.Plan(
+        [], lambda turn: daemon.Report(), jobs=(daemon.Job("proof", {"hour": "3"}, proof),)
+    )
+    loop = Loop(lambda: plan, daemon.forgetful(), ear, lambda: utc("2026-03-16"))
+    assert loop.run() == 4
+    assert "STATUS=posting stopped: debits are not credits" in ear.sent
 
 
 @pytest.mark.parametrize(

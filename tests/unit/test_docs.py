@@ -72,15 +72,9 @@ def test_every_code_is_documented_with_its_sentence_and_answers() -> None:
 def test_no_code_that_is_gone_is_documented() -> None:
     for page in [*DOCS.glob("*.md"), ROOT / "README.md"]:
         for word in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", page.read_text()):
-            known = word in CODES or word.startswith("RECOND_") or word in {"NOTIFY_SOCKET"}
+            known = word in CODES or word.startswith("RECOND_") or word == "NOTIFY_SOCKET"
             assert known, f"{page.name}: {word}"
 
 
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().split("\n")) <= 150
-
-
-def test_each_problem_code_has_its_file() -> None:
-    """fixtures/problems/CODE.* raises the code; which test drives it, fixtures/problems says."""
-    names = {path.name.split(".")[0] for path in (ROOT / "fixtures" / "problems").iterdir()}
-    assert {code for code in CODES if code not in names} == set()
