@@ -133,7 +133,10 @@ class State:
         found_count = sum(b.found_count for b in batches)
         found_cents = sum(b.found_cents for b in batches)
         box = batches[0].lockbox if batches else "without batches"
-        counted = count if count in {said_count, said_count % 10_000} else found_count
+        span = self.layout.box_total.count
+        width = 10 ** (span[1] - span[0])  # a count may be larger than its field can say
+        right = {said_count, said_count % width, found_count % width}
+        counted = count if count in right else found_count
         added = cents if cents == said_cents else found_cents
         name = f"lockbox {box}"
         self.control(
