@@ -117,9 +117,12 @@ def run_to(scenario: Scenario, home: Path, point: int | None) -> int:
     return child(work)
 
 
-def crash(scenario: Scenario, template: Path, place: Path, points: tuple[int, ...]) -> list[str]:
+def crash(
+    scenario: Scenario, template: Path, place: Path, points: tuple[int, ...], ends: int = 2
+) -> list[str]:
     """Crash a copy of `template` at each of the points in turn (the second during the recovery
-    of the first, and so on), then let it run to its end twice. What is wrong, in words."""
+    of the first, and so on), then let it run to its end `ends` times: the second must find
+    nothing to do. What is wrong, in words."""
     home = place / "home"
     shutil.copytree(template, home, symlinks=True)
     wrong: list[str] = []
@@ -129,7 +132,7 @@ def crash(scenario: Scenario, template: Path, place: Path, points: tuple[int, ..
             if code not in {0, KILLED}:
                 return [*wrong, f"died by itself ({code})"]
             wrong += scenario.check(home, complete=code == 0)
-        for _ in range(2):
+        for _ in range(ends):
             code = run_to(scenario, home, None)
             if code != 0:
                 return [*wrong, f"cannot run again ({code})"]
