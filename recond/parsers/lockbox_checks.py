@@ -399,7 +399,7 @@ def _take_totals(state: State, view: Bytes, kinds: Bytes, batch_ord: Ints) -> No
             )
             continue
         if kinds[row] == ord("8"):
-            state.close_box(count, cents, line)
+            state.close_box(count, cents, line, number)
         elif number > 0:
             _take_batch_total(state, view, int(row), number, count, cents)
 

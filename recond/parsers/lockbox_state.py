@@ -122,10 +122,11 @@ class State:
             self.any_details = True
             self.details.update(np.ascontiguousarray(rows).tobytes())
 
-    def close_box(self, count: int, cents: int, line: int) -> None:
-        """Record 8: right when it equals its batches' declared totals or what was found."""
-        batches = self.batches[self.box_first :]
-        self.box_first = len(self.batches)
+    def close_box(self, count: int, cents: int, line: int, last: int) -> None:
+        """Record 8 behind batch number `last`: right when it equals the declared totals of its
+        batches or what was found in them."""
+        batches = self.batches[self.box_first : last]
+        self.box_first = last
         before = self.declared or (0, 0)
         self.declared = (before[0] + count, before[1] + cents)
         said_count = sum(b.declared_count or 0 for b in batches)

@@ -121,6 +121,16 @@ def test_a_changed_resend_replaces_the_earlier_file(office: Office) -> None:
     office.prove()
 
 
+def test_two_lockboxes_in_one_file_have_each_their_total(office: Office) -> None:
+    one = lockbox_file([check(5000, (A, None))]).splitlines()
+    two = lockbox_file([check(4000, (B, None))], box="0099999").splitlines()
+    body = [*one[:-1], *two[2:-1]]
+    text = "\n".join([*body, f"9{len(body) + 1:06d}"]) + "\n"
+    assert office.take("lockbox", "boxes.bai", text).state == "accepted"
+    assert office.applied() == {"W01": 5000, "W02": 4000}
+    office.prove()
+
+
 # --- corrections ----------------------------------------------------------------------------------
 
 
