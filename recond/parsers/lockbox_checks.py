@@ -121,6 +121,9 @@ def _check_numbers(state: State, view: Bytes, rows: Ints, batch_ord: Ints) -> No
     if not len(rows) or not state.batches:
         return
     check = state.layout.check
+    for opened, first_row in zip(*np.unique(batch_ord[rows], return_index=True), strict=True):
+        if opened > 0:
+            state.batches[opened - 1].take_number(_text(view, rows[first_row], check.batch))
     number, _ = digits(_field(view, rows, check.batch))
     said = np.array([_number(batch.number) for batch in state.batches], np.int64)
     known = batch_ord[rows] > 0
@@ -133,7 +136,7 @@ def _check_numbers(state: State, view: Bytes, rows: Ints, batch_ord: Ints) -> No
         before[0], first[0] = opening, False
     wrapped = (before >= 999) & (item <= 1)
     backwards = ~first & (item <= before) & ~wrapped
-    for row in np.flatnonzero(other | backwards | unread)[:50]:
+    for row in np.flatnonzero(other | backwards | unread):  # no limit: every batch must be held
         words = "carries another batch's number" if other[row] else "does not follow the one before"
         span = check.batch if other[row] else check.item
         state.notes.add(
@@ -252,7 +255,7 @@ def _note_overflow(
     state: State, view: Bytes, rows: Ints, wrong: Mask, same: Mask, batch_ord: Ints
 ) -> None:
     own = state.layout.overflow
-    for row in np.flatnonzero(wrong)[:50]:
+    for row in np.flatnonzero(wrong):  # no limit: every batch must be held
         words = (
             "An overflow record belongs to another check than the one before it"
             if not same[row]
@@ -410,6 +413,7 @@ def _take_batch_total(
     batch = state.batches[number - 1]
     line = int(state.lines[row])
     said = _text(view, row, state.layout.batch_total.batch)
+    batch.take_number(said)
     if said != batch.number:
         state.notes.add(
             "BATCH_STRUCTURE",

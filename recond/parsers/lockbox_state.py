@@ -49,6 +49,11 @@ class OneBatch:
     total_line: int | None = None
     last_item: int | None = None
 
+    def take_number(self, said: str) -> None:
+        """Some banks leave 000 in record 5: then the batch's first check or total names it."""
+        if not self.number.strip("0"):
+            self.number = said
+
 
 class State:
     """Carried from chunk to chunk; one instance a file."""
