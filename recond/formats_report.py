@@ -1,5 +1,7 @@
-"""What a person who sets up a bank's format needs to see: claims with reasons, and a trial
-reading with tables, totals and problems (contract section 3, `formats sniff` and `test`)."""
+"""What the `formats` verbs say: which format would take a file, and what it would find in it.
+
+Pure: nothing is processed, nothing is written (contract section 3).
+"""
 
 from __future__ import annotations
 
@@ -15,58 +17,65 @@ from recond.model import CONTROLS, TABLES, Format, Problem
 from recond.money import format_cents
 from recond.parsers import GRAMMARS
 
-# Tables that a reader of a report asks about; controls and batches are recond's own.
-COUNTED = tuple(name for name in TABLES if name != "controls")
+# Kinds of set-aside records whose amounts are written without a sign and take money back.
+_TAKEN_BACK = pa.array(["DEBIT", "RETURN"])
 
 
 def sniff(formats: Formats, inbox: str | None, name: str, head: bytes) -> list[dict[str, Any]]:
-    """One row a format that may arrive in `inbox` (None: any): whether it claims a file of that
-    name which begins with `head`, and why not."""
+    """One row a format that may arrive in the inbox (None: any): format, claims, reason."""
     rows = []
     for fmt in formats.of_inbox(inbox):
         why = refusal(fmt, name, head)
-        rows.append({"format": fmt.name, "claims": why is None, "reason": why or "claims the file"})
+        reason = "claims the file" if why is None else why
+        rows.append({"format": fmt.name, "claims": why is None, "reason": reason})
     return rows
 
 
 def test(fmt: Format, source: BinaryIO) -> dict[str, Any]:
-    """Read a file and write nothing: `{format, rows, credit_amount, debit_amount, problems}`.
+    """Read a file with a format and say what is in it: `{format, rows: {table: count},
+    credit_amount, debit_amount, problems}`, amounts as decimal text (contract section 3).
 
-    Credits are receipts and bank lines with a plus sign, debits bank lines with a minus sign and
-    records set aside as debits or returns; amounts are decimal dollars.
+    Receipts (change at the counter taken off) and credits of bank lines and of records set aside
+    are credits. Debits, without their sign, are returns and debits that are set aside, and what
+    is negative there or among bank lines. Problems include controls that do not hold.
     """
-    rows = dict.fromkeys(COUNTED, 0)
+    rows: dict[str, int] = {}
     credit_cents = debit_cents = 0
     problems: list[Problem] = []
     declared = [CONTROLS.empty_table()]
     for chunk in GRAMMARS[fmt.grammar].parse(source, fmt):
-        for name in COUNTED:
-            rows[name] += chunk.table(name).num_rows
-        credit_cents += _sum(chunk.table("receipts")["amount_cents"])
-        lines = chunk.table("bank_lines")["amount_cents"]
-        credit_cents += _sum(lines.filter(pc.greater(lines, 0)))
-        debit_cents -= _sum(lines.filter(pc.less(lines, 0)))
-        debit_cents += _debits(chunk.table("set_aside"))
+        for table in TABLES:
+            count = chunk.table(table).num_rows
+            if count:
+                rows[table] = rows.get(table, 0) + count
+        credit_cents += int(pc.sum(chunk.table("receipts")["amount_cents"]).as_py() or 0)
+        for cents in (chunk.table("bank_lines")["amount_cents"], _signed(chunk.table("set_aside"))):
+            above, below = _sides(cents)
+            credit_cents, debit_cents = credit_cents + above, debit_cents + below
         problems.extend(chunk.problems)
         declared.append(chunk.table("controls"))
     problems.extend(controls.compare(pa.concat_tables(declared), fmt.waives))
     return {
         "format": fmt.name,
-        "rows": {name: count for name, count in rows.items() if count},
+        "rows": rows,
         "credit_amount": format_cents(credit_cents),
         "debit_amount": format_cents(debit_cents),
         "problems": [_told(problem) for problem in problems],
     }
 
 
-def _sum(column: pa.ChunkedArray) -> int:
-    return int(pc.sum(column).as_py() or 0)
+def _signed(set_aside: pa.Table) -> pa.ChunkedArray:
+    """Cents of records set aside, negative where they take money back."""
+    cents = set_aside["amount_cents"]
+    back = pc.is_in(set_aside["kind"], value_set=_TAKEN_BACK)
+    return pc.if_else(back, pc.negate(pc.abs(cents)), cents)
 
 
-def _debits(set_aside: pa.Table) -> int:
-    kinds = pa.array(["DEBIT", "RETURN", "REFUND", "CHARGEBACK", "FEE"])
-    chosen = set_aside.filter(pc.is_in(set_aside["kind"], value_set=kinds))
-    return _sum(chosen["amount_cents"])
+def _sides(cents: pa.ChunkedArray) -> tuple[int, int]:
+    """(sum of what is above zero, sum of what is below zero without its sign) in cents."""
+    above = pc.sum(cents.filter(pc.greater(cents, 0))).as_py() or 0
+    below = pc.sum(cents.filter(pc.less(cents, 0))).as_py() or 0
+    return int(above), -int(below)
 
 
 def _told(problem: Problem) -> dict[str, Any]:
