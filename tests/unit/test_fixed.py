@@ -1,0 +1,156 @@
+"""Fixed width files by declaration, with an invented bank, in ASCII and EBCDIC."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from recond.errors import ConfigError
+from tests.unit.formatfiles import bank, read
+
+HEAD = f"{'HSAGUARO':<40}"
+ONE = f"D1000456021110226000010400{'IRIS IBARRA':<14}"
+TWO = f"D1000412207110226000008365{'JAMES JONES':<14}"
+TAIL = f"{'T0000020000018765':<40}"
+LINES = [HEAD, ONE, TWO, TAIL]
+
+
+def text(lines: list[str]) -> bytes:
+    return ("\n".join(lines) + "\n").encode()
+
+
+def kept(data: bytes, encoding: str = "ascii") -> list[tuple[object, ...]]:
+    rows = read(bank(encoding), data).rows("receipts")
+    names = ("account_on_item", "received_date", "amount_cents", "payer_name", "line")
+    return [tuple(row[name] for name in names) for row in rows]
+
+
+WHOLE = [
+    ("1000456021", dt.date(2026, 11, 2), 10400, "IRIS IBARRA", 2),
+    ("1000412207", dt.date(2026, 11, 2), 8365, "JAMES JONES", 3),
+]
+
+
+def test_a_sound_file() -> None:
+    result = read(bank(), text(LINES))
+    assert result.problems == []
+    assert kept(text(LINES)) == WHOLE
+    sent = result.transmission
+    assert (sent.declared_count, sent.found_count) == (2, 2)
+    assert (sent.declared_cents, sent.found_cents) == (18765, 18765)
+    assert [row["reference"] for row in result.rows("remittances")] == ["1000456021", "1000412207"]
+    first = result.rows("receipts")[0]
+    assert (first["byte_offset"], first["byte_length"]) == (41, 40)
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\n\n"])
+def test_line_ends_make_no_difference_to_the_money(end: str) -> None:
+    assert [row[:4] for row in kept(end.join(LINES).encode())] == [row[:4] for row in WHOLE]
+
+
+@pytest.mark.parametrize("tail", [b"", b"\n", b"\r\n"])
+def test_ebcdic_is_cut_by_record_length(tail: bytes) -> None:
+    data = "".join(LINES).encode("cp037") + tail
+    assert kept(data, "cp037") == WHOLE
+    assert read(bank("cp037"), data).problems == []
+
+
+def test_a_signed_amount_is_read_from_its_punch() -> None:
+    lines = [HEAD, ONE.replace("000010400", "00001040}"), TWO, TAIL]
+    assert kept("".join(lines).encode("cp037"), "cp037")[0][2] == -10400
+
+
+def test_a_trimmed_record_is_padded_and_told_once() -> None:
+    result = read(bank(), text([line.rstrip() for line in LINES]))
+    assert [problem.code for problem in result.problems] == ["RECORD_PADDED"]
+    assert result.told("RECORD_PADDED").line == 1
+    assert kept(text([line.rstrip() for line in LINES])) == WHOLE
+
+
+def test_an_overlong_record_is_left_out_and_holds_the_file() -> None:
+    result = read(bank(), text([HEAD, ONE, TWO + "X", TAIL]))
+    assert result.told("RECORD_LENGTH").line == 3
+    assert [row["amount_cents"] for row in result.rows("receipts")] == [10400]
+
+
+def test_a_missing_trailer_is_a_truncated_file() -> None:
+    assert read(bank(), text(LINES[:3])).codes("error") == ["FILE_TRUNCATED"]
+
+
+@pytest.mark.parametrize(
+    ("tail", "code", "field"),
+    [
+        ("T0000030000018765", "FILE_COUNT_WRONG", "2-7"),
+        ("T0000020000018764", "FILE_TOTAL_WRONG", "8-17"),
+    ],
+)
+def test_a_trailer_that_differs(tail: str, code: str, field: str) -> None:
+    result = read(bank(), text([*LINES[:3], f"{tail:<40}"]))
+    assert result.codes() == [code]
+    assert (result.told(code).field, result.told(code).line) == (field, 4)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "field"),
+    [
+        (ONE.replace("000010400", "00001O400"), "VALUE_UNREADABLE", "18-26"),
+        (ONE.replace("110226", "130226"), "VALUE_UNREADABLE", "12-17"),
+        (ONE.replace("1000456021", " " * 10), "VALUE_UNREADABLE", "2-11"),
+        ("X" + ONE[1:], "RECORD_UNREADABLE", None),
+        (ONE.replace("IRIS", "IR\0S"), "NUL_BYTES", None),
+    ],
+)
+def test_a_bad_record_is_told_and_never_posted(line: str, code: str, field: str | None) -> None:
+    result = read(bank(), text([HEAD, line, TWO, TAIL]))
+    assert (result.told(code).line, result.told(code).field) == (2, field)
+    assert [row["amount_cents"] for row in result.rows("receipts")] == [8365]
+
+
+def test_a_constant_must_stand() -> None:
+    result = read(bank(), text([HEAD.replace("SAGUARO", "SONORA "), *LINES[1:]]))
+    assert result.told("RECORD_UNREADABLE").field == "2-9"
+
+
+def test_an_empty_file() -> None:
+    assert read(bank(), b"").codes() == ["EMPTY_FILE"]
+
+
+def test_records_by_position() -> None:
+    fmt = bank(old='tag = "H"', new='position = "first"')
+    assert read(fmt, text(["X" + HEAD[1:], *LINES[1:]])).problems == []
+
+
+def test_many_blocks_are_one_file() -> None:
+    count = 60_000
+    tail = f"T{count:06d}{count * 10400:010d}"
+    result = read(bank(), text([HEAD, *[ONE] * count, f"{tail:<40}"]))
+    assert result.problems == []
+    assert result.rows("receipts")[-1]["ordinal"] == count
+    assert result.rows("receipts")[-1]["byte_offset"] == 41 * count
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"18-26"', '"26-18"', "the first comes before the last"),
+        ('"27-40"', '"27-41"', "behind the width 40"),
+        ('record = "payment"', 'record = "payments"', "did you mean 'payment'"),
+        ('of = ["payment"]', 'of = ["paymnt"]', "did you mean 'payment'"),
+        ('tag = "T"', 'tag = "D"', "is that of payment"),
+    ],
+)
+def test_a_wrong_layout_is_refused(old: str, new: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=r"bank\.toml.*layout") as told:
+        bank("ascii", old, new)
+    assert said in str(told.value)
+
+
+def test_any_flipped_byte_is_survived_and_never_doubles_money() -> None:
+    data = text(LINES)
+    for place in range(len(data)):
+        for bit in (1, 128):
+            flipped = bytearray(data)
+            flipped[place] ^= bit
+            result = read(bank(), bytes(flipped))
+            assert len(result.rows("receipts")) <= 2
