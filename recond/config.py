@@ -78,6 +78,10 @@ class Gl(Section):
     due_to_funds: str = "2080"
     suspense: str = "2100"
     customer_credit: str = "2110"
+    refunds_payable: str = "2120"
+    cash_over: str = "4900"
+    cash_short: str = "5900"
+    fees: str = "5910"  # of banks and card processors
     equity_in_pool: str = "1110"
     receivables: str = "1200"
     billing_contra: str = "4000"
@@ -169,6 +173,10 @@ class Settings(BaseSettings):
             due_to_funds=gl.due_to_funds,
             suspense=gl.suspense,
             customer_credit=gl.customer_credit,
+            refunds_payable=gl.refunds_payable,
+            cash_over=gl.cash_over,
+            cash_short=gl.cash_short,
+            fees=gl.fees,
             equity_in_pool=gl.equity_in_pool,
             receivables=gl.receivables,
             billing_contra=gl.billing_contra,

@@ -37,6 +37,15 @@ FACTS = pa.schema(
     ]
 )
 
+# Entries that place no receipt. Ids grow from `key`: from content, unique for ever.
+BOOKED = pa.schema(
+    [
+        pa.field("entry_no", pa.int64()),
+        pa.field("key", pa.string()),
+        pa.field("effective_date", pa.date32()),
+    ]
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -236,10 +245,28 @@ class Ledger:
 
         `changes`: `charge_type`, `fund`, `cents` (effective open after − before).
         """
-        date = pa.array([self.today.isoformat()], pa.string())
-        heads = self._heads(np.array([entry_no]), [source.key], date, source)
+        entries = pa.table(
+            {"entry_no": [entry_no], "key": [source.key], "effective_date": [self.today]},
+            schema=BOOKED,
+        )
+        self.book(entries, posting.snapshot_legs(entry_no, changes, self.chart), source)
+
+    def book(self, entries: pa.Table, legs: pa.Table, source: Source) -> None:
+        """Write entries that place no receipt: deposits that clear, drawers, fees, write-offs.
+
+        `entries` (BOOKED) are numbered from `next_entry_no()` on; `legs` (posting.LEGS) balance
+        inside each fund of each entry, or InvariantError is raised and nothing is written.
+        """
+        if entries.num_rows == 0:
+            return
+        heads = self._heads(
+            entries["entry_no"].to_numpy(),
+            entries["key"].to_pylist(),
+            entries["effective_date"].cast(pa.string()),
+            source,
+        )
+        lines = posting.journal(legs)
         insert_table(self.connection, schema.entry, heads)
-        lines = posting.journal(posting.snapshot_legs(entry_no, changes, self.chart))
         insert_table(self.connection, schema.journal_line, lines)
 
 

@@ -67,6 +67,10 @@ class Chart:
     due_to_funds: str = "2080"
     suspense: str = "2100"
     customer_credit: str = "2110"
+    refunds_payable: str = "2120"
+    cash_over: str = "4900"
+    cash_short: str = "5900"
+    fees: str = "5910"
     equity_in_pool: str = "1110"
     receivables: str = "1200"
     billing_contra: str = "4000"
@@ -103,9 +107,15 @@ def clearing_account(channels: pa.Array, chart: Chart) -> pa.Array:
 
 
 def _pool_legs(movements: pa.Table, chart: Chart) -> list[pa.Table]:
-    """Arrivals, voids, credit and suspense: all in the pool fund."""
+    """Arrivals, voids, returns, refunds, credit and suspense: all in the pool fund. What the
+    bank takes back leaves the clearing account that it came through; a refund is owed to its
+    payer until accounts payable has paid it."""
     legs = []
-    fixed = ((CREDIT, chart.customer_credit), (SUSPENSE, chart.suspense))
+    fixed = (
+        (CREDIT, chart.customer_credit),
+        (SUSPENSE, chart.suspense),
+        (REFUNDED, chart.refunds_payable),
+    )
     for bucket, account in fixed:
         rows = movements.filter(pc.equal(movements["bucket"], bucket))
         count = rows.num_rows
@@ -117,7 +127,7 @@ def _pool_legs(movements: pa.Table, chart: Chart) -> list[pa.Table]:
                 pc.negate(rows["cents"]).combine_chunks(),
             )
         )
-    for bucket, sign in ((ARRIVAL, 1), (VOIDED, -1)):
+    for bucket, sign in ((ARRIVAL, 1), (VOIDED, -1), (RETURNED, -1)):
         rows = movements.filter(pc.equal(movements["bucket"], bucket))
         legs.append(
             _legs(
@@ -149,9 +159,6 @@ def _item_legs(movements: pa.Table, chart: Chart) -> list[pa.Table]:
 
 def movement_legs(movements: pa.Table, chart: Chart) -> pa.Table:
     """Journal legs (LEGS: debit +, credit -) of MOVEMENTS rows."""
-    unknown = pc.any(pc.is_in(movements["bucket"], value_set=pa.array([RETURNED, REFUNDED])))
-    if unknown.as_py():
-        raise InvariantError("returned and refunded money has no journal rule yet")
     return pa.concat_tables(_pool_legs(movements, chart) + _item_legs(movements, chart))
 
 

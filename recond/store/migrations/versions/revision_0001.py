@@ -1,7 +1,7 @@
 """Create every table, index and trigger.
 
-A later change of `schema.py` comes as a revision of its own; this one then gets a copy of the
-schema as it was.
+Until the first release this revision grows with the schema; after it, a change of the schema
+comes as a revision of its own, and this one gets a copy of the schema as it was.
 """
 
 from __future__ import annotations

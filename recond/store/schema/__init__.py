@@ -1,0 +1,75 @@
+"""The tables of the database: what is kept, and what the database itself refuses.
+
+Money is BIGINT cents with a CHECK; dates are ISO text (`2026-03-16`), instants ISO text in UTC.
+Tables of money (`IMMUTABLE`) are only ever added to: triggers refuse UPDATE and DELETE, and none
+of them fires on an insert. Integer keys are internal; the ids that leave recond are text made
+from content (`file.file_id`, receipt ordinal, decision version).
+
+A receipt's key is `file_no << 32 | ordinal` (`receipt_key`). Its cents are placed by `placement`
+rows: the first version of a receipt places its whole amount, every later version moves cents
+between buckets and sums to zero. What a receipt's state is, is the sum of its placements.
+"""
+
+from __future__ import annotations
+
+from recond.store.schema.bank import bank_balance, bank_line, drawer_close
+from recond.store.schema.base import (
+    INT,
+    MAX_CENTS,
+    ORDINAL_BITS,
+    SCHEMA_REVISION,
+    TEXT,
+    metadata,
+    receipt_key,
+)
+from recond.store.schema.intake import batch, file, job, meta, problem, waiting
+from recond.store.schema.mirror import account, account_alias, item, reference_shape, snapshot
+from recond.store.schema.money import (
+    decision,
+    entry,
+    future_receipt,
+    journal_line,
+    numbered_record,
+    placement,
+    receipt,
+    remittance,
+    set_aside,
+)
+from recond.store.schema.queue import exception
+
+IMMUTABLE = (receipt, entry, decision, placement, journal_line)
+
+__all__ = [
+    "IMMUTABLE",
+    "INT",
+    "MAX_CENTS",
+    "ORDINAL_BITS",
+    "SCHEMA_REVISION",
+    "TEXT",
+    "account",
+    "account_alias",
+    "bank_balance",
+    "bank_line",
+    "batch",
+    "decision",
+    "drawer_close",
+    "entry",
+    "exception",
+    "file",
+    "future_receipt",
+    "item",
+    "job",
+    "journal_line",
+    "meta",
+    "metadata",
+    "numbered_record",
+    "placement",
+    "problem",
+    "receipt",
+    "receipt_key",
+    "reference_shape",
+    "remittance",
+    "set_aside",
+    "snapshot",
+    "waiting",
+]

@@ -1,0 +1,53 @@
+"""Statements of the bank and closes of drawers, as they were read."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, PrimaryKeyConstraint
+
+from recond.store.schema.base import INT, cents, keyed_only, place, text
+
+bank_line = keyed_only(
+    "bank_line",
+    Column("file_no", INT, ForeignKey("file.file_no"), nullable=False),
+    Column("ordinal", INT, nullable=False),
+    *place(),
+    text("bank_account"),
+    text("value_date"),
+    text("type_code"),
+    cents("amount_cents"),
+    text("reference"),
+    text("customer_reference"),
+    text("text"),
+    Column("same_day", INT, nullable=False),
+    PrimaryKeyConstraint("file_no", "ordinal"),
+)
+
+bank_balance = keyed_only(
+    "bank_balance",
+    Column("file_no", INT, ForeignKey("file.file_no"), nullable=False),
+    Column("ordinal", INT, nullable=False),
+    *place(),
+    text("bank_account"),
+    text("as_of_date"),
+    text("type_code"),
+    cents("amount_cents"),
+    PrimaryKeyConstraint("file_no", "ordinal"),
+)
+
+drawer_close = keyed_only(
+    "drawer_close",
+    Column("file_no", INT, ForeignKey("file.file_no"), nullable=False),
+    Column("ordinal", INT, nullable=False),
+    *place(),
+    text("drawer", nullable=False),
+    text("cashier"),
+    text("business_date", nullable=False),
+    cents("opening_float_cents"),
+    cents("counted_cash_cents"),
+    cents("counted_checks_cents"),
+    text("deposit_bag"),
+    text("deposit_date"),
+    text("verified_by"),
+    text("counts"),
+    PrimaryKeyConstraint("file_no", "ordinal"),
+)

@@ -1,0 +1,108 @@
+"""The mirror of the billing system: accounts, open items and the snapshots that brought them."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint
+
+from recond.store.schema.base import INT, cents, keyed_only, metadata, text
+
+# The mirror of the billing system.
+account = Table(
+    "account",
+    metadata,
+    Column("account_key", INT, primary_key=True, autoincrement=False),
+    text("account_number", nullable=False),
+    text("reference_key", nullable=False),  # number without blanks, dashes and leading zeros
+    text("customer_name"),
+    text("name_key"),  # normalised name
+    text("status", nullable=False),
+    text("family"),
+    text("service_address"),
+    text("mailing_address"),
+    text("autopay"),
+    text("hold_code"),
+    text("cash_only_until"),
+    cents("credit_balance_cents", nullable=True),
+    cents("budget_cents", nullable=True),
+    Column("since_entry", INT, nullable=False),  # entry of the file that first named it
+    UniqueConstraint("account_number"),
+    Index("ix_account_reference_key", "reference_key"),
+    Index("ix_account_name_key", "name_key"),
+    sqlite_strict=True,
+)
+
+account_alias = keyed_only(
+    "account_alias",
+    text("reference_key", nullable=False),
+    Column("account_key", INT, nullable=False),
+    text("kind", nullable=False),  # OLD_NUMBER
+    text("alias", nullable=False),  # as written
+    PrimaryKeyConstraint("reference_key", "account_key", "kind"),
+)
+
+item = Table(
+    "item",
+    metadata,
+    Column("item_key", INT, primary_key=True, autoincrement=False),
+    Column("account_key", INT, nullable=False),
+    text("item_number", nullable=False),
+    text("item_reference", nullable=False),  # item number as references are compared
+    text("charge_type", nullable=False),
+    text("fund", nullable=False),
+    text("service"),
+    text("bill_number"),
+    text("bill_reference"),
+    text("bill_date"),
+    text("due_date"),
+    cents("original_cents"),
+    cents("snapshot_cents"),  # the billing system's last figure
+    cents("pending_cents"),  # posted by recond and in no snapshot yet
+    cents("open_cents"),  # effective open: max(snapshot - pending, 0)
+    text("period"),
+    text("disputed"),
+    text("service_address"),
+    text("reference"),
+    text("arrangement_number"),
+    text("installment"),
+    Column("since_entry", INT, nullable=False),  # entry of the snapshot that first brought it
+    UniqueConstraint("account_key", "item_number"),
+    CheckConstraint("open_cents >= 0", name="not_over_applied"),
+    CheckConstraint(
+        "open_cents = CASE WHEN snapshot_cents > pending_cents"
+        " THEN snapshot_cents - pending_cents ELSE 0 END",
+        name="open_is_snapshot_less_pending",
+    ),
+    Index("ix_item_item_reference", "item_reference"),
+    Index("ix_item_bill_reference", "bill_reference"),
+    sqlite_strict=True,
+    postgresql_with={"fillfactor": 50},
+)
+
+# Which shapes item and bill numbers have ("I:12:digits"): a reference of another shape need not
+# be looked up.
+reference_shape = keyed_only(
+    "reference_shape",
+    text("kind", nullable=False),  # ITEM, BILL, ALIAS
+    Column("length", INT, nullable=False),
+    Column("digits", INT, nullable=False),  # 1: digits only
+    PrimaryKeyConstraint("kind", "length", "digits"),
+)
+
+snapshot = keyed_only(
+    "snapshot",
+    Column("file_no", INT, primary_key=True),
+    text("source"),
+    text("snapshot"),
+    text("previous_snapshot"),
+    text("mode", nullable=False),  # full, delta
+    text("as_of"),
+    Column("manifest", INT, nullable=False),
+    Column("rows", INT, nullable=False),
+    Column("accounts", INT, nullable=False),
+    cents("open_cents"),
+    # postings up to this one are contained (entry 0: the file does not say)
+    Column("contains_entry", INT, nullable=False),
+    Column("contains_receipt", INT),
+    Column("contains_version", INT),
+    Column("contains_line", INT),
+)
