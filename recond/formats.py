@@ -49,6 +49,7 @@ class Identify(Strict):
 
     names: list[str] = Field(default_factory=lambda: ["*"])
     first_line: str | None = None
+    contains: str | None = None
     columns: list[str] = Field(default_factory=list)
     without_columns: list[str] = Field(default_factory=list)
 
@@ -135,6 +136,8 @@ def refusal(fmt: Format, name: str, head: bytes) -> str | None:
     lines = head_lines(fmt, head)
     if fmt.first_line is not None and not re.match(fmt.first_line, lines[0][:_FIRST_LINE]):
         return f"the first line does not match {fmt.first_line}"
+    if fmt.contains is not None and not re.search(fmt.contains, "\n".join(lines)):
+        return f"its first {HEAD} bytes hold nothing like {fmt.contains}"
     if not fmt.columns and not fmt.without_columns:
         return None
     # Banks print title lines above the header (formats.md section 14): layouts say how many.
@@ -211,6 +214,7 @@ def read_format(text: str, path: str) -> Format:
         waives=frozenset(waiver.code for waiver in top.waives),
         names=tuple(top.identify.names),
         first_line=top.identify.first_line,
+        contains=top.identify.contains,
         columns=tuple(top.identify.columns),
         without_columns=tuple(top.identify.without_columns),
         sample=top.sample,
@@ -240,10 +244,12 @@ def _check(top: FormatFile, document: Document) -> None:
             known = sorted(words)
             hint = nearest(word, known) or (f"; known are {', '.join(known[:9])}")
             wrong.append((key, f"there is no {key[-1]} '{word}'{hint}"))
-    if top.identify.first_line is not None:
-        fault = regexes.lint(top.identify.first_line)
+    expressions = (("first_line", regexes.MAX_OPEN_QUANTIFIERS), ("contains", 0))
+    for key_name, most in expressions:
+        expression = getattr(top.identify, key_name)
+        fault = None if expression is None else regexes.lint(expression, most)
         if fault is not None:
-            wrong.append((("identify", "first_line"), fault))
+            wrong.append((("identify", key_name), fault))
     if wrong:
         raise ConfigError(
             "\n".join(

@@ -118,6 +118,9 @@ BANK_LINES = _schema(
     ("customer_reference", TEXT),
     ("text", TEXT),
     ("same_day", pa.bool_()),  # same-day reports and other currencies: shown, never posted
+    # The line's own identity within its account, null where the format has none: the same
+    # identity with the same content is the same line, in whichever files it comes.
+    ("line_id", TEXT),
 )
 
 BANK_BALANCES = _schema(
@@ -281,6 +284,7 @@ class Format:
     waives: frozenset[str] = frozenset()  # problem codes of controls that this bank is let off
     names: tuple[str, ...] = ("*",)  # file name patterns, case-blind
     first_line: str | None = None  # regular expression that the first line must match
+    contains: str | None = None  # regular expression to be found in the first bytes
     columns: tuple[str, ...] = ()  # column names that the first line must hold
     without_columns: tuple[str, ...] = ()  # column names that it must not hold
     sample: str = ""  # one line of such a file, for `recond formats list`

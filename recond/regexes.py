@@ -13,11 +13,11 @@ _SIMPLE = {"*": (0, _ENDLESS), "+": (1, _ENDLESS), "?": (0, 1)}
 _BRACES = re.compile(r"\{([0-9]{0,6})(,?)([0-9]{0,6})\}")
 
 
-def lint(pattern: str) -> str | None:
+def lint(pattern: str, most: int = MAX_OPEN_QUANTIFIERS) -> str | None:
     """What is wrong with a pattern, as a sentence, or None.
 
     Refused: what `re` cannot compile, more than 300 characters, back references, a repeated
-    group that itself repeats or holds alternatives (`(a+)+`, `(a|aa)+`), and more than three
+    group that itself repeats or holds alternatives (`(a+)+`, `(a|aa)+`), and more than `most`
     open quantifiers.
     """
     if len(pattern) > MAX_LENGTH:
@@ -28,10 +28,10 @@ def lint(pattern: str) -> str | None:
         return f"this is not a regular expression: {error}"
     if re.search(r"\\[1-9]|\(\?P=|\(\?\(", pattern):
         return "back references and conditions are not allowed"
-    return _nested(pattern)
+    return _nested(pattern, most)
 
 
-def _nested(pattern: str) -> str | None:
+def _nested(pattern: str, most: int) -> str | None:
     # One entry an open group: whether it repeats something or holds alternatives.
     risky = [False]
     opened = 0
@@ -61,8 +61,8 @@ def _nested(pattern: str) -> str | None:
         elif character == "|":
             risky[-1] = True
         position += 1
-    if opened > MAX_OPEN_QUANTIFIERS:
-        return f"more than {MAX_OPEN_QUANTIFIERS} open quantifiers; write {{0,9}} instead of *"
+    if opened > most:
+        return f"more than {most} open quantifiers; write {{0,9}} instead of *"
     return None
 
 

@@ -83,6 +83,13 @@ _LIST = (
     Code("REPEATED_BOX_DAY", "warning", "FILE", "A lockbox, day and batch came before in another transmission."),
     Code("CONTROL_WAIVED", "warning", "FILE", "A control that the format file waives did not hold."),
     Code("STATEMENT_NOT_FINAL", "error", "FILE", "A deletion, correction or test statement is never posted by itself.", FILE_ANSWERS),
+    Code("NO_STATEMENT", "error", "FILE", "The file is of a bank's format and holds no statement.", ("reject",)),
+    Code("BANK_REFUSED", "error", "FILE", "The bank answered with an error and not with a statement.", ("reject",)),
+    Code("BALANCE_WRONG", "error", "FILE", "Opening balance and lines of a statement do not make its closing balance.", FILE_ANSWERS),
+    Code("LINE_REPEATED", "error", "FILE", "Two lines of a statement have the same identity.", FILE_ANSWERS),
+    Code("STATEMENT_CHAIN_BROKEN", "question", "FILE", "A statement does not open with the balance that the one before it closed with.", ("acknowledge", "hold")),
+    Code("STATEMENT_SEQUENCE", "warning", "FILE", "Statement numbers of an account do not follow each other."),
+    Code("LINE_CORRECTED", "question", "FILE", "The bank corrects an earlier line; the correction is shown and never posted.", ("acknowledge", "hold")),
     Code("NO_ACTIVITY", "note", "FILE", "The file says that there was no activity."),
     # a batch
     Code("BATCH_TOTAL_WRONG", "error", "BATCH", "The batch's total is not the sum of its items.", FILE_ANSWERS),
@@ -95,6 +102,7 @@ _LIST = (
     Code("NOT_YET_HANDLED", "question", "BATCH", "Returns, notices and debits of the batch are kept and wait.", ("hold",)),
     # one receipt or record
     Code("RECEIPT_CONFLICT", "error", "ITEM", "This receipt number came before with other content.", ("accept", "reject")),
+    Code("BANK_LINE_CONFLICT", "question", "ITEM", "A bank line came before with other content; it is shown and never posted.", ("acknowledge", "hold")),
     Code("VOID_NOT_APPROVED", "question", "ITEM", "A void has no approver.", ("acknowledge", "hold")),
     Code("VOID_WITHOUT_ORIGINAL", "question", "ITEM", "A void names a receipt that is not known.", ("acknowledge", "hold")),
     Code("VOID_AMOUNT_WRONG", "question", "ITEM", "A void is for another amount than its receipt.", ("acknowledge", "hold")),

@@ -221,6 +221,7 @@ def _lines(
             details.customer_reference.take(take),
             details.text.take(take),
             pa.array(same_day),
+            pa.nulls(len(rows), pa.string()),
         ],
         schema=BANK_LINES,
     )

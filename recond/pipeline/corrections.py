@@ -25,7 +25,7 @@ from recond.store import schema
 file, batch, receipt, problem = schema.file, schema.batch, schema.receipt, schema.problem
 TOTALS = frozenset(
     {"FILE_TOTAL_WRONG", "FILE_COUNT_WRONG", "FILE_HASH_WRONG", "BATCH_TOTAL_WRONG",
-     "BATCH_COUNT_WRONG", "BATCH_HASH_WRONG", "SNAPSHOT_TOTAL_WRONG"}
+     "BATCH_COUNT_WRONG", "BATCH_HASH_WRONG", "SNAPSHOT_TOTAL_WRONG", "BALANCE_WRONG"}
 )  # fmt: skip
 FileRow = Row[tuple[object, ...]]
 
@@ -167,7 +167,11 @@ def _post(connection: Connection, run: Run, held: _Held, reading: Reading | None
     if row.kind in mirror.KINDS:
         return _load(connection, run, row, reading)
     if row.kind != "payments":
-        return "nothing" if reading is None else write_records(connection, row.file_no, reading)
+        if reading is None:
+            return "nothing"
+        done, questions = write_records(connection, row.file_no, row.file_id, reading)
+        run.desk(connection).open(questions)
+        return done
     due = receipt.c.received_date <= run.today.isoformat()
     keys = pa.array(
         list(

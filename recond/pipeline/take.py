@@ -25,6 +25,7 @@ from recond.pipeline import duplicates, mirror, voids
 from recond.pipeline.payments import Arrival, Tally, take_payments
 from recond.pipeline.reading import Reading, read
 from recond.pipeline.run import Run
+from recond.pipeline.statement_lines import keep_lines
 from recond.store import schema
 from recond.store.engine import insert_table
 
@@ -231,8 +232,9 @@ def _write(
             connection, run, recognised.kind, arrived, file_id, reading, manifest
         )
     else:
-        message = write_records(connection, arrived.file_no, reading)
+        message, questions = write_records(connection, arrived.file_no, file_id, reading)
     questions += _batch_questions(arrived, file_id, reading)
+    questions += _file_questions(arrived, file_id, reading)
     state = "partly_held" if reading.held_batches else "accepted"
     return Effect(file_id, state, message, reading.problems, tuple(questions))
 
@@ -263,22 +265,49 @@ def _words(tally: Tally, voided: int) -> str:
     return "; ".join(parts)
 
 
-_RECORDS = {
-    "bank_lines": schema.bank_line,
-    "bank_balances": schema.bank_balance,
-    "drawer_closes": schema.drawer_close,
-}
+_RECORDS = {"bank_balances": schema.bank_balance, "drawer_closes": schema.drawer_close}
 
 
-def write_records(connection: Connection, file_no: int, reading: Reading) -> str:
-    """Bank lines, balances and drawer closes: kept as they are, until their room takes them."""
-    counts = dict.fromkeys(_RECORDS, 0)
+def write_records(
+    connection: Connection, file_no: int, file_id: str, reading: Reading
+) -> tuple[str, list[Question]]:
+    """Bank lines, balances and drawer closes: kept as they are, until their room takes them.
+
+    Returns what was kept, in words, and the questions about lines that contradict known ones.
+    """
+    counts = dict.fromkeys(("bank_lines", *_RECORDS), 0)
+    skipped = 0
+    questions: list[Question] = []
     for chunk in reading.chunks():
+        lines = keep_lines(connection, file_no, file_id, chunk.table("bank_lines"))
+        counts["bank_lines"] += lines.kept
+        skipped += lines.skipped
+        questions += lines.questions
         for name, table in _RECORDS.items():
             rows = chunk.table(name)
             counts[name] += insert_table(connection, table, rows, constants={"file_no": file_no})
     words = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count]
-    return ", ".join(words) or "no activity"
+    if skipped:
+        words.append(f"{skipped} bank lines seen before and skipped")
+    return ", ".join(words) or "no activity", questions
+
+
+def _file_questions(arrived: Arrived, file_id: str, reading: Reading) -> list[Question]:
+    """One question for each problem of a file that is accepted and asked about."""
+    doubts = [
+        problem
+        for problem in reading.problems
+        if (CODES[problem.code].scope, CODES[problem.code].severity) == ("FILE", "question")
+    ]
+    return [
+        Question(
+            problem.code,
+            f"{file_id}/{problem.code}/{problem.byte_offset}",
+            f"{arrived.name}: {_cite([problem])}",
+            file_no=arrived.file_no,
+        )
+        for problem in doubts
+    ]
 
 
 def _batch_questions(arrived: Arrived, file_id: str, reading: Reading) -> list[Question]:

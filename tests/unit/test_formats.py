@@ -40,6 +40,7 @@ fill = { amount_cents = "paid" }
         ("first_line", "first_lin", 8, "did you mean 'first_line'"),
         ('"id,"', '"(a+)+"', 8, "could take for ever"),
         ('"id,"', '"(a|aa)+"', 8, "could take for ever"),
+        ('first_line = "id,"', 'contains = "id.*"', 8, "more than 0 open quantifiers"),
         ('type = "cents"', 'type = "cent"', 12, "did you mean 'cents'"),
         ('"paid" }\n', '"pad" }\n', None, "did you mean 'paid'"),
         ("amount_cents", "amount_cent", None, "did you mean 'amount_cents'"),
@@ -104,3 +105,12 @@ def test_a_trial_reading_compares_controls() -> None:
     data = f"{'HSAGUARO':<40}\n{'T0000010000000000':<40}\n".encode()
     told = try_file(bank(), io.BytesIO(data))
     assert [problem["code"] for problem in told["problems"]] == ["FILE_COUNT_WRONG"]
+
+
+def test_a_format_may_claim_by_what_stands_anywhere_in_the_first_bytes() -> None:
+    text = SMALL.replace('first_line = "id,"', "contains = '(?m)^id,'")
+    formats = Formats([read_format(text, "shop.toml")])
+    assert formats.identify("card", "x.csv", b"Title\r\nid,paid\r\n").format is not None
+    refused = formats.identify("card", "x.csv", b"Title\r\npaid,id,\r\n")
+    assert refused.code == "UNKNOWN_FORMAT"
+    assert "hold nothing like" in refused.reasons[0]

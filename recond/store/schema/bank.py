@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, PrimaryKeyConstraint
+from sqlalchemy import Column, ForeignKey, Index, PrimaryKeyConstraint
+from sqlalchemy import text as sql
 
 from recond.store.schema.base import INT, cents, keyed_only, place, text
 
@@ -19,7 +20,16 @@ bank_line = keyed_only(
     text("customer_reference"),
     text("text"),
     Column("same_day", INT, nullable=False),
+    text("line_id"),  # the line's identity within its account, where the format gives one
     PrimaryKeyConstraint("file_no", "ordinal"),
+)
+
+Index(
+    "ix_bank_line_line_id",
+    bank_line.c.bank_account,
+    bank_line.c.line_id,
+    sqlite_where=sql("line_id IS NOT NULL"),
+    postgresql_where=sql("line_id IS NOT NULL"),
 )
 
 bank_balance = keyed_only(
