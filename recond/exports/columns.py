@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from sqlalchemy import CompoundSelect, Connection, Select, select
 
 from recond.store import schema
+from recond.store.engine import fetch_batches
 
 ROWS = 65_536
 AMOUNT = pa.decimal128(18, 2)  # as money.decimal_from_cents makes it
@@ -24,25 +25,15 @@ def fetch(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a query as record batches of schema `to`, at most `rows` in memory at once.
 
-    The query's columns are `to`'s by position. ISO text becomes date32 where `to` says so.
+    The query's columns are `to`'s by position. ISO text becomes date32 where `to` says so. On
+    PostgreSQL nothing else may run on the connection between the batches.
     """
-    options = {"stream_results": True, "max_row_buffer": rows}
-    with connection.execute(statement, execution_options=options) as result:
-        while found := result.fetchmany(rows):
-            columns = zip(*found, strict=True)
-            arrays = [_array(values, kind) for values, kind in zip(columns, to.types, strict=True)]
-            yield pa.record_batch(arrays, schema=to)
+    return fetch_batches(connection, statement, to, rows=rows, by_name=False)
 
 
 def fetch_table(connection: Connection, statement: Query, to: pa.Schema) -> pa.Table:
     """All rows of a query as one table, each column in one chunk."""
     return pa.Table.from_batches(list(fetch(connection, statement, to)), to).combine_chunks()
-
-
-def _array(values: tuple[object, ...], kind: pa.DataType) -> pa.Array:
-    if pa.types.is_date32(kind):
-        return pa.array(values, pa.string()).cast(kind)
-    return pa.array(values, kind)
 
 
 def int64s(column: pa.Array | pa.ChunkedArray) -> Int64:

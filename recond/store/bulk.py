@@ -1,4 +1,4 @@
-"""Arrow tables in and out of the database, in bulk, the same on SQLite and PostgreSQL.
+"""Arrow tables into the database, in bulk, the same on SQLite and PostgreSQL.
 
 Columns go by name. Dates are ISO text in the database, truth values 0 and 1; there are no other
 conversions, and no floating point at all. SQLite takes tuples (`executemany`), PostgreSQL COPY.
@@ -11,14 +11,13 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Column, Connection, CursorResult, Executable, MetaData, Table, text
+from sqlalchemy import Column, Connection, MetaData, Table, text
 
 from recond.errors import InvariantError, RefusedError
 from recond.store import pgcopy
 from recond.store.schema import INT, TEXT
 
 CHUNK_ROWS = 50_000
-FETCH_ROWS = 2_000
 ANALYZE_ROWS = 1_000  # PostgreSQL plans a larger temporary table badly without statistics
 _STAGED = "recond_staged"
 
@@ -104,57 +103,6 @@ UPDATE item SET
         ELSE 0 END,
     pending_cents = pending_cents + {cents}
 {extra} WHERE item.item_key = {key}"""
-
-
-def fetch_arrow(
-    connection: Connection,
-    select: Executable,
-    schema: pa.Schema,
-    parameters: Mapping[str, Any] | None = None,
-) -> pa.Table:
-    """The rows of a query as an Arrow table of exactly `schema`, columns found by name.
-
-    ISO text becomes date32 and 0/1 truth values where the schema says so. Raises ValueError when
-    the query's columns are not those of the schema.
-    """
-    if connection.dialect.name == "postgresql":
-        return pgcopy.copy_out(connection, select, schema, parameters or {})
-    result = connection.execute(select, dict(parameters or {}))
-    names = list(result.keys())
-    if sorted(names) != sorted(schema.names):
-        raise ValueError(f"the query gives {names}, the schema wants {schema.names}")
-    fields = [schema.field(name) for name in names]
-    chunks = [
-        pa.table(
-            [_typed(values, field.type) for values, field in zip(columns, fields, strict=True)],
-            schema=pa.schema(fields),
-        )
-        for columns in _columns(result, len(fields))
-    ]
-    if not chunks:
-        return schema.empty_table()
-    return pa.concat_tables(chunks).select(schema.names).cast(schema)
-
-
-def _columns(result: CursorResult[Any], width: int) -> Iterator[list[list[Any]]]:
-    """The result's columns, CHUNK_ROWS or a little more at a time.
-
-    Rows come from the driver itself, in slices that fit the processor's cache: SQLAlchemy's row
-    objects would double the time.
-    """
-    cursor = result.cursor
-    if cursor is None:
-        raise TypeError("the statement gives no rows")
-    columns: list[list[Any]] = [[] for _ in range(width)]
-    while rows := cursor.fetchmany(FETCH_ROWS):
-        for column, values in zip(columns, zip(*rows, strict=True), strict=True):
-            column.extend(values)
-        if len(columns[0]) >= CHUNK_ROWS:
-            yield columns
-            columns = [[] for _ in range(width)]
-    if columns[0]:
-        yield columns
-    result.close()
 
 
 def stage(connection: Connection, name: str, arrow: pa.Table, key: Sequence[str] = ()) -> Table:
@@ -246,11 +194,3 @@ def _tuples(arrow: pa.Table) -> Iterator[list[tuple[Any, ...]]]:
         part = arrow.slice(start, CHUNK_ROWS)
         # The one place where rows become objects: sqlite3 has no other way in.
         yield list(zip(*(column.to_pylist() for column in part.columns), strict=True))
-
-
-def _typed(values: list[Any], kind: pa.DataType) -> pa.Array:
-    if pa.types.is_date32(kind):
-        return pa.array(values, pa.string()).cast(kind)
-    if pa.types.is_boolean(kind):
-        return pa.array(values, pa.int64()).cast(kind)
-    return pa.array(values, kind)

@@ -29,10 +29,19 @@ from recond.errors import (
     RefusedError,
     UnavailableError,
 )
-from recond.store.bulk import drop_staged, fetch_arrow, insert_table, stage, update_items
+from recond.store.bulk import drop_staged, insert_table, stage, update_items
+from recond.store.fetching import fetch_arrow, fetch_batches
 from recond.store.filesystem import filesystem_type, is_network
 
-__all__ = ["Store", "fetch_arrow", "insert_table", "open_store", "stage", "update_items"]
+__all__ = [
+    "Store",
+    "fetch_arrow",
+    "fetch_batches",
+    "insert_table",
+    "open_store",
+    "stage",
+    "update_items",
+]
 
 BUSY_SECONDS = 30
 WRITER_LOCK = 0x7265636F6E64  # "recond": the key of the advisory lock on PostgreSQL

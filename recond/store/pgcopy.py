@@ -6,9 +6,9 @@ pyarrow agree that an unquoted nothing is NULL and a quoted one is the empty tex
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -39,45 +39,25 @@ def copy_in(connection: Connection, name: str, columns: Sequence[str], arrow: pa
 
 
 def copy_out(
-    connection: Connection,
-    select: Executable,
-    schema: pa.Schema,
-    parameters: Mapping[str, Any],
-) -> pa.Table:
-    """The rows of a query as an Arrow table of exactly `schema`; columns found by name."""
+    connection: Connection, select: Executable, parameters: Mapping[str, Any], rows: int
+) -> Iterator[tuple[list[str], bytes]]:
+    """The rows of a query as CSV, at most `rows` at once, each time with the query's columns."""
     if not isinstance(select, ClauseElement):
         raise TypeError("a query of SQLAlchemy is needed")
     compiled = select.compile(
         dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
     )
     values = compiled.construct_params(dict(parameters))
-    buffer = io.BytesIO()
     with _driver(connection, compiled.string) as driver, driver.cursor() as cursor:
         # COPY takes no parameters: the driver writes them into the text, quoted by libpq.
         client = _module(connection).ClientCursor(driver)
         query = client.mogrify(compiled.string, values)
         with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT CSV, HEADER)") as stream:
-            for block in stream:
-                buffer.write(block)
-    return _read_csv(buffer.getvalue(), schema)
-
-
-def _read_csv(data: bytes, schema: pa.Schema) -> pa.Table:
-    names = data[: data.index(b"\n")].decode().replace('"', "").split(",")
-    if sorted(names) != sorted(schema.names):
-        raise ValueError(f"the query gives {names}, the schema wants {schema.names}")
-    table = pyarrow.csv.read_csv(
-        pa.BufferReader(data),
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types=schema,
-            include_columns=schema.names,
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        ),
-    )
-    return table.cast(schema)
+            # the server sends a message a row, whatever line breaks stand in it
+            lines = iter(stream)
+            names = bytes(next(lines)).decode().rstrip("\n").replace('"', "").split(",")
+            while found := list(islice(lines, rows)):
+                yield names, b"".join(found)
 
 
 def _module(connection: Connection) -> Any:
