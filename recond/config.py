@@ -12,10 +12,10 @@ import os
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,11 +24,24 @@ from pydantic_settings import (
 
 from recond.errors import ConfigError
 from recond.matching.policy import ChargeType, Policy, Rules, ScanLine
+from recond.money import parse_decimal
 from recond.posting import Chart
 from recond.tomlcheck import construct, nearest, read_toml
 
 # Names that begin with RECOND_ and are no settings.
 OTHER_NAMES = {"RECOND_HOME", "RECOND_NOW", "RECOND_SAMPLES", "RECOND_TEST_POSTGRES"}
+
+
+def _amount(value: object) -> object:
+    """Dollars and cents as text, "100000.00": a bare number would be read as a float."""
+    if isinstance(value, str):
+        return parse_decimal(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError('write an amount as text with two decimals: "100.00"')
+
+
+Amount = Annotated[int, BeforeValidator(_amount)]  # cents; in recond.toml text: "100.00"
 
 
 class Section(BaseModel):
@@ -63,6 +76,8 @@ class Matching(Section):
     """`[matching]`: what the cascade may do by itself."""
 
     duplicate_window_days: int = Field(default=10, ge=0)
+    large_amount: Amount = 100_000_00
+    ocr_repair: bool = False
     chunk_receipts: int = Field(default=200_000, ge=1_000)
 
 
@@ -147,9 +162,11 @@ class Settings(BaseSettings):
             "policies": self.policy,
             "scan_lines": self.scan_line,
         }
-        window = self.matching.duplicate_window_days
         return Rules(
-            duplicate_window_days=window, **{name: value for name, value in given.items() if value}
+            duplicate_window_days=self.matching.duplicate_window_days,
+            large_cents=self.matching.large_amount,
+            ocr_repair=self.matching.ocr_repair,
+            **{name: value for name, value in given.items() if value},
         )
 
     def chart(self) -> Chart:

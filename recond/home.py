@@ -125,6 +125,9 @@ open_move_percent = 30       # a file whose open total moves by more is held
 
 [matching]
 duplicate_window_days = 10   # an equal payment within so many days is posted and flagged
+large_amount = "100000.00"   # a payment of so much is posted and flagged
+ocr_repair = false           # true: a scan line with one wrong digit posts when it leaves just one
+                             # account whose due is the payment
 chunk_receipts = 200000      # larger files are matched in pieces of so many receipts
 
 # GL accounts of the pool fund and of every other fund

@@ -299,6 +299,7 @@ BOOK_ACCOUNTS = _schema(
     ("status", TEXT),
     ("family", TEXT),
     ("customer_name", TEXT),
+    ("cash_only_until", DATE),
 )
 
 BOOK_ITEMS = _schema(
@@ -312,6 +313,7 @@ BOOK_ITEMS = _schema(
     ("due_date", DATE),
     ("open_cents", CENTS),  # effective open; zero when paid
     ("since_entry", pa.int64()),
+    ("arrangement_number", TEXT),
 )
 
 # What a reference key means: every meaning is a row, so two candidates are two rows.
@@ -331,15 +333,25 @@ BOOK_RECENT = _schema(
     ("receipt_no", pa.int64()),
 )
 
+# Accounts that weak evidence names for a payment that nothing else decides. A lead posts only
+# when exactly one leads to an account whose due is the payment; a row is no answer by itself.
+BOOK_LEADS = _schema(
+    ("ordinal", pa.int64()),
+    ("account_key", pa.int64()),
+    ("rule", TEXT),  # scan_repair, payer_memory
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """The accounts, items, references and recent payments that some receipts could touch."""
+    """The accounts, items, references, recent payments and leads that some receipts could
+    touch."""
 
     accounts: pa.Table
     items: pa.Table
     references: pa.Table
     recent: pa.Table
+    leads: pa.Table = field(default_factory=BOOK_LEADS.empty_table)
 
 
 # What matching decides. `ordinal` is that of the receipts it was given (any unique int64).

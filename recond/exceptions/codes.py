@@ -18,6 +18,7 @@ SUSPENSE_ANSWERS = (
     "accept_1", "accept_2", "accept_3", "assign", "split", "on_account", "refund",
     "return_item", "duplicate", "hold",
 )  # fmt: skip
+FLAG_ANSWERS = ("acknowledge", "assign", "split", "refund", "hold")
 CREDIT_ANSWERS = ("assign", "split", "on_account", "refund", "hold")
 
 
@@ -117,6 +118,11 @@ _LIST = (
     Code("ACCOUNT_CLOSED", "question", "ITEM", "The account is closed; the money stands on account.", CREDIT_ANSWERS),
     Code("ACCOUNT_IN_BANKRUPTCY", "question", "ITEM", "The account is in bankruptcy; the money waits in suspense.", SUSPENSE_ANSWERS),
     Code("SUSPECTED_DUPLICATE_PAYMENT", "question", "ITEM", "An equal payment for the account came a short time before; both are posted.", ("duplicate", "not_duplicate", "refund", "hold")),
+    Code("EXACT_AMOUNT_REQUIRED", "question", "ITEM", "A charge that is only paid in full would be paid in part.", SUSPENSE_ANSWERS),
+    Code("KEYING_SUSPECTED", "question", "ITEM", "The payment looks like the amount due with a digit keyed wrongly; it is posted as read.", FLAG_ANSWERS),
+    Code("CASH_ONLY_ACCOUNT", "question", "ITEM", "The account takes only cash for a time; the payment is posted all the same.", FLAG_ANSWERS),
+    Code("LARGE_AMOUNT", "question", "ITEM", "The payment is unusually large; it is posted.", FLAG_ANSWERS),
+    Code("ARRANGEMENT_AT_RISK", "question", "ITEM", "A payment leaves an installment of an arrangement short.", FLAG_ANSWERS),
     Code("REVERSED", "question", "ITEM", "An application was reversed; the money waits in suspense.", SUSPENSE_ANSWERS),
 )  # fmt: skip
 

@@ -16,8 +16,9 @@ import pyarrow as pa
 from recond.matching.openitems import OpenItems, distinct, find, int64
 from recond.matching.ordering import Ordered, codes, days, order, policies_of, policy_numbers
 from recond.matching.placing import Segments, placements
-from recond.matching.policy import Rules
+from recond.matching.policy import Policy, Rules
 from recond.matching.rulers import before, lay
+from recond.matching.structure import narrow
 from recond.matching.waves import waves
 from recond.model import CENTS, DATE, TEXT
 from recond.money import split_groups
@@ -28,6 +29,12 @@ Bools = npt.NDArray[np.bool_]
 ITEM_POOL, BILL_POOL, ACCOUNT_POOL = 0, 1, 2
 OPEN_TOTAL = -1  # a claim without an amount: what its pool has open when its turn comes
 EVERY_ITEM = -1  # a claim that does not ask since when an item stands in the books
+# What a claim needs of its pool when its turn comes, or its payment waits: nothing; at least what
+# is open (charges that are only paid in full); exactly what is open (weak evidence).
+NO_NEED, AT_LEAST, EXACTLY = 0, 1, 2
+# What became of a payment: it was settled; claims without amounts do not add up to it; a charge
+# would be paid in part; what is due is not what was paid.
+SETTLED, SUM_DIFFERS, IN_PART, DUE_DIFFERS = range(4)
 
 PAYMENTS = pa.schema(
     [
@@ -47,7 +54,7 @@ class Claims:
     `payment` is dense and ascending; `account` a position in OpenItems.keys; `member` the item's
     row or the bill's code, -1 for an account; `cents` more than zero, or OPEN_TOTAL; `policy` a
     position in `policies_of(rules)`; `since` an entry: only items that came later are paid.
-    `barred` claims are paid to no item.
+    `barred` claims are paid to no item. `need` is NO_NEED, AT_LEAST or EXACTLY.
     """
 
     payment: Ints
@@ -59,28 +66,29 @@ class Claims:
     day: Ints
     since: Ints
     barred: Bools
+    need: Ints
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
     """Applications in order of claim, then along the ruler; `cents` of each claim as it was
     asked in the end (0: its payment failed); `named` cents a payment whose claims had no
-    amounts, and `failed` where they do not add up to it."""
+    amounts, and what became of each payment (`fate`: SETTLED or why it waits)."""
 
     claim: Ints
     item: Ints
     amount: Ints
     cents: Ints
     named: Ints
-    failed: Bools
+    fate: Ints
 
 
 def settle(claims: Claims, totals: Ints, items: OpenItems, rules: Rules) -> Applied:
     """Decide every claim. `totals`: the cents of each payment; claims without amounts must add
     up to it, or the payment fails and touches nothing (contract section 4)."""
     cents, named = claims.cents.copy(), np.zeros(len(totals), dtype=np.int64)
-    failed = np.zeros(len(totals), dtype=np.bool_)
-    wave = _waves(claims, len(totals), rules)[claims.payment]
+    fate = np.full(len(totals), SETTLED, dtype=np.int64)
+    wave = _waves(claims, len(totals), items, rules)[claims.payment]
     order_ = np.argsort(wave, kind="stable")
     edges = np.flatnonzero(np.diff(wave[order_])) + 1
     parts: list[tuple[Ints, Ints, Ints]] = []
@@ -88,7 +96,9 @@ def settle(claims: Claims, totals: Ints, items: OpenItems, rules: Rules) -> Appl
         _sum_up(claims, rows, cents, items)
         unknown = claims.cents[rows] == OPEN_TOTAL
         if unknown.any():
-            _refuse(claims, rows, cents, totals, named, failed)
+            _refuse(claims, rows, cents, totals, named, fate)
+        if (claims.need[rows] != NO_NEED).any():
+            _refuse_needy(claims, rows, cents, items, fate)
         live = rows[(cents[rows] > 0) & ~claims.barred[rows]]
         for pool in (ITEM_POOL, BILL_POOL, ACCOUNT_POOL):
             asked = live[claims.pool[live] == pool]
@@ -99,14 +109,14 @@ def settle(claims: Claims, totals: Ints, items: OpenItems, rules: Rules) -> Appl
     if (claim[1:] < claim[:-1]).any():
         again = np.argsort(claim, kind="stable")
         claim, item, amount = claim[again], item[again], amount[again]
-    return Applied(claim, item, amount, cents, named, failed)
+    return Applied(claim, item, amount, cents, named, fate)
 
 
-def _waves(claims: Claims, payments: int, rules: Rules) -> Ints:
+def _waves(claims: Claims, payments: int, items: OpenItems, rules: Rules) -> Ints:
     policies = policies_of(rules)
     many = np.bincount(claims.payment, minlength=payments)[claims.payment] > 1
     dated = np.array([policy.dated for policy in policies])[claims.policy]
-    shared = np.array([policy.proportional for policy in policies])[claims.policy]
+    shared = np.array([policy.alone for policy in policies])[claims.policy]
     ordered = claims.pool != ITEM_POOL
     # The code says how a claim asks: pool, and for pools in policy order the policy and, where
     # it makes a difference, the day; for credits since when items count.
@@ -121,7 +131,9 @@ def _waves(claims: Claims, payments: int, rules: Rules) -> Ints:
         if len(part) and part.min() != part.max():
             pairs = np.stack([code, part])
             code = np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1)
-    alone = many | (ordered & shared) | (claims.cents == OPEN_TOTAL)
+    alone = many | (ordered & shared) | (claims.cents == OPEN_TOTAL) | (claims.need != NO_NEED)
+    if items.charges.exact.any():  # whether such a charge can be paid in full is known one by one
+        alone |= np.isin(claims.account, items.account[items.charges.exact])
     payment, account = claims.payment, claims.account
     if many.any():
         key = payment * np.int64(account.max() + 1) + account
@@ -130,22 +142,40 @@ def _waves(claims: Claims, payments: int, rules: Rules) -> Ints:
     return waves(payment, account, code, alone, payments)
 
 
+def _open_now(claims: Claims, rows: Ints, items: OpenItems) -> Ints:
+    """What the pool of each claim has open now."""
+    answer = np.zeros(len(rows), dtype=np.int64)
+    for pool in (ITEM_POOL, BILL_POOL, ACCOUNT_POOL):
+        at = np.flatnonzero(claims.pool[rows] == pool)
+        if not len(at):
+            continue
+        group, found, member = _members(claims, rows[at], items)
+        total = np.zeros(int(group.max()) + 1, dtype=np.int64)
+        np.add.at(total, member, items.open[found])
+        answer[at] = total[group]
+    return answer
+
+
 def _sum_up(claims: Claims, rows: Ints, cents: Ints, items: OpenItems) -> None:
     """Give claims without an amount what their pool has open now."""
     unknown = rows[claims.cents[rows] == OPEN_TOTAL]
-    for pool in (ITEM_POOL, BILL_POOL, ACCOUNT_POOL):
-        asked = unknown[claims.pool[unknown] == pool]
-        if not len(asked):
-            continue
-        group, rows_, member = _members(claims, asked, items)
-        total = np.zeros(int(group.max()) + 1, dtype=np.int64)
-        np.add.at(total, member, items.open[rows_])
-        cents[asked] = total[group]
+    if len(unknown):
+        cents[unknown] = _open_now(claims, unknown, items)
 
 
-def _refuse(
-    claims: Claims, rows: Ints, cents: Ints, totals: Ints, named: Ints, failed: Bools
-) -> None:
+def _refuse_needy(claims: Claims, rows: Ints, cents: Ints, items: OpenItems, fate: Ints) -> None:
+    """Let payments of this wave wait whose claims need more, or something else, than they are."""
+    needy = rows[(claims.need[rows] != NO_NEED) & (cents[rows] > 0)]
+    if not len(needy):
+        return
+    due, need = _open_now(claims, needy, items), claims.need[needy]
+    part = (need == AT_LEAST) & (cents[needy] < due)
+    fate[claims.payment[needy[part]]] = IN_PART
+    fate[claims.payment[needy[(need == EXACTLY) & (cents[needy] != due)]]] = DUE_DIFFERS
+    cents[rows[fate[claims.payment[rows]] != SETTLED]] = 0
+
+
+def _refuse(claims: Claims, rows: Ints, cents: Ints, totals: Ints, named: Ints, fate: Ints) -> None:
     """Fail payments of this wave whose claims do not add up."""
     who = claims.payment[rows]
     asking = np.zeros(len(totals), dtype=np.bool_)
@@ -153,8 +183,8 @@ def _refuse(
     rows = rows[asking[who]]
     who = claims.payment[rows]
     np.add.at(named, who, cents[rows])
-    failed[who] = named[who] != totals[who]
-    cents[rows[failed[who]]] = 0
+    fate[who[named[who] != totals[who]]] = SUM_DIFFERS
+    cents[rows[fate[who] != SETTLED]] = 0
 
 
 def _members(claims: Claims, rows: Ints, items: OpenItems) -> tuple[Ints, Ints, Ints]:
@@ -203,13 +233,41 @@ def _distribute(
             inside = policy[member] == number
             mine, theirs = found[inside], member[inside]
             asked, pools = rows[policy[group] == number], group[policy[group] == number]
-        sequence = order(items.charges, mine, theirs, chosen, day[theirs], rules=rules)
-        if chosen.proportional:
-            shared = np.array([tier.method == "proportional" for tier in chosen.tiers])
-            answer.append(_share(asked, pools, cents, sequence, shared, items))
-        else:
-            answer.append(_lay(asked, pools, cents, sequence.row, sequence.group, items))
+        if chosen.structures and int(claims.pool[rows[0]]) == ACCOUNT_POOL:
+            paid = np.zeros(groups, dtype=np.int64)
+            paid[pools] = cents[asked]  # such payments are alone in their wave
+            kept = narrow(chosen.structures, mine, theirs, paid, day, items)
+            mine, theirs = mine[kept], theirs[kept]
+        answer.append(_whole_only(asked, pools, cents, mine, theirs, chosen, day, items, rules))
     return answer
+
+
+def _whole_only(
+    rows: Ints,
+    group: Ints,
+    cents: Ints,
+    found: Ints,
+    member: Ints,
+    policy: Policy,
+    day: Ints,
+    items: OpenItems,
+    rules: Rules,
+) -> tuple[Ints, Ints, Ints]:
+    """Claims on items in policy order; a charge that is only paid in full and would be paid in
+    part is passed over, and what is left goes to the items behind it (domain example E11)."""
+    while True:
+        sequence = order(items.charges, found, member, policy, day[member], rules=rules)
+        if policy.proportional:
+            shared = np.array([tier.method == "proportional" for tier in policy.tiers])
+            laid = _share(rows, group, cents, sequence, shared, items)
+        else:
+            laid = _lay(rows, group, cents, sequence.row, sequence.group, items)
+        part = distinct(laid[1][items.charges.exact[laid[1]] & (items.open[laid[1]] > 0)])
+        if not len(part):
+            return laid
+        items.give_back(laid[1], laid[2])
+        kept = ~np.isin(found, part)
+        found, member = found[kept], member[kept]
 
 
 def _lay(
@@ -267,6 +325,7 @@ def allocate(items: pa.Table, payments: pa.Table, rules: Rules) -> pa.Table:
         day=day,
         since=np.full(size, EVERY_ITEM),
         barred=np.zeros(size, dtype=np.bool_),
+        need=np.full(size, NO_NEED),
     )
     applied = settle(claims, claims.cents, book, rules)
     return placements(

@@ -13,9 +13,23 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from recond.matching import words
-from recond.matching.allocate import EVERY_ITEM, Applied, Claims, settle
+from recond.matching.allocate import (
+    AT_LEAST,
+    BILL_POOL,
+    DUE_DIFFERS,
+    EVERY_ITEM,
+    IN_PART,
+    ITEM_POOL,
+    SUM_DIFFERS,
+    Applied,
+    Claims,
+    settle,
+)
+from recond.matching.flags import NOT_CASH, Due, Flags
+from recond.matching.leads import Followed, follow
 from recond.matching.openitems import OpenItems, find, int64
 from recond.matching.ordering import codes, days, policy_numbers
 from recond.matching.placing import Segments, placements, tender
@@ -23,7 +37,15 @@ from recond.matching.policy import Rules
 from recond.matching.questions import Asked, questions
 from recond.matching.references import read
 from recond.matching.resolve import BLANK, NONE, RULES, Resolved, resolve
-from recond.matching.targets import BANKRUPT, NOT_POSITIVE, OK, SUM_WRONG, Targets, targets
+from recond.matching.targets import (
+    BANKRUPT,
+    IN_FULL,
+    NOT_POSITIVE,
+    OK,
+    SUM_WRONG,
+    Targets,
+    targets,
+)
 from recond.model import DECISIONS, SUSPENSE, Book, Matched
 
 Ints = npt.NDArray[np.int64]
@@ -71,6 +93,7 @@ class _Accounts:
     numbers: pa.Array
     closed: Bools
     bankrupt: Bools
+    cash_only: Ints  # the last day on which only cash is taken; before every date: never
     family: Ints
     families: list[str | None]
 
@@ -82,7 +105,10 @@ class _Accounts:
             np.array([(name or "").lower() == word for name in names] + [False])[status]
             for word in ("closed", "bankruptcy")
         )
-        return cls(words.account_numbers(accounts, keys), closed, bankrupt, family, families)
+        cash_only = words.days_of(accounts, keys, "cash_only_until")
+        return cls(
+            words.account_numbers(accounts, keys), closed, bankrupt, cash_only, family, families
+        )
 
 
 def match(
@@ -103,23 +129,55 @@ def match(
     resolved = resolve(remittances, payment, read(remittances, rules), book.references, items)
     aims = targets(remittances, payment, payments.totals, resolved)
     bankrupt = _overrule(aims, payments, accounts)
-    claims = _claims(aims, payments, accounts, rules)
+    refused = np.append(accounts.closed | accounts.bankrupt, False)
+    led = follow(
+        book.leads, aims, payments.ordinal, payments.of_row, payments.totals, refused, items
+    )
+    aims = _led(aims, led, payments)
+    due = Due.before(items)
+    claims = _claims(aims, payments, accounts, items, rules)
     applied = settle(claims, payments.totals, items, rules)
-    aims.code[applied.failed] = SUM_WRONG
-    aims.named[applied.failed] = applied.named[applied.failed]
+    _wait(aims, applied, led)
     segments = _by_row(claims, applied, aims.code, payments)
     account = _one_account(aims, payments)
-    said = _evidence(remittances, payment, resolved, payments, accounts)
+    said = words.led_to(
+        _evidence(remittances, payment, resolved, payments, accounts),
+        led.payment[aims.code[led.payment] == OK], aims.rule, account, accounts.numbers,
+    )  # fmt: skip
     asked = Asked(
         aims, payments.first, payments.of_row, payments.cents, payments.totals, payments.day,
         payments.ordinal, account, bankrupt, accounts.closed, accounts.numbers, items.keys, said,
         words.quoted(remittances), resolved,
     )  # fmt: skip
+    flags = Flags(
+        due.at_turn(claims, applied), accounts.cash_only, items, claims,
+        int64(pc.is_in(receipts["tender"], value_set=pa.array(NOT_CASH)).cast(pa.int64())) > 0,
+        rules.large_cents,
+    )  # fmt: skip
     return Matched(
         _decisions(payments, aims, account, items.keys, said),
         placements(payments.ordinal, segments, items),
-        questions(asked, segments, book.recent, rules.duplicate_window_days),
+        questions(asked, segments, flags, book.recent, rules.duplicate_window_days),
     )
+
+
+def _led(aims: Targets, led: Followed, payments: Payments) -> Targets:
+    """Targets with what the leads decide."""
+    if not len(led.payment):
+        return aims
+    aims.code[led.payment] = OK
+    aims.rule[led.payment] = led.rule
+    return aims.with_claims(led.payment, led.account, payments.totals[led.payment])
+
+
+def _wait(aims: Targets, applied: Applied, led: Followed) -> None:
+    """Give payments that could not be settled the code that says why."""
+    differs = applied.fate == SUM_DIFFERS
+    aims.code[differs] = SUM_WRONG
+    aims.named[differs] = applied.named[differs]
+    aims.code[applied.fate == IN_PART] = IN_FULL
+    lost = applied.fate[led.payment] == DUE_DIFFERS
+    aims.code[led.payment[lost]] = led.code[lost]
 
 
 def _sorted(remittances: pa.Table, payments: Payments) -> tuple[pa.Table, Ints]:
@@ -147,7 +205,9 @@ def _overrule(aims: Targets, payments: Payments, accounts: _Accounts) -> Ints:
     return who
 
 
-def _claims(aims: Targets, payments: Payments, accounts: _Accounts, rules: Rules) -> Claims:
+def _claims(
+    aims: Targets, payments: Payments, accounts: _Accounts, items: OpenItems, rules: Rules
+) -> Claims:
     live = np.flatnonzero(aims.code[aims.payment] == OK)
     payment, account = aims.payment[live], aims.account[live]
     day = payments.day[payment]
@@ -161,7 +221,23 @@ def _claims(aims: Targets, payments: Payments, accounts: _Accounts, rules: Rules
         day=day,
         since=np.full(len(live), EVERY_ITEM),
         barred=accounts.closed[account],
+        need=_needs(aims, live, accounts, items),
     )
+
+
+def _needs(aims: Targets, live: Ints, accounts: _Accounts, items: OpenItems) -> Ints:
+    """A charge that is only paid in full needs all of it, named by itself or by its bill."""
+    need = aims.need[live].copy()
+    exact = items.charges.exact
+    if not exact.any():
+        return need
+    pool, member, account = aims.pool[live], aims.member[live], aims.account[live]
+    whole = (pool == ITEM_POOL) & np.append(exact, False)[member]
+    width = np.int64(int(items.bill.max(initial=0)) + 2)
+    bills = items.account[exact] * width + items.bill[exact] + 1
+    whole |= (pool == BILL_POOL) & np.isin(account * width + member + 1, bills)
+    need[whole & ~accounts.closed[account]] = AT_LEAST
+    return need
 
 
 def _by_row(claims: Claims, applied: Applied, code: Ints, payments: Payments) -> Segments:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from recond.matching.allocate import ACCOUNT_POOL, Applied, Claims, settle
+from recond.matching.allocate import ACCOUNT_POOL, NO_NEED, Applied, Claims, settle
 from recond.matching.openitems import OpenItems, find, int64
 from recond.matching.ordering import days, policy_numbers
 from recond.matching.placing import Segments, placements
@@ -63,6 +63,7 @@ def apply_credits(
         day=day[turn],
         since=int64(credit_lots["placed_entry"])[turn],
         barred=barred[status[account]],
+        need=np.full(size, NO_NEED),
     )
     applied = settle(claims, claims.cents, book, rules)
     return placements(*_by_receipt(applied, claims, ordinal[turn]), book)

@@ -106,3 +106,7 @@ class OpenItems:
     def take(self, rows: Ints, cents: Ints) -> None:
         """Lower what is open. Rows may repeat."""
         np.subtract.at(self.open, rows, cents)
+
+    def give_back(self, rows: Ints, cents: Ints) -> None:
+        """Undo `take`."""
+        np.add.at(self.open, rows, cents)

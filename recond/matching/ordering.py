@@ -43,7 +43,8 @@ def codes(values: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
 @dataclass(frozen=True, slots=True)
 class Charges:
     """What ordering needs of items, in the rows of BOOK_ITEMS: due day, charge type and service
-    as codes, whether a penalty, and the item number as text for the last tie."""
+    as codes, whether a penalty, an installment of an arrangement or of a charge that is only paid
+    in full, and the item number as text for the last tie."""
 
     due: Ints
     charge: Ints
@@ -51,6 +52,8 @@ class Charges:
     service: Ints
     service_names: list[str | None]
     penalty: Bools
+    arranged: Bools
+    exact: Bools
     number: pa.Array
 
     @classmethod
@@ -61,11 +64,19 @@ class Charges:
         if own.any():
             service = np.where(own, charge + len(service_names), service)
             service_names = service_names + charge_names
-        late = {c.code for c in rules.charge_types if c.kind == "PENALTY"}
-        is_late = np.array([name in late for name in charge_names] + [False], dtype=np.bool_)
-        number = items["item_number"].combine_chunks()
-        due = days(items["due_date"], int(NO_DATE))
-        return cls(due, charge, charge_names, service, service_names, is_late[charge], number)
+        late = [c.code for c in rules.charge_types if c.kind == "PENALTY"]
+        whole = [c.code for c in rules.charge_types if c.exact_only]
+        return cls(
+            due=days(items["due_date"], int(NO_DATE)),
+            charge=charge,
+            charge_names=charge_names,
+            service=service,
+            service_names=service_names,
+            penalty=_member(charge_names, late)[charge],
+            arranged=_given(items["arrangement_number"]),
+            exact=_member(charge_names, whole)[charge],
+            number=items["item_number"].combine_chunks(),
+        )
 
 
 def policy_numbers(rules: Rules, families: Sequence[str | None], family: Ints, day: Ints) -> Ints:
@@ -102,6 +113,11 @@ def _ranks(names: list[str | None], listed: Sequence[str], rules: Rules) -> Ints
     return np.array([place.get(name or "", len(known)) for name in names] + [len(known)])
 
 
+def _given(values: pa.ChunkedArray) -> Bools:
+    given = pc.fill_null(pc.not_equal(values, ""), False)
+    return cast(Bools, given.to_numpy(zero_copy_only=False))
+
+
 def _member(names: list[str | None], listed: Sequence[str]) -> Bools:
     return np.array([name in listed for name in names] + [False], dtype=np.bool_)
 
@@ -124,6 +140,8 @@ def _tier_of(charges: Charges, rows: Ints, status: Ints, policy: Policy) -> Ints
             takes &= _member(charges.charge_names, tier.charge_types)[charges.charge[rows]]
         if tier.services:
             takes &= _member(charges.service_names, tier.services)[charges.service[rows]]
+        if tier.arrangement != "any":
+            takes &= charges.arranged[rows] == (tier.arrangement == "only")
         answer[takes] = number
     return answer
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Status = Literal["penalty", "past_due", "current"]
 OrderKey = Literal["due_date", "-due_date", "status", "charge_type", "service", "item_number"]
+Structure = Literal["installment", "bill", "past_due", "current", "without_penalty", "item"]
 Columns = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 
 STATUSES: tuple[Status, ...] = ("penalty", "past_due", "current")
@@ -34,6 +35,8 @@ class ChargeType(_Frozen):
 
     `priority` orders charge types (smaller first, ties in the order they are declared). Of kind
     PENALTY are the late fees, which policies can put before or after the charges themselves.
+    An `exact_only` charge is paid in full or not at all: a permit is not released for less
+    (domain example E11).
     """
 
     code: str = Field(min_length=1)
@@ -45,6 +48,7 @@ class ChargeType(_Frozen):
     kind: Literal["SERVICE", "PENALTY", "FEE", "TAX", "DEPOSIT", "RENT", "PERMIT", "CLAIM"] = (
         "SERVICE"
     )
+    exact_only: bool = False
 
 
 class ScanLine(_Frozen):
@@ -81,12 +85,14 @@ class Tier(_Frozen):
 
     Empty `status`, `charge_types` or `services` take everything; `services` asks for the service
     that a penalty belongs to, and for the charge type of everything else. Where they are given,
-    their order is what the keys `status`, `charge_type` and `service` sort by.
+    their order is what the keys `status`, `charge_type` and `service` sort by. `arrangement`
+    says whether the tier takes installments of arrangements: `only` those, `none` of them, `any`.
     """
 
     status: tuple[Status, ...] = ()
     charge_types: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    arrangement: Literal["any", "only", "none"] = "any"
     method: Literal["sequential", "proportional"] = "sequential"
     order: tuple[OrderKey, ...] = ("due_date", "charge_type", "item_number")
 
@@ -96,6 +102,12 @@ class Policy(_Frozen):
 
     `family` is that of the account ("*": any). `effective_to` is the last day, none: for ever.
     Status past due means due before the payment's received date.
+
+    `structures` are what the amount of a payment for the account as a whole may say by itself,
+    tried in this order before the tiers: a payment of exactly one `installment`, of exactly one
+    `bill`, of everything `past_due`, of everything `current`, of all but the penalties
+    (`without_penalty`), or of exactly one `item` pays that, and nothing else. What fits twice
+    says nothing.
     """
 
     name: str = Field(min_length=1)
@@ -103,12 +115,13 @@ class Policy(_Frozen):
     effective_from: date | None = None
     effective_to: date | None = None
     cite: str = ""
+    structures: tuple[Structure, ...] = ()
     tiers: tuple[Tier, ...] = Field(min_length=1, max_length=MAX_TIERS)
 
     @property
     def dated(self) -> bool:
         """Whether the order of items can change with the received date of the payment."""
-        return any(
+        return bool(self.structures) or any(
             "status" in tier.order or len({s == "past_due" for s in _non_penalty(tier)}) == 1
             for tier in self.tiers
         )
@@ -117,6 +130,11 @@ class Policy(_Frozen):
     def proportional(self) -> bool:
         """Whether some tier shares in proportion, so that payments cannot be laid end to end."""
         return any(tier.method == "proportional" for tier in self.tiers)
+
+    @property
+    def alone(self) -> bool:
+        """Whether each payment must see exactly what those before it left open."""
+        return self.proportional or bool(self.structures)
 
 
 def _non_penalty(tier: Tier) -> list[Status]:
@@ -169,6 +187,8 @@ class Rules(_Frozen):
     charge_types: tuple[ChargeType, ...] = DEFAULT_CHARGE_TYPES
     scan_lines: tuple[ScanLine, ...] = (ScanLine(),)
     duplicate_window_days: int = Field(default=10, ge=0, le=3660)
+    large_cents: int = Field(default=100_000_00, ge=1)  # a payment of so much is flagged
+    ocr_repair: bool = False  # a scan line with one wrong digit may be repaired by its amount
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

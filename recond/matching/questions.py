@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from recond.matching import words
 from recond.matching.duplicates import Standing, earlier
+from recond.matching.flags import Flags
 from recond.matching.placing import Segments
 from recond.matching.resolve import Resolved
 from recond.matching.targets import CODES, NOT_POSITIVE, OK, Targets
@@ -45,13 +46,19 @@ class Asked:
     resolved: Resolved
 
 
-def questions(asked: Asked, segments: Segments, recent: pa.Table, window: int) -> pa.Table:
+def questions(
+    asked: Asked, segments: Segments, flags: Flags, recent: pa.Table, window: int
+) -> pa.Table:
     """QUESTIONS in order of receipt row: why money waits, credit on closed accounts, suspected
-    duplicates."""
+    duplicates, and what is posted and looked at all the same."""
     parts = [
         _suspense(asked),
         _closed(asked, segments),
         _duplicates(asked, recent, window),
+        _keyed(asked, flags),
+        _cash_only(asked, flags),
+        _large(asked, flags),
+        _at_risk(asked, flags),
     ]
     row = np.concatenate([part[0] for part in parts])
     order = pa.array(np.argsort(row, kind="stable"))
@@ -129,6 +136,67 @@ def _duplicates(asked: Asked, recent: pa.Table, window: int) -> tuple[Ints, pa.T
     )  # fmt: skip
     rows = asked.first[mine]
     return _table(asked, rows, "SUSPECTED_DUPLICATE_PAYMENT", asked.cents[rows], account, message)
+
+
+def _keyed(asked: Asked, flags: Flags) -> tuple[Ints, pa.Table]:
+    """Payments that look like the due amount keyed wrongly (domain example E13)."""
+    payment, account, due, swapped = flags.keyed(asked.totals, asked.aims.code == OK)
+    looks = pc.if_else(
+        pa.array(swapped), "is that with two digits swapped", "is that with a digit too many or few"
+    )
+    message = words.joined(
+        "Account ", asked.numbers.take(pa.array(account)), " owed ", text_from_cents(pa.array(due)),
+        "; the payment of ", text_from_cents(pa.array(asked.totals[payment])), " ", looks,
+        ". It is posted as read; look at the item's image.",
+    )  # fmt: skip
+    rows = asked.first[payment]
+    return _table(asked, rows, "KEYING_SUSPECTED", asked.cents[rows], account, message)
+
+
+def _cash_only(asked: Asked, flags: Flags) -> tuple[Ints, pa.Table]:
+    """Checks and ACH payments for accounts that only take cash for a time (domain, E24)."""
+    payment, account = _posted(asked)
+    until = np.append(flags.cash_only, 0)[account]
+    hit = (until >= asked.day[payment]) & flags.not_cash[asked.first[payment]]
+    payment, account, until = payment[hit], account[hit], until[hit]
+    date = pa.array(until.astype(np.int32)).cast(pa.date32()).cast(pa.string())
+    message = words.joined(
+        "Account ", asked.numbers.take(pa.array(account)), " takes only cash until ", date,
+        "; this payment is deposited and posted all the same.",
+    )  # fmt: skip
+    rows = asked.first[payment]
+    return _table(asked, rows, "CASH_ONLY_ACCOUNT", asked.cents[rows], account, message)
+
+
+def _large(asked: Asked, flags: Flags) -> tuple[Ints, pa.Table]:
+    payment, account = _posted(asked)
+    hit = asked.totals[payment] >= flags.large_cents
+    payment, account = payment[hit], account[hit]
+    message = words.joined(
+        "A payment of ", text_from_cents(pa.array(asked.totals[payment])), " for account ",
+        asked.numbers.take(pa.array(account)), " is unusually large; it is posted.",
+    )  # fmt: skip
+    rows = asked.first[payment]
+    return _table(asked, rows, "LARGE_AMOUNT", asked.cents[rows], account, message)
+
+
+def _at_risk(asked: Asked, flags: Flags) -> tuple[Ints, pa.Table]:
+    """Arrangements whose installment a payment leaves short (domain example E8)."""
+    payment, account = _posted(asked)
+    hit = flags.at_risk(account, asked.day[payment])
+    payment, account = payment[hit], account[hit]
+    message = words.joined(
+        "The payment leaves an installment of the arrangement of account ",
+        asked.numbers.take(pa.array(account)), " open; the arrangement is at risk, not broken.",
+    )  # fmt: skip
+    rows = asked.first[payment]
+    return _table(asked, rows, "ARRANGEMENT_AT_RISK", asked.cents[rows], account, message)
+
+
+def _posted(asked: Asked) -> tuple[Ints, Ints]:
+    """Payments that post to one account, and the account."""
+    payment = np.flatnonzero((asked.aims.code == OK) & (asked.account >= 0))
+    return payment, asked.account[payment]
 
 
 def _records(number: Ints) -> pa.Array:

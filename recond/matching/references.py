@@ -156,7 +156,11 @@ def _slice(columns: Columns) -> slice:
 
 
 def _check(texts: pa.Array, line: ScanLine) -> Bools:
-    digits = digit_matrix(texts, line.length)
+    return good_digits(digit_matrix(texts, line.length), line)
+
+
+def good_digits(digits: Digits, line: ScanLine) -> Bools:
+    """Whether each row of digits (n, line.length) has the check digit that its line asks for."""
     covered = digits[:, _slice(line.covered)]
     expected = luhn(covered) if line.check == "luhn" else seven_three_one(covered)
     return cast(Bools, digits[:, line.check_digit - 1] == expected)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recond.matching.allocate import ACCOUNT_POOL, OPEN_TOTAL
+from recond.matching.allocate import ACCOUNT_POOL, EXACTLY, NO_NEED, OPEN_TOTAL
 from recond.matching.openitems import among, int64
 from recond.matching.resolve import (
     AMBIGUOUS,
@@ -39,8 +39,11 @@ CODES = (
     "REMITTANCE_SUM_WRONG",
     "ACCOUNT_IN_BANKRUPTCY",
     "AMOUNT_NOT_POSITIVE",
+    "EXACT_AMOUNT_REQUIRED",
 )
-OK, MISSING, NOT_FOUND, CHECK, TWO, CONTRADICT, SUM_WRONG, BANKRUPT, NOT_POSITIVE = range(9)
+OK, MISSING, NOT_FOUND, CHECK, TWO, CONTRADICT, SUM_WRONG, BANKRUPT, NOT_POSITIVE, IN_FULL = range(
+    10
+)
 _CODE_OF_OUTCOME = np.zeros(7, dtype=np.int64)
 _CODE_OF_OUTCOME[[UNKNOWN, FAILED, AMBIGUOUS, ELSEWHERE, UNNAMED]] = (
     NOT_FOUND, CHECK, TWO, CONTRADICT, MISSING,
@@ -51,7 +54,7 @@ _CODE_OF_OUTCOME[[UNKNOWN, FAILED, AMBIGUOUS, ELSEWHERE, UNNAMED]] = (
 class Targets:
     """Per payment: `code` (position in CODES), `rule` (position in resolve.RULES), the remittance
     at `fault` (-1) and what its amounts `named`. Per claim, ascending by payment: payment,
-    account, pool, member, cents (OPEN_TOTAL where none is given)."""
+    account, pool, member, cents (OPEN_TOTAL where none is given), need (see allocate)."""
 
     code: Ints
     rule: Ints
@@ -62,6 +65,19 @@ class Targets:
     pool: Ints
     member: Ints
     cents: Ints
+    need: Ints
+
+    def with_claims(self, payment: Ints, account: Ints, cents: Ints) -> Targets:
+        """The targets with claims of further payments on all that is due of an account."""
+        order = np.argsort(np.concatenate([self.payment, payment]), kind="stable")
+        size = len(payment)
+        added = (
+            payment, account, np.full(size, ACCOUNT_POOL), np.full(size, -1), cents,
+            np.full(size, EXACTLY),
+        )  # fmt: skip
+        mine = (self.payment, self.account, self.pool, self.member, self.cents, self.need)
+        columns = (np.concatenate(pair)[order] for pair in zip(mine, added, strict=True))
+        return Targets(self.code, self.rule, self.fault, self.named, *columns)
 
 
 def targets(remittances: pa.Table, payment: Ints, totals: Ints, resolved: Resolved) -> Targets:
@@ -186,5 +202,5 @@ def _checked(
     rows, who, asked = rows[alive], who[alive], asked[alive]
     return Targets(
         code, rule, fault, named, who, resolved.account[rows], resolved.pool[rows],
-        resolved.member[rows], asked,
+        resolved.member[rows], asked, np.full(len(rows), NO_NEED),
     )  # fmt: skip

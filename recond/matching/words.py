@@ -14,6 +14,7 @@ from recond.matching.targets import (
     BANKRUPT,
     CHECK,
     CONTRADICT,
+    IN_FULL,
     MISSING,
     NOT_FOUND,
     NOT_POSITIVE,
@@ -186,8 +187,31 @@ def suspense_reasons(
         elif reason == NOT_POSITIVE:
             words = joined("A payment of ", text_from_cents(pa.array(totals[rows])),
                            " is not more than zero")  # fmt: skip
+        elif reason == IN_FULL:
+            words = joined("What the payment names is only paid in full, and ",
+                           text_from_cents(pa.array(totals[rows])), " is less: ",
+                           said.take(mine))  # fmt: skip
         parts.append((rows, words))
     return scattered(parts, len(code))
+
+
+def led_to(said: pa.Array, payment: Ints, rule: Ints, account: Ints, numbers: pa.Array) -> pa.Array:
+    """The evidence of each payment; of those that a lead decided, with where it led."""
+    if not len(payment):
+        return said
+    repaired = pa.array(rule[payment] == resolve.RULES.index("scan_repair"))
+    why = pc.if_else(
+        repaired,
+        "; one digit was misread: of the accounts that one other digit leaves, only ",
+        "; of the accounts that people put this payer's money on, only ",
+    )
+    words = joined(
+        said.take(pa.array(payment)), why, numbers.take(pa.array(account[payment])),
+        " owes exactly the payment",
+    )  # fmt: skip
+    mask = np.zeros(len(said), dtype=np.bool_)
+    mask[payment] = True
+    return pc.replace_with_mask(said, pa.array(mask), words)
 
 
 def _missing(fault: Ints) -> pa.Array:
@@ -214,6 +238,13 @@ def account_numbers(accounts: pa.Table, keys: Ints) -> pa.Array:
     """Account numbers in the order of `keys`; null for an account that the book does not name."""
     rows = pc.index_in(pa.array(keys), value_set=accounts["account_key"].combine_chunks())
     return accounts["account_number"].combine_chunks().take(rows)
+
+
+def days_of(accounts: pa.Table, keys: Ints, column: str) -> Ints:
+    """A date column of accounts in the order of `keys` as days since 1970; none: long ago."""
+    rows = pc.index_in(pa.array(keys), value_set=accounts["account_key"].combine_chunks())
+    whole = accounts[column].combine_chunks().cast(pa.int32()).take(rows)
+    return int64(whole, -(2**31))
 
 
 def texts_of(accounts: pa.Table, keys: Ints, column: str) -> tuple[Ints, list[str | None]]:

@@ -8,6 +8,7 @@ number of open items (performance section 4).
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,9 +16,11 @@ from sqlalchemy import Connection, Select, Table, literal, null, select, union_a
 
 from recond.matching import references
 from recond.matching.policy import Rules
+from recond.matching.repairs import repairs
 from recond.model import (
     BOOK_ACCOUNTS,
     BOOK_ITEMS,
+    BOOK_LEADS,
     BOOK_RECENT,
     BOOK_REFERENCES,
     CREDIT,
@@ -33,8 +36,24 @@ account, alias, item = schema.account, schema.account_alias, schema.item
 def fetch_book(connection: Connection, remittances: pa.Table, rules: Rules, since: dt.date) -> Book:
     """The book for REMITTANCES. `since`: how far back payments count for duplicates."""
     meanings = _meanings(connection, references.lookups(remittances, rules))
-    keys = pc.unique(meanings["account_key"])
-    return book_of_accounts(connection, keys, meanings, since)
+    leads = _repaired(connection, repairs(remittances, rules))
+    keys = pc.unique(pa.chunked_array([*meanings["account_key"].chunks,
+                                       *leads["account_key"].chunks], pa.int64()))  # fmt: skip
+    return replace(book_of_accounts(connection, keys, meanings, since), leads=leads)
+
+
+def _repaired(connection: Connection, repaired: pa.Table) -> pa.Table:
+    """BOOK_LEADS of scan lines that one other digit repairs: the accounts that there are."""
+    if repaired.num_rows == 0:
+        return BOOK_LEADS.empty_table()
+    staged = stage(connection, "repaired", repaired)
+    found = (
+        select(staged.c.ordinal, account.c.account_key, literal("scan_repair").label("rule"))
+        .join(account, account.c.reference_key == staged.c.reference_key)
+        .distinct()
+        .order_by(staged.c.ordinal, account.c.account_key)
+    )
+    return fetch_arrow(connection, found, BOOK_LEADS)
 
 
 def book_of_accounts(
@@ -145,7 +164,7 @@ def _of_shapes(keys: pa.ChunkedArray, shapes: frozenset[tuple[int, int]]) -> pa.
 # row up among the touched accounts.
 
 
-def _accounts(touched: Table) -> Select[tuple[int, str, str, str, str]]:
+def _accounts(touched: Table) -> Select[tuple[int, str, str, str, str, str]]:
     return (
         select(
             account.c.account_key,
@@ -153,13 +172,14 @@ def _accounts(touched: Table) -> Select[tuple[int, str, str, str, str]]:
             account.c.status,
             account.c.family,
             account.c.customer_name,
+            account.c.cash_only_until,
         )
         .where(account.c.account_key.in_(select(touched.c.account_key)))
         .order_by(account.c.account_key)
     )
 
 
-def _items(touched: Table) -> Select[tuple[int, int, str, str, str, str, str, str, int, int]]:
+def _items(touched: Table) -> Select[tuple[int, int, str, str, str, str, str, str, int, int, str]]:
     return (
         select(
             item.c.item_key,
@@ -172,6 +192,7 @@ def _items(touched: Table) -> Select[tuple[int, int, str, str, str, str, str, st
             item.c.due_date,
             item.c.open_cents,
             item.c.since_entry,
+            item.c.arrangement_number,
         )
         .where(item.c.account_key.in_(select(touched.c.account_key)))
         .order_by(item.c.item_key)

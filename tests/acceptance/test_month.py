@@ -190,7 +190,9 @@ def test_every_doubtful_payment_raises_its_code(month: Month) -> None:
 
 
 def test_nothing_is_asked_about_payments_whose_evidence_is_good(month: Month) -> None:
-    allowed = {"SUSPECTED_DUPLICATE_PAYMENT"}  # customers do pay twice by themselves
+    # Customers do pay twice by themselves, and a few pay an amount that is the due with two
+    # digits swapped; both post and are looked at.
+    allowed = {"SUSPECTED_DUPLICATE_PAYMENT", "KEYING_SUSPECTED"}
     clean = {
         row["receipt_id"]: true
         for true, row in month.pairs()
@@ -202,6 +204,8 @@ def test_nothing_is_asked_about_payments_whose_evidence_is_good(month: Month) ->
         if row["receipt_id"] in clean and row["code"] not in allowed
     ]
     assert asked == []
+    suspected = [row for row in month.data["exceptions"] if row["code"] == "KEYING_SUSPECTED"]
+    assert len(suspected) <= len(clean) // 1000
 
 
 def test_no_money_is_posted_on_a_guess(month: Month) -> None:

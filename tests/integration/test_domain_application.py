@@ -257,6 +257,20 @@ def test_e17_a_scan_line_that_fails_its_check_digit_is_never_repaired_by_itself(
     office.prove()
 
 
+def test_e17_an_office_may_let_the_amount_repair_a_misread_line(plain: Office) -> None:
+    config = plain.home.path / "recond.toml"
+    config.write_text(config.read_text().replace("ocr_repair = false", "ocr_repair = true"))
+    plain.take("receivables", "open.csv", receivables_csv(ITEMS))
+    good = scan_line(ACCOUNT, dt.date(2026, 3, 28), 18870)
+    bad = good[:4] + ("6" if good[4] != "6" else "5") + good[5:]
+    checks = [check(18871, (bad, None), number="1"), check(18870, (bad, None), number="2")]
+    plain.take("lockbox", "bad.bai", lockbox_file(checks))
+    assert plain.questions() == ["CHECK_DIGIT_FAILED"]
+    assert plain.open_cents() == {}
+    assert [row["rule"] for row in plain.rows("receipts")] == ["none", "scan_repair"]
+    plain.prove()
+
+
 def test_e18_an_amount_alone_never_posts(plain: Office) -> None:
     rows = [receivable(f"100000000{n}", f"W{n}", "WATER", CURRENT, 10400) for n in range(1, 4)]
     plain.take("receivables", "three.csv", receivables_csv(rows))

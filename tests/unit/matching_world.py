@@ -14,6 +14,7 @@ from recond.matching.references import keys
 from recond.model import (
     BOOK_ACCOUNTS,
     BOOK_ITEMS,
+    BOOK_LEADS,
     BOOK_RECENT,
     BOOK_REFERENCES,
     CREDIT,
@@ -38,6 +39,7 @@ class Item:
     due: dt.date | None = CURRENT
     bill: str | None = None
     service: str | None = None
+    arrangement: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Receipt:
     told: tuple[tuple[str, str | None, int | None], ...] = ()  # kind, reference, amount
     day: dt.date = DAY
     payment: str | None = None
+    tender: str = "CHECK"
 
 
 @dataclass
@@ -57,15 +60,18 @@ class World:
     items: list[Item] = field(default_factory=list)
     aliases: dict[str, str] = field(default_factory=dict)
     recent: list[tuple[str, int, dt.date, int]] = field(default_factory=list)
+    cash_only: dict[str, dt.date] = field(default_factory=dict)
+    leads: list[tuple[int, str, str]] = field(default_factory=list)  # ordinal, account, rule
 
     def key(self, account: str) -> int:
         return list(self.accounts).index(account) + 1
 
     def book(self) -> Book:
         accounts = [
-            {"account_key": self.key(number), "account_number": number, "status": status}
+            {"account_key": self.key(number), "account_number": number, "status": status,
+             "cash_only_until": self.cash_only.get(number)}
             for number, status in self.accounts.items()
-        ]
+        ]  # fmt: skip
         items = [
             {
                 "item_key": row,
@@ -78,6 +84,7 @@ class World:
                 "due_date": item.due,
                 "open_cents": item.cents,
                 "since_entry": 0,
+                "arrangement_number": item.arrangement,
             }
             for row, item in enumerate(self.items)
         ]
@@ -90,6 +97,10 @@ class World:
             pa.Table.from_pylist(items, BOOK_ITEMS),
             self._references(),
             pa.Table.from_pylist(recent, BOOK_RECENT),
+            pa.Table.from_pylist(
+                [{"ordinal": o, "account_key": self.key(a), "rule": r} for o, a, r in self.leads],
+                BOOK_LEADS,
+            ),
         )
 
     def _references(self) -> pa.Table:
@@ -138,14 +149,14 @@ class World:
             seen.add(name)  # tenders of one payment stand as one
             total = sum(r.cents for r in receipts if (r.payment or f"#{r.ordinal}") == name)
             recent.append((numbers[key], total, receipt.day, receipt.ordinal))
-        return World(self.accounts, items, self.aliases, recent)
+        return World(self.accounts, items, self.aliases, recent, self.cash_only, self.leads)
 
 
 def tables(receipts: list[Receipt]) -> tuple[pa.Table, pa.Table]:
     """RECEIPTS and REMITTANCES."""
     rows = [
         {"ordinal": r.ordinal, "amount_cents": r.cents, "received_date": r.day,
-         "payment": r.payment}
+         "payment": r.payment, "tender": r.tender}
         for r in receipts
     ]  # fmt: skip
     told = [

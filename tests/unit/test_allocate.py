@@ -48,6 +48,7 @@ def items_table(rows: list[tuple], account: int = 1) -> pa.Table:
             "due_date": [row[3] for row in rows],
             "open_cents": [row[4] for row in rows],
             "since_entry": [0] * len(rows),
+            "arrangement_number": [None] * len(rows),
         },
         schema=BOOK_ITEMS,
     )
@@ -402,6 +403,7 @@ def as_table(items: list[dict], left: dict[int, int]) -> pa.Table:
             "due_date": [i["due"] for i in rows],
             "open_cents": [left[i["key"]] for i in rows],
             "since_entry": [0] * len(rows),
+            "arrangement_number": [None] * len(rows),
         },
         schema=BOOK_ITEMS,
     )

@@ -1,0 +1,108 @@
+"""What is posted and looked at all the same: flags never hold money (contract section 4).
+
+A payment of ten times what is due or with two digits swapped was perhaps keyed wrongly; a check
+for an account that only takes cash is in the bank already; a large payment and a broken
+arrangement want a pair of eyes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from recond.matching.allocate import ACCOUNT_POOL, Applied, Claims
+from recond.matching.openitems import OpenItems, int64
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+NOT_CASH = ("CHECK", "ACH")  # tenders that a bank can take back
+DIGITS = 15  # of the largest amount in cents
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What each account (position in OpenItems.keys) owed before the call."""
+
+    open: Ints
+
+    @classmethod
+    def before(cls, items: OpenItems) -> Due:
+        """Before `settle` lowers what is open."""
+        total = np.zeros(len(items.keys), dtype=np.int64)
+        np.add.at(total, items.account, items.open)
+        return cls(total)
+
+    def at_turn(self, claims: Claims, applied: Applied) -> Ints:
+        """What the account of each claim owed when its turn came."""
+        size = len(claims.payment)
+        paid = np.zeros(size, dtype=np.int64)
+        np.add.at(paid, applied.claim, applied.amount)
+        order = np.argsort(claims.account, kind="stable")
+        account, inline = claims.account[order], paid[order]
+        before = np.cumsum(inline) - inline
+        first = np.ones(size, dtype=np.bool_)
+        first[1:] = account[1:] != account[:-1]
+        start = np.flatnonzero(first)
+        before -= np.repeat(before[start], np.diff(np.append(start, size)))
+        answer = np.empty(size, dtype=np.int64)
+        answer[order] = self.open[account] - before
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What flags are judged by: the due of each claim's account at its turn, the last day on
+    which each account only takes cash, the items as the call leaves them, which receipt rows are
+    NOT_CASH, and from which amount a payment is large."""
+
+    due: Ints
+    cash_only: Ints
+    items: OpenItems
+    claims: Claims
+    not_cash: Bools
+    large_cents: int
+
+    def keyed(self, totals: Ints, posted: Bools) -> tuple[Ints, Ints, Ints, Bools]:
+        """Payments for an account as a whole that look keyed wrongly (domain example E13):
+        payment, account, its due, and whether two digits are swapped (else a factor of ten)."""
+        claims = self.claims
+        lone = np.bincount(claims.payment, minlength=len(totals))[claims.payment] == 1
+        at = np.flatnonzero(lone & (claims.pool == ACCOUNT_POOL) & posted[claims.payment])
+        due, cents = self.due[at], totals[claims.payment[at]]
+        tenfold = (due > 0) & ((cents == 10 * due) | (10 * cents == due))
+        swapped = (due > 0) & (cents != due) & _swapped(cents, due) & ~tenfold
+        hit = np.flatnonzero(tenfold | swapped)
+        where = at[hit]
+        return claims.payment[where], claims.account[where], due[hit], swapped[hit]
+
+    def at_risk(self, account: Ints, day: Ints) -> Bools:
+        """Payments (account of each, -1 for none) that leave an installment of an arrangement
+        short: paid in part, or due by the payment's day and still open (domain example E8)."""
+        items = self.items
+        open_ = np.flatnonzero(items.charges.arranged & (items.open > 0))
+        if not len(open_):
+            return np.zeros(len(account), dtype=np.bool_)
+        touched = items.open[open_] < int64(items.table["open_cents"])[open_]
+        since = np.where(touched, np.iinfo(np.int64).min, items.charges.due[open_])
+        least = np.full(len(items.keys) + 1, np.iinfo(np.int64).max)
+        np.minimum.at(least, items.account[open_], since)
+        last = np.full(len(items.keys) + 1, -1, dtype=np.int64)
+        last[account] = np.arange(len(account))
+        final = last[account] == np.arange(len(account))
+        return cast(Bools, (account >= 0) & final & (least[account] <= day))
+
+
+def _swapped(one: Ints, other: Ints) -> Bools:
+    """Whether two amounts are the same digits but for two neighbours that changed places."""
+    answer = np.zeros(len(one), dtype=np.bool_)
+    maybe = np.flatnonzero((one - other) % 9 == 0)
+    for place in range(DIGITS):
+        low, high = np.int64(10**place), np.int64(10 ** (place + 1))
+        right, left = other[maybe] // low % 10, other[maybe] // high % 10
+        changed = other[maybe] + (left - right) * low + (right - left) * high
+        answer[maybe] |= (changed == one[maybe]) & (left != right)
+    return answer

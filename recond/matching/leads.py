@@ -1,0 +1,69 @@
+"""Weak evidence that may decide what nothing else decides: repaired scan lines, payer memory.
+
+A lead names an account for a payment whose own evidence failed (a scan line with a wrong digit)
+or is missing. It posts only when the leads of the payment lead to exactly one account that takes
+payments and whose due is the payment, when its turn comes (domain examples E17, E18). Which leads
+there are is an office's choice; a new home follows none (contract section 4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recond.matching.openitems import OpenItems, find, int64
+from recond.matching.resolve import LEADS
+from recond.matching.targets import CHECK, MISSING, Targets
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+# Which failure each rule of BOOK_LEADS may heal, in the order of resolve.LEADS.
+_HEALS = np.array([CHECK, MISSING], dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Payments that a lead decides, ascending: their account (position in OpenItems.keys), the
+    rule (position in resolve.RULES), and the code that they have when the due differs."""
+
+    payment: Ints
+    account: Ints
+    rule: Ints
+    code: Ints
+
+
+def follow(
+    leads: pa.Table,
+    aims: Targets,
+    ordinal: Ints,
+    of_row: Ints,
+    totals: Ints,
+    refused: Bools,
+    items: OpenItems,
+) -> Followed:
+    """The leads (BOOK_LEADS) that decide. `ordinal` and `of_row`: the receipt rows and their
+    payments; `refused` accounts, by position, are led to by nothing."""
+    order = np.argsort(ordinal, kind="stable")
+    row = find(ordinal[order], int64(leads["ordinal"]))
+    account = find(items.keys, int64(leads["account_key"]))
+    rule = int64(pc.index_in(leads["rule"], value_set=pa.array([name for name, _ in LEADS])), -1)
+    known = np.flatnonzero((row >= 0) & (account >= 0) & (rule >= 0))
+    payment, account, rule = of_row[order[row[known]]], account[known], rule[known]
+    due = np.zeros(len(items.keys), dtype=np.int64)
+    np.add.at(due, items.account, items.open)
+    fits = (aims.code[payment] == _HEALS[rule]) & (due[account] == totals[payment])
+    fits &= (totals[payment] > 0) & ~refused[account]
+    payment, account, rule = payment[fits], account[fits], rule[fits]
+    width = np.int64(len(items.keys) + 1)
+    pair, first = np.unique(payment * width + account, return_index=True)
+    who = pair // width
+    alone = np.bincount(who, minlength=len(totals))[who] == 1
+    chosen = first[alone]
+    named = np.array([number for _, number in LEADS], dtype=np.int64)
+    return Followed(payment[chosen], account[chosen], named[rule[chosen]],
+                    aims.code[payment[chosen]])  # fmt: skip

@@ -1,0 +1,355 @@
+"""What an office may let matching do beyond a new home, and what is posted but flagged."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from matching_world import CURRENT, DAY, PAST, Item, Receipt, World, tables
+
+from recond.matching.policy import DEFAULT_CHARGE_TYPES, Policy, Rules, Structure, Tier
+from recond.matching.repairs import repairs
+from recond.model import CREDIT, ITEM, SUSPENSE, Matched
+
+A, B, C = "1000456012", "1000456020", "1000456038"
+
+SAGUARO = [
+    Item("PW", A, 200, "PENALTY", PAST, service="WATER"),
+    Item("PS", A, 150, "PENALTY", PAST, service="SEWER"),
+    Item("PG", A, 150, "PENALTY", PAST, service="SANITATION"),
+    Item("1W", A, 3150, "WATER", PAST, "B1"),
+    Item("1S", A, 2240, "SEWER", PAST, "B1"),
+    Item("1G", A, 2580, "SANITATION", PAST, "B1"),
+    Item("2W", A, 4275, "WATER", CURRENT, "B2"),
+    Item("2S", A, 3120, "SEWER", CURRENT, "B2"),
+    Item("2G", A, 2680, "SANITATION", CURRENT, "B2"),
+    Item("2T", A, 325, "STORM", CURRENT, "B2"),
+]
+
+
+def by_account(ordinal: int, cents: int, account: str = A, **more: object) -> Receipt:
+    return Receipt(ordinal, cents, (("REFERENCE", account, None),), **more)  # type: ignore[arg-type]
+
+
+def placed(world: World, matched: Matched) -> dict[str, int]:
+    """Cents by item number, `credit` and `suspense`."""
+    found: dict[str, int] = {}
+    for row in matched.placements.to_pylist():
+        names = {ITEM: None, CREDIT: "credit", SUSPENSE: "suspense"}
+        name = names[row["bucket"]] or world.items[row["item_key"]].number
+        found[name] = found.get(name, 0) + row["cents"]
+    return found
+
+
+def asked(matched: Matched) -> list[str]:
+    return matched.questions["code"].to_pylist()
+
+
+# --- flags: posted, and looked at all the same ----------------------------------------------------
+
+
+def test_e13_ten_times_the_due_is_posted_and_flagged() -> None:
+    world = World({A: "active"}, SAGUARO)
+    matched = world.match([by_account(1, 188700)])
+    found = placed(world, matched)
+    assert found.pop("credit") == 169830
+    assert sum(found.values()) == 18870
+    assert asked(matched) == ["KEYING_SUSPECTED"]
+    (message,) = matched.questions["message"].to_pylist()
+    assert "owed 188.70; the payment of 1887.00 is that with a digit too many or few" in message
+
+
+def test_e13_two_swapped_digits_are_posted_in_part_and_flagged() -> None:
+    world = World({A: "active"}, SAGUARO)
+    matched = world.match([by_account(1, 18780)])
+    assert sum(placed(world, matched).values()) == 18780
+    assert "credit" not in placed(world, matched)
+    assert asked(matched) == ["KEYING_SUSPECTED"]
+    assert "two digits swapped" in matched.questions["message"][0].as_py()
+
+
+@pytest.mark.parametrize("cents", [18870, 18879, 18861, 9435, 37740, 18807 + 9])
+def test_other_amounts_are_not_suspected(cents: int) -> None:
+    """18879 and 18861 differ by 9 and are no swap of neighbours."""
+    assert asked(World({A: "active"}, SAGUARO).match([by_account(1, cents)])) == []
+
+
+def test_keying_is_judged_by_what_is_due_when_the_payment_comes() -> None:
+    world = World({A: "active"}, [Item("I", A, 5000)])
+    matched = world.match([by_account(1, 4000), by_account(2, 10000)])
+    assert asked(matched) == ["KEYING_SUSPECTED"]
+    assert matched.questions["ordinal"].to_pylist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("tender", "day", "flagged"),
+    [
+        ("CHECK", DAY, True),
+        ("ACH", DAY, True),
+        ("CASH", DAY, False),
+        ("MONEY_ORDER", DAY, False),
+        ("CHECK", DAY + dt.timedelta(days=3), True),
+        ("CHECK", DAY + dt.timedelta(days=4), False),
+    ],
+)
+def test_e24_a_check_for_a_cash_only_account_posts_and_is_flagged(
+    tender: str, day: dt.date, flagged: bool
+) -> None:
+    world = World({A: "active"}, [Item("I", A, 900)], cash_only={A: DAY + dt.timedelta(days=3)})
+    matched = world.match([by_account(1, 900, tender=tender, day=day)])
+    assert placed(world, matched) == {"I": 900}
+    assert asked(matched) == (["CASH_ONLY_ACCOUNT"] if flagged else [])
+
+
+def test_large_payments_are_flagged_from_the_limit_on() -> None:
+    world = World({A: "active"}, [Item("I", A, 10_000_00)])
+    rules = Rules(large_cents=500_00)
+    assert asked(world.match([by_account(1, 500_00)], rules)) == ["LARGE_AMOUNT"]
+    assert asked(world.match([by_account(1, 499_99)], rules)) == []
+
+
+# --- arrangements ---------------------------------------------------------------------------------
+
+CURRENT_THEN_ARRANGEMENT = Rules(
+    policies=(
+        Policy(
+            name="jonesboro",
+            cite="Jonesboro IN: the most recent bill first, then as agreed",
+            tiers=(Tier(arrangement="none"), Tier(arrangement="only", order=("due_date",))),
+        ),
+    )
+)
+ARRANGED = [
+    *(item for item in SAGUARO if item.bill == "B2"),
+    Item("R1", A, 2824, due=DAY, arrangement="A1"),
+    Item("R2", A, 2823, due=DAY + dt.timedelta(days=30), arrangement="A1"),
+    Item("R3", A, 2823, due=DAY + dt.timedelta(days=60), arrangement="A1"),
+]
+
+
+def test_e8_current_bill_first_then_the_installment() -> None:
+    world = World({A: "active"}, ARRANGED)
+    matched = world.match([by_account(1, 13224)], CURRENT_THEN_ARRANGEMENT)
+    assert placed(world, matched) == {"2W": 4275, "2S": 3120, "2G": 2680, "2T": 325, "R1": 2824}
+    assert asked(matched) == []
+
+
+def test_e8_a_short_installment_puts_the_arrangement_at_risk() -> None:
+    world = World({A: "active"}, ARRANGED)
+    matched = world.match([by_account(1, 13000)], CURRENT_THEN_ARRANGEMENT)
+    assert placed(world, matched)["R1"] == 2824 - 224
+    assert asked(matched) == ["ARRANGEMENT_AT_RISK"]
+
+
+def test_an_installment_that_is_due_and_not_paid_is_at_risk_too() -> None:
+    world = World({A: "active"}, ARRANGED)
+    matched = world.match([by_account(1, 10400)], CURRENT_THEN_ARRANGEMENT)
+    assert asked(matched) == ["ARRANGEMENT_AT_RISK"]
+    later = [Item("R2", A, 2823, due=DAY + dt.timedelta(days=30), arrangement="A1")]
+    world = World({A: "active"}, [*ARRANGED[:4], *later])
+    assert asked(world.match([by_account(1, 10400)], CURRENT_THEN_ARRANGEMENT)) == []
+
+
+# --- charges that are only paid in full -----------------------------------------------------------
+
+PERMITS = Rules(
+    charge_types=tuple(
+        charge.model_copy(update={"exact_only": charge.code == "SANITATION"})
+        for charge in DEFAULT_CHARGE_TYPES
+    )
+)
+PERMIT = [Item("BP26-01877", A, 87550, "SANITATION", CURRENT, "P1"), Item("W", A, 5000, "WATER")]
+
+
+@pytest.mark.parametrize("reference", ["BP26-01877", "P1"])
+def test_e11_a_short_payment_of_a_permit_waits(reference: str) -> None:
+    world = World({A: "active"}, PERMIT)
+    matched = world.match([Receipt(1, 87000, (("REFERENCE", reference, None),))], PERMITS)
+    assert placed(world, matched) == {"suspense": 87000}
+    assert asked(matched) == ["EXACT_AMOUNT_REQUIRED"]
+    assert matched.decisions["rule"].to_pylist() == ["none"]
+
+
+def test_e11_what_is_too_much_for_a_permit_stands_on_account() -> None:
+    world = World({A: "active"}, PERMIT)
+    matched = world.match([Receipt(1, 88000, (("REFERENCE", "BP26-01877", None),))], PERMITS)
+    assert placed(world, matched) == {"BP26-01877": 87550, "credit": 450}
+
+
+def test_a_payment_for_the_account_passes_over_what_it_cannot_pay_in_full() -> None:
+    items = [Item("P", A, 8000, "SANITATION", PAST), Item("W", A, 7000)]
+    world = World({A: "active"}, items)
+    assert placed(world, world.match([by_account(1, 5000)], PERMITS)) == {"W": 5000}
+    assert placed(world, world.match([by_account(1, 9000)], PERMITS)) == {"P": 8000, "W": 1000}
+
+
+def test_two_payments_do_not_pay_half_a_permit_each() -> None:
+    items = [Item("P", A, 8000, "SANITATION", PAST), Item("W", A, 7000)]
+    world = World({A: "active"}, items)
+    matched = world.match([by_account(1, 5000), by_account(2, 10000)], PERMITS)
+    first = [row for row in matched.placements.to_pylist() if row["ordinal"] == 1]
+    assert [(row["item_key"], row["cents"]) for row in first] == [(1, 5000)]
+    assert placed(world, matched) == {"W": 7000, "P": 8000}
+
+
+# --- leads ----------------------------------------------------------------------------------------
+
+
+def scan(account: str, cents: int, wrong: str = "") -> str:
+    body = f"{account}032826{cents:010d}"
+    total = 0
+    for place, digit in enumerate(reversed(body)):
+        value = int(digit) * (2 if place % 2 == 0 else 1)
+        total += value - 9 * (value > 9)
+    line = body + str(-total % 10)
+    return wrong + line[len(wrong) :] if wrong else line
+
+
+REPAIR = Rules(ocr_repair=True)
+MISREAD = scan(A, 18870, "100046601")  # one digit of the account was misread
+
+
+def repaired(world: World, receipts: list[Receipt]) -> list[tuple[int, str, str]]:
+    """The leads that the books would give: accounts that there are."""
+    rows = repairs(tables(receipts)[1], REPAIR).to_pylist()
+    known = {number.lstrip("0"): number for number in world.accounts}
+    return [
+        (row["ordinal"], known[row["reference_key"]], "scan_repair")
+        for row in rows
+        if row["reference_key"] in known
+    ]
+
+
+def test_e17_one_wrong_digit_leaves_the_true_line_and_others() -> None:
+    rows = repairs(tables([Receipt(1, 1, (("REFERENCE", MISREAD, None),))])[1], REPAIR)
+    keys = rows["reference_key"].to_pylist()
+    assert A in keys
+    assert len(keys) > 1
+    assert repairs(tables([by_account(1, 1, scan(A, 18870))])[1], REPAIR).num_rows == 0
+    assert repairs(tables([by_account(1, 1, MISREAD)])[1], Rules()).num_rows == 0
+
+
+def test_e17_a_misread_line_posts_only_where_one_account_owes_the_amount() -> None:
+    receipts = [by_account(1, 18870, MISREAD)]
+    world = World({A: "active", B: "active"}, SAGUARO)
+    world.leads = repaired(world, receipts)
+    matched = world.match(receipts, REPAIR)
+    assert sum(placed(world, matched).values()) == 18870
+    assert matched.decisions["rule"].to_pylist() == ["scan_repair"]
+    assert "one digit was misread" in matched.decisions["evidence"][0].as_py()
+    assert asked(matched) == []
+
+
+@pytest.mark.parametrize("cents", [18869, 18871, 100])
+def test_e17_another_amount_does_not_post(cents: int) -> None:
+    receipts = [by_account(1, cents, MISREAD)]
+    world = World({A: "active"}, SAGUARO)
+    world.leads = repaired(world, receipts)
+    matched = world.match(receipts, REPAIR)
+    assert placed(world, matched) == {"suspense": cents}
+    assert asked(matched) == ["CHECK_DIGIT_FAILED"]
+
+
+def test_two_accounts_that_owe_the_amount_are_none() -> None:
+    world = World({A: "active", B: "active"}, [Item("1", A, 500), Item("2", B, 500)])
+    for leads in ([(1, A, "payer_memory")], [(1, A, "payer_memory"), (1, B, "payer_memory")]):
+        world.leads = leads
+        matched = world.match([Receipt(1, 500)], Rules())
+        assert (asked(matched) == []) == (len(leads) == 1)
+
+
+@pytest.mark.parametrize("status", ["closed", "bankruptcy"])
+def test_a_lead_to_an_account_that_takes_no_payments_is_none(status: str) -> None:
+    world = World({A: status}, [Item("1", A, 500)], leads=[(1, A, "payer_memory")])
+    assert placed(world, world.match([Receipt(1, 500)])) == {"suspense": 500}
+
+
+def test_a_lead_never_overrules_a_reference() -> None:
+    world = World({A: "active", B: "active"}, [Item("1", A, 500), Item("2", B, 500)])
+    world.leads = [(1, A, "payer_memory"), (2, A, "payer_memory")]
+    matched = world.match([by_account(1, 500, B), by_account(2, 500, "9999")])
+    assert placed(world, matched) == {"2": 500, "suspense": 500}
+    assert asked(matched) == ["ACCOUNT_NOT_FOUND"]
+
+
+def test_a_lead_needs_the_due_when_its_turn_comes() -> None:
+    world = World({A: "active"}, [Item("1", A, 500)], leads=[(2, A, "payer_memory")])
+    matched = world.match([by_account(1, 200), Receipt(2, 500)])
+    assert placed(world, matched) == {"1": 200, "suspense": 500}
+    assert asked(matched) == ["NO_REFERENCE"]
+
+
+# --- what an amount says inside an account --------------------------------------------------------
+
+
+def with_structures(*structures: Structure) -> Rules:
+    return Rules(
+        policies=(Policy(name="autocash", structures=structures, tiers=(Tier(status=("penalty",)),
+                                                                        Tier())),)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cents", "structures", "expected"),
+    [
+        (10400, ("bill",), {"2W": 4275, "2S": 3120, "2G": 2680, "2T": 325}),
+        (7970, ("bill",), {"1W": 3150, "1S": 2240, "1G": 2580}),
+        (8470, ("bill", "past_due"),
+         {"PW": 200, "PS": 150, "PG": 150, "1W": 3150, "1S": 2240, "1G": 2580}),
+        (10400, ("current",), {"2W": 4275, "2S": 3120, "2G": 2680, "2T": 325}),
+        (18370, ("without_penalty",),
+         {"1W": 3150, "1S": 2240, "1G": 2580, "2W": 4275, "2S": 3120, "2G": 2680, "2T": 325}),
+        (3120, ("item",), {"2S": 3120}),
+        # PS and PG are 150 each: what fits twice says nothing
+        (150, ("item",), {"PG": 150}),
+        (10400, (), {"PW": 200, "PS": 150, "PG": 150, "1W": 3150, "1S": 2240, "1G": 2580,
+                     "2W": 1930}),
+    ],
+)  # fmt: skip
+def test_structures(
+    cents: int, structures: tuple[Structure, ...], expected: dict[str, int]
+) -> None:
+    world = World({A: "active"}, SAGUARO)
+    matched = world.match([by_account(1, cents)], with_structures(*structures))
+    assert placed(world, matched) == expected
+
+
+def test_equal_installments_are_paid_from_the_earliest() -> None:
+    world = World({A: "active"}, ARRANGED)
+    found = placed(world, world.match([by_account(1, 2823)], with_structures("installment")))
+    assert found == {"R2": 2823}
+
+
+def test_structures_are_judged_payment_by_payment() -> None:
+    world = World({A: "active"}, SAGUARO)
+    rules = with_structures("bill")
+    matched = world.match([by_account(1, 7970), by_account(2, 10400)], rules)
+    assert placed(world, matched) == {
+        "1W": 3150, "1S": 2240, "1G": 2580, "2W": 4275, "2S": 3120, "2G": 2680, "2T": 325,
+    }  # fmt: skip
+
+
+def test_many_accounts_at_once_equal_one_at_a_time() -> None:
+    rules = with_structures("bill", "past_due", "item")
+    items = [
+        Item(f"{account}-{n}", account, cents, due=due, bill=f"{account}-{bill}")
+        for account in (A, B, C)
+        for n, (cents, due, bill) in enumerate(
+            [(100, PAST, 1), (250, PAST, 1), (400, CURRENT, 2), (50, CURRENT, 3)]
+        )
+    ]
+    world = World(dict.fromkeys((A, B, C), "active"), items)
+    receipts = [
+        by_account(number, cents, account)
+        for number, (account, cents) in enumerate(
+            [(A, 350), (B, 400), (C, 450), (A, 50), (B, 999), (C, 350)], 1
+        )
+    ]
+    together = placed(world, world.match(receipts, rules))
+    apart: dict[str, int] = {}
+    for receipt in receipts:
+        matched = world.match([receipt], rules)
+        for name, cents in placed(world, matched).items():
+            apart[name] = apart.get(name, 0) + cents
+        world = world.after([receipt], matched)
+    assert together == apart
