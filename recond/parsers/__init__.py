@@ -38,7 +38,7 @@ class Grammar:
         return cast("Parse", import_module(self.module).parse)
 
 
-_NAMES = ("delimited", "fixed", "lockbox", "bai2", "nacha")
+_NAMES = ("delimited", "fixed", "lockbox", "bai2", "nacha", "camt")
 
 GRAMMARS: Mapping[str, Grammar] = MappingProxyType(
     {name: Grammar(name, f"recond.parsers.{name}") for name in _NAMES}

@@ -46,6 +46,8 @@ class Frame:
     def joined(self, names: list[str], between: str) -> pa.Array:
         """Columns as text, joined; blanks are left out, null where all are blank."""
         texts = [self.columns[name].cast(pa.string()) for name in names]
+        if all(text.null_count == self.size for text in texts):
+            return pa.nulls(self.size, pa.string())  # Arrow joins nulls alone to no rows at all
         joined = pc.binary_join_element_wise(*texts, between, null_handling="skip")
         return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), joined)
 

@@ -142,6 +142,35 @@ def cashier(city: City) -> Iterator[str]:
         )
 
 
+def camt(city: City) -> Iterator[str]:
+    """One statement of camt.053.001.08: booked credits with one detail each."""
+    yield '<?xml version="1.0" encoding="UTF-8"?>'
+    yield '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt>'
+    yield f"<GrpHdr><MsgId>M{DAY}</MsgId><CreDtTm>{ISO_DAY}T06:30:00</CreDtTm></GrpHdr><Stmt>"
+    yield "<Id>S1</Id><Acct><Id><Othr><Id>4000001</Id></Othr></Id><Ccy>USD</Ccy></Acct>"
+    for code, cents in (("OPBD", 0), ("CLBD", city.total)):
+        amount = f'<Amt Ccy="USD">{_decimal(cents)}</Amt><CdtDbtInd>CRDT</CdtDbtInd>'
+        kind = f"<Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp>"
+        yield f"<Bal>{kind}{amount}<Dt><Dt>{ISO_DAY}</Dt></Dt></Bal>"
+    count, total = len(city.cents), _decimal(city.total)
+    sums = f"<NbOfNtries>{count}</NbOfNtries><Sum>{total}</Sum>"
+    yield f"<TxsSummry><TtlNtries>{sums}</TtlNtries></TxsSummry>"
+    for i, (key, cents) in enumerate(zip(city.accounts, city.cents, strict=True)):
+        amount = f'<Amt Ccy="USD">{_decimal(cents)}</Amt><CdtDbtInd>CRDT</CdtDbtInd>'
+        yield f"<Ntry><NtryRef>N{i}</NtryRef>{amount}<Sts><Cd>BOOK</Cd></Sts>"
+        day = f"<Dt>{ISO_DAY}</Dt>"
+        yield f"<BookgDt>{day}</BookgDt><ValDt>{day}</ValDt><AcctSvcrRef>B{i:09d}</AcctSvcrRef>"
+        yield "<BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>RCDT</Cd><SubFmlyCd>ESCT</SubFmlyCd></Fmly>"
+        yield f"</Domn></BkTxCd><NtryDtls><TxDtls><Refs><EndToEndId>{account_number(key)}"
+        yield f"</EndToEndId></Refs>{amount}<RltdPties><Dbtr><Nm>{name(key)}</Nm></Dbtr></RltdPties>"
+        yield f"<RmtInf><Ustrd>BILL {account_number(key)}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"
+    yield "</Stmt></BkToCstmrStmt></Document>"
+
+
+def _decimal(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02d}"
+
+
 def receivables(city: City) -> Iterator[str]:
     """One open item an account."""
     yield (
@@ -161,6 +190,7 @@ FILES: dict[str, Callable[[City], Iterator[str]]] = {
     "lockbox": lockbox,
     "bai2": bai2,
     "cashier": cashier,
+    "camt": camt,
     "receivables": receivables,
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from xml.parsers import expat
 
 import numpy as np
 import pyarrow as pa
@@ -161,4 +162,38 @@ def cashier(path: Path) -> tuple[int, int]:
     return count, cents
 
 
-KERNELS = {"nacha": nacha, "lockbox": lockbox, "bai2": bai2, "cashier": cashier}
+def camt(path: Path) -> tuple[int, int]:
+    """Expat with handlers: what a careful person writes by hand; nothing is checked."""
+    wanted = {"Amt", "CdtDbtInd", "Cd", "Dt", "AcctSvcrRef", "EndToEndId", "Nm", "Ustrd", "NtryRef"}
+    rows: list[dict[str, str]] = []
+    row: dict[str, str] = {}
+    text: list[str] = []
+
+    def start(name: str, _: dict[str, str]) -> None:
+        nonlocal row
+        text.clear()
+        if name == "Ntry":
+            row = {}
+
+    def end(name: str) -> None:
+        if name in wanted:
+            row.setdefault(name, "".join(text))
+        elif name == "Ntry":
+            rows.append(row)
+
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = text.append
+    count = cents = 0
+    with path.open("rb") as source:
+        while data := source.read(BLOCK):
+            parser.Parse(data, False)
+            amounts = [int(found["Amt"].replace(".", "")) for found in rows]
+            pa.table({name: [found.get(name) for found in rows] for name in sorted(wanted)})
+            count, cents = count + len(amounts), cents + sum(amounts)
+            rows.clear()
+    return count, cents
+
+
+KERNELS = {"camt": camt, "nacha": nacha, "lockbox": lockbox, "bai2": bai2, "cashier": cashier}

