@@ -128,10 +128,15 @@ def plain(text: str) -> str:
         name = match[1]
         if name in _NAMED:
             return _NAMED[name]
-        number = int(name[2:], 16) if name.startswith("#x") else int(name[1:])
+        number = int(name[1:].replace("x", "0x", 1), 0 if name.startswith("#x") else 10)
         return chr(number) if 31 < number < 0x110000 and not 0xD800 <= number < 0xE000 else " "
 
     return _ENTITY.sub(meant, text.replace("\x04", "")).translate(_BACK)
+
+
+def equal(texts: pa.Array, words: list[str]) -> Mask:
+    """Which texts are one of some words."""
+    return bools(pc.is_in(texts, value_set=pa.array(words, pa.string())))
 
 
 def amounts(texts: pa.Array) -> tuple[Ints, Mask]:
@@ -251,6 +256,13 @@ def _texts(elements: Elements, leaves: _Leaves, sign: Ints, count: int) -> pa.Ar
     return blank_to_null(joined_text(texts.drop_null(), counts))
 
 
+def _counts(texts: pa.Array) -> Ints:
+    """Whole numbers; what is none is larger than any count of details can be."""
+    right = pc.match_substring_regex(texts, "^[0-9]{1,9}$")
+    figures = pc.cast(pc.if_else(right, texts, _NULL), pa.int64())
+    return ints(pc.fill_null(figures, 1 << 40))
+
+
 def _details(
     elements: Elements, leaves: _Leaves, cents: Ints, sign: Ints, count: int
 ) -> tuple[Ints, Ints, Ints, Mask, Ints]:
@@ -258,11 +270,9 @@ def _details(
     declared = np.full(count, -1, dtype=np.int64)
     for name in ("NTRY/NtryDtls/Btch/NbOfTxs", "NTRY/Btch/NbOfTxs"):
         at = leaves.at(name)
-        figures = leaves.texts(at)
-        for place, figure in zip(at.tolist(), figures.to_pylist(), strict=True):  # few batches
-            row = int(leaves.entry[place])
-            known = figure is not None and figure.isascii() and figure.isdigit() and len(figure) < 10
-            declared[row] = max(declared[row], 0) + (int(figure) if known else 1 << 40)
+        rows = leaves.entry[at]
+        declared[rows] = np.maximum(declared[rows], 0)
+        np.add.at(declared, rows, _counts(leaves.texts(at)))
     at = np.flatnonzero(elements.path == TX)
     owner, number = leaves.entry[at], len(at)
     details = np.bincount(owner, minlength=count)

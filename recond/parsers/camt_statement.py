@@ -7,7 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from recond.parsers.bai2_state import Controls
+from recond.parsers.columns import Ints
 
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _SUM = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,2}0*)?", re.ASCII)
@@ -34,6 +37,15 @@ class Side:
     cents: int = 0
     booked_count: int = 0
     booked_cents: int = 0
+
+    def add(self, cents: Ints, *, booked: bool) -> None:
+        """Count entries of these cents."""
+        if booked:
+            self.booked_count += len(cents)
+            self.booked_cents += total(cents)
+        else:
+            self.count += len(cents)
+            self.cents += total(cents)
 
 
 @dataclass(slots=True)
@@ -68,6 +80,13 @@ class Statement:
     def balance(self, *codes: str) -> Balance | None:
         """The first balance of one of the codes, in their order."""
         return next((b for code in codes for b in self.balances if b.code == code), None)
+
+
+def total(cents: Ints) -> int:
+    """The sum, exact even where it leaves int64."""
+    if len(cents) * int(np.abs(cents).max(initial=0)) < 1 << 62:
+        return int(cents.sum())
+    return sum(cents.tolist())
 
 
 def partial(statement: Statement, page: str, last: str) -> bool:

@@ -162,8 +162,9 @@ def camt(city: City) -> Iterator[str]:
         yield f"<BookgDt>{day}</BookgDt><ValDt>{day}</ValDt><AcctSvcrRef>B{i:09d}</AcctSvcrRef>"
         yield "<BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>RCDT</Cd><SubFmlyCd>ESCT</SubFmlyCd></Fmly>"
         yield f"</Domn></BkTxCd><NtryDtls><TxDtls><Refs><EndToEndId>{account_number(key)}"
-        yield f"</EndToEndId></Refs>{amount}<RltdPties><Dbtr><Nm>{name(key)}</Nm></Dbtr></RltdPties>"
-        yield f"<RmtInf><Ustrd>BILL {account_number(key)}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"
+        payer = f"<RltdPties><Dbtr><Nm>{name(key)}</Nm></Dbtr></RltdPties>"
+        yield f"</EndToEndId></Refs>{amount}{payer}<RmtInf><Ustrd>BILL {account_number(key)}"
+        yield "</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"
     yield "</Stmt></BkToCstmrStmt></Document>"
 
 
