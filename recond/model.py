@@ -87,6 +87,7 @@ SET_ASIDE = _schema(
 BATCHES = _schema(
     ("batch_ord", pa.int32()),  # from 1, in file order
     ("batch", TEXT),
+    ("identity", TEXT),  # the sender's own, where the format has one: a lockbox, day and number
     ("line", pa.int64()),
     ("declared_count", pa.int64()),
     ("declared_cents", CENTS),
@@ -117,7 +118,7 @@ BANK_LINES = _schema(
     ("reference", TEXT),  # bank reference
     ("customer_reference", TEXT),
     ("text", TEXT),
-    ("same_day", pa.bool_()),  # same-day reports and other currencies: shown, never posted
+    ("same_day", pa.bool_()),  # intraday, not final or in another currency: never posted
     # The line's own identity within its account, null where the format has none: the same
     # identity with the same content is the same line, in whichever files it comes.
     ("line_id", TEXT),

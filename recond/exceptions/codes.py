@@ -91,6 +91,7 @@ _LIST = (
     Code("STATEMENT_CHAIN_BROKEN", "question", "FILE", "A statement does not open with the balance that the one before it closed with.", ("acknowledge", "hold")),
     Code("STATEMENT_SEQUENCE", "warning", "FILE", "Statement numbers of an account do not follow each other."),
     Code("LINE_CORRECTED", "question", "FILE", "The bank corrects an earlier line; the correction is shown and never posted.", ("acknowledge", "hold")),
+    Code("STATEMENT_NOT_FINAL", "question", "FILE", "A deletion, correction or test statement is shown and never posted.", ("acknowledge", "hold")),
     Code("NO_ACTIVITY", "note", "FILE", "The file says that there was no activity."),
     # a batch
     Code("BATCH_TOTAL_WRONG", "error", "BATCH", "The batch's total is not the sum of its items.", FILE_ANSWERS),

@@ -80,7 +80,7 @@ def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
     held whole. Never raises for bad data.
 
     Problems that hold: FILE_STRUCTURE, FILE_TRUNCATED, HEADER_WRONG, RECORD_UNREADABLE,
-    RECORD_TOO_LONG, NUL_BYTES, AMOUNT_OUT_OF_RANGE, CURRENCY_WRONG, STATEMENT_NOT_FINAL.
+    RECORD_TOO_LONG, NUL_BYTES, AMOUNT_OUT_OF_RANGE, CURRENCY_WRONG. STATEMENT_NOT_FINAL asks.
     """
     layout = fmt.layout
     if not isinstance(layout, Layout):

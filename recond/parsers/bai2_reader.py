@@ -202,8 +202,8 @@ class Reader:
         if status in _STATUS:
             self._tell(
                 "STATEMENT_NOT_FINAL",
-                f"The group is {_STATUS[status]} (status {status}): what it changes must be "
-                "compared with the earlier statement before it is accepted.",
+                f"The group is {_STATUS[status]} (status {status}): its lines are shown and never "
+                "posted. Compare them with the earlier statement and correct by hand.",
                 "group status",
             )
         elif status != "1":
@@ -222,7 +222,7 @@ class Reader:
         self._group = Group(
             self._file.parts,
             NO_DATE if day is None else day,
-            modifier in ("3", "4"),
+            modifier in ("3", "4") or status in _STATUS,
             currency.upper() or self._currency,
             Sums(records=size),
         )
@@ -233,6 +233,8 @@ class Reader:
             return
         group.sums.parts += 1
         number, currency, *rest = [*fields[1:], "", ""]
+        if not number:
+            self._tell("RECORD_UNREADABLE", "An account has no number.", "account number")
         account = self._account_in(number, currency.upper() or group.currency)
         account.sums.records = size
         self._account = account

@@ -47,7 +47,7 @@ class Group:
 
     number: int
     day: int
-    same_day: bool
+    same_day: bool  # or not final: shown, never posted
     currency: str
     sums: Sums = field(default_factory=Sums)
 

@@ -25,6 +25,7 @@ LONGEST = 1 << 16
 MOST_DIGITS = 18  # the largest number of decimal digits that always fits an int64
 
 LF, CR, SPACE, ZERO = 10, 13, 32, 48
+BOM = b"\xef\xbb\xbf"
 _HIGH = np.uint64(0xF0F0F0F0F0F0F0F0)
 _SIXES = np.uint64(0x0606060606060606)
 _THREES = np.uint64(0x3333333333333333)
@@ -55,18 +56,22 @@ def line_blocks(
 ) -> Iterator[LineBlock]:
     r"""Read `source` in blocks of whole lines; `\n`, `\r\n` and `\r` end a line.
 
-    Blank lines are lines. A line of more than `longest` bytes comes in pieces, each of them
-    longer than `longest` but the last, so that memory stays bounded whatever the file holds:
-    who sees such a line refuses the file (RECORD_TOO_LONG).
+    Blank lines are lines, a UTF-8 byte order mark is passed over. A line of more than `longest`
+    bytes comes in pieces, each of them longer than `longest` but the last, so that memory stays
+    bounded whatever the file holds: who sees such a line refuses the file (RECORD_TOO_LONG).
     """
     carry = b""
     offset, line = 0, 1
+    first = True
     while True:
         chunk = source.read(block)
         data = carry + chunk
         while chunk and data.endswith(b"\r"):  # its \n may be the next byte
             chunk = source.read(1)
             data += chunk
+        if first and data.startswith(BOM):
+            data, offset = data[len(BOM) :], len(BOM)
+        first = False
         if not data:
             return
         cut = len(data)

@@ -16,9 +16,8 @@ from typing import BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from recond.parsers.columns import BLOCK, LONGEST, Bytes, Ints, split_lines
+from recond.parsers.columns import BLOCK, BOM, LONGEST, Bytes, Ints, split_lines
 
-_BOM = b"\xef\xbb\xbf"
 _INT8 = np.int8
 
 
@@ -90,8 +89,8 @@ def read_records(
         while chunk and data.endswith(b"\r"):  # its \n may be the next byte
             chunk = source.read(1)
             data += chunk
-        if first and data.startswith(_BOM):
-            data, offset = data[len(_BOM) :], len(_BOM)
+        if first and data.startswith(BOM):
+            data, offset = data[len(BOM) :], len(BOM)
         first = False
         cut = len(data) if not chunk else max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         if chunk and len(data) - cut > LONGEST:

@@ -12,7 +12,7 @@ neighbour; its batch is held. Checks of one batch are held alone (record 7), tot
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, Literal
 
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -107,8 +107,9 @@ class Trailer(_Record):
 class Layout(_Record):
     """The `[layout]` table of a lockbox format: the columns of each record's fields.
 
-    `batch_total_required = false` lets a bank leave record 7 out; `date_order` is that of
-    records 1 and 5.
+    `batch_total_required = false` lets a bank leave record 7 out; `header_per = "lockbox"` is a
+    bank that writes record 5 once for all batches of a lockbox; `overflow_first` one whose
+    records 4 stand before their check; `date_order` is that of records 1 and 5.
     """
 
     header: Header
@@ -119,6 +120,8 @@ class Layout(_Record):
     box_total: BoxTotal
     trailer: Trailer
     batch_total_required: bool = True
+    header_per: Literal["batch", "lockbox"] = "batch"
+    overflow_first: bool = False
     date_order: str = "YYMMDD"
 
     @property
@@ -142,7 +145,7 @@ def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
     if not isinstance(layout, Layout):
         raise TypeError(f"format {fmt.name} is not of grammar lockbox")
     state = State(layout, fmt)
-    for block in _whole_checks(line_blocks(source)):
+    for block in _whole_checks(line_blocks(source), layout.overflow_first):
         kept = _records(block, state)
         if len(kept.starts):
             view, lengths = fixed_view(kept, layout.width)
@@ -150,14 +153,15 @@ def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
     yield state.finish()
 
 
-def _whole_checks(blocks: Iterator[LineBlock]) -> Iterator[LineBlock]:
-    """The blocks, cut so that each begins with another record than an overflow record."""
+def _whole_checks(blocks: Iterator[LineBlock], overflow_first: bool) -> Iterator[LineBlock]:
+    """The blocks, cut so that no check is parted from its overflow records: before the last
+    record of another kind, or behind it where overflow records come first."""
     held: LineBlock | None = None
     for block in blocks:
         joined = block if held is None else _join(held, block)
         first = joined.data[joined.starts]
         others = np.flatnonzero((first != ord("4")) & (joined.ends > joined.starts))
-        cut = int(others[-1]) if len(others) else 0
+        cut = int(others[-1]) + overflow_first if len(others) else 0
         if cut == 0 and len(joined.data) < LONGEST * 16:
             held = joined
             continue

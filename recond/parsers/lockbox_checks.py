@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recond.model import RECEIPTS, REMITTANCES, SET_ASIDE, Parsed
-from recond.parsers.columns import Bytes, Ints, LineBlock, Mask, digits, text_column
+from recond.model import RECEIPTS, SET_ASIDE, Parsed
+from recond.parsers.columns import SPACE, Bytes, Ints, LineBlock, Mask, digits, text_column
 from recond.parsers.dates import NO_DATE, date_column, day_of
-from recond.parsers.lockbox_state import FOLLOWS, NAMES, OneBatch, State
+from recond.parsers.lockbox_overflow import remittances_of
+from recond.parsers.lockbox_state import (
+    NAMES,
+    OneBatch,
+    State,
+    field_of,
+    follows,
+    printed,
+    text_of,
+)
+
+HIGH = 128
 
 if TYPE_CHECKING:
     from recond.parsers.lockbox import Columns
@@ -20,21 +31,24 @@ if TYPE_CHECKING:
 def checks_of(state: State, block: LineBlock, view: Bytes, lengths: Ints) -> Parsed:
     """One chunk's receipts, remittances and unreadable checks; `state` takes in the rest."""
     kinds = view[:, 0]
-    _check_order(state, block, kinds)
-    batch_ord = len(state.batches) + np.cumsum(kinds == ord("5"))
-    _open_batches(state, view, kinds)
+    before = np.concatenate([np.array([ord(state.last or "\0")], np.uint8), kinds[:-1]])
+    _check_order(state, block, kinds, before)
     is_check, is_overflow = kinds == ord("6"), kinds == ord("4")
+    opens = kinds == ord("5")
+    if state.layout.header_per == "lockbox":  # what follows a batch total is the next batch
+        opens |= (is_check | is_overflow) & (before == ord("7"))
+    batch_ord = len(state.batches) + np.cumsum(opens)
+    _open_batches(state, view, kinds, opens)
     state.add_details(view[is_check | is_overflow])
     rows = np.flatnonzero(is_check)
-    cents, bad = digits(_field(view, rows, state.layout.check.amount))
+    cents, bad = _amounts(field_of(view, rows, state.layout.check.amount))
     _check_numbers(state, view, rows, batch_ord)
     ordinal = state.ordinal + np.cumsum(is_check)
     state.ordinal = int(ordinal[-1])
     _count(state, batch_ord[rows], cents, bad)
     tables = {"set_aside": _unreadable(state, block, view, rows[bad], batch_ord)}
     good = rows[~bad]
-    overflow = np.flatnonzero(is_overflow)
-    remittances, spoiled = _remittances(state, block, view, overflow, ordinal, is_check, batch_ord)
+    remittances, spoiled = remittances_of(state, block, view, kinds, ordinal, batch_ord)
     remittances = remittances.filter(
         pc.invert(pc.is_in(remittances["ordinal"], value_set=pa.array(ordinal[rows[bad]])))
     )
@@ -48,27 +62,21 @@ def checks_of(state: State, block: LineBlock, view: Bytes, lengths: Ints) -> Par
     return Parsed(tables, state.notes.drain())
 
 
-def _field(view: Bytes, rows: Ints, span: Columns) -> Bytes:
-    return view[rows, span[0] : span[1]]
-
-
-def _text(view: Bytes, row: int | np.integer[Any], span: Columns) -> str:
-    return bytes(view[row, span[0] : span[1]]).decode("latin-1").strip()
-
-
-def _printed(span: Columns) -> str:
-    return f"{span[0] + 1}-{span[1]}"
+def _amounts(view: Bytes) -> tuple[Ints, Mask]:
+    """Cents of checks. A blank amount is a stub without a check: it counts as zero, and a person
+    is asked about it (formats section 2)."""
+    cents, bad = digits(view)
+    return cents, bad & (view != SPACE).any(axis=1)
 
 
 def _offset(block: LineBlock, row: int) -> int:
     return block.offset + int(block.starts[row])
 
 
-def _check_order(state: State, block: LineBlock, kinds: Bytes) -> None:
+def _check_order(state: State, block: LineBlock, kinds: Bytes, before: Bytes) -> None:
     """Every record must be one that may follow the one before it."""
-    before = np.concatenate([np.array([ord(state.last or "\0")], np.uint8), kinds[:-1]])
     allowed = np.zeros((256, 256), np.bool_)
-    for first, following in FOLLOWS.items():
+    for first, following in follows(state.layout).items():
         for kind in following:
             allowed[ord(first or "\0"), ord(kind)] = True
     for row in np.flatnonzero(~allowed[before, kinds])[:50]:
@@ -86,18 +94,22 @@ def _check_order(state: State, block: LineBlock, kinds: Bytes) -> None:
     state.last = chr(kinds[-1])
 
 
-def _open_batches(state: State, view: Bytes, kinds: Bytes) -> None:
+def _open_batches(state: State, view: Bytes, kinds: Bytes, opens: Mask) -> None:
     """Records 1 and 5: a loop over headers, of which a batch has one."""
     layout = state.layout
-    for row in np.flatnonzero((kinds == ord("1")) | (kinds == ord("5"))):
+    for row in np.flatnonzero((kinds == ord("1")) | opens):
         line = int(state.lines[row])
+        if opens[row] and kinds[row] != ord("5"):
+            header = state.batches[-1] if state.batches else OneBatch("", line, None, "")
+            state.batches.append(OneBatch("", line, header.day, header.lockbox))
+            continue
         if kinds[row] == ord("1"):
             if state.header is None:
                 whole = bytes(view[row]).decode("latin-1").rstrip()
                 state.header = whole
-                state.header_day = day_of(_text(view, row, layout.header.date), layout.date_order)
+                state.header_day = day_of(text_of(view, row, layout.header.date), layout.date_order)
             continue
-        day = day_of(_text(view, row, layout.batch.date), layout.date_order)
+        day = day_of(text_of(view, row, layout.batch.date), layout.date_order)
         if day is None:
             day = state.header_day
             state.notes.add(
@@ -105,13 +117,13 @@ def _open_batches(state: State, view: Bytes, kinds: Bytes) -> None:
                 "The deposit date is no date of the calendar"
                 + ("; the file's own date is taken." if day is not None else "."),
                 line=line,
-                field=_printed(layout.batch.date),
+                field=printed(layout.batch.date),
                 batch_ord=len(state.batches) + 1,
             )
         state.batches.append(
             OneBatch(
-                _text(view, row, layout.batch.batch), line, day,
-                _text(view, row, layout.batch.lockbox),
+                text_of(view, row, layout.batch.batch), line, day,
+                text_of(view, row, layout.batch.lockbox),
             )
         )  # fmt: skip
 
@@ -123,12 +135,12 @@ def _check_numbers(state: State, view: Bytes, rows: Ints, batch_ord: Ints) -> No
     check = state.layout.check
     for opened, first_row in zip(*np.unique(batch_ord[rows], return_index=True), strict=True):
         if opened > 0:
-            state.batches[opened - 1].take_number(_text(view, rows[first_row], check.batch))
-    number, _ = digits(_field(view, rows, check.batch))
+            state.batches[opened - 1].take_number(text_of(view, rows[first_row], check.batch))
+    number, _ = digits(field_of(view, rows, check.batch))
     said = np.array([_number(batch.number) for batch in state.batches], np.int64)
     known = batch_ord[rows] > 0
     other = known & (number != said[np.maximum(batch_ord[rows] - 1, 0)])
-    item, unread = digits(_field(view, rows, check.item))
+    item, unread = digits(field_of(view, rows, check.item))
     before = np.concatenate([np.array([-1]), item[:-1]])
     first = np.concatenate([np.array([True]), batch_ord[rows][1:] != batch_ord[rows][:-1]])
     opening = state.batches[int(batch_ord[rows][0]) - 1].last_item if known[0] else None
@@ -141,10 +153,10 @@ def _check_numbers(state: State, view: Bytes, rows: Ints, batch_ord: Ints) -> No
         span = check.batch if other[row] else check.item
         state.notes.add(
             "BATCH_STRUCTURE",
-            f"The check's item number {_text(view, int(rows[row]), span)!r} {words}; ask the bank,"
-            " or accept the batch as found.",
+            f"The check's item number {text_of(view, int(rows[row]), span)!r} {words}; ask the"
+            " bank, or accept the batch as found.",
             line=int(state.lines[rows[row]]),
-            field=_printed(span),
+            field=printed(span),
             batch_ord=int(batch_ord[rows[row]]),
         )
     if known[-1]:
@@ -179,11 +191,11 @@ def _unreadable(
         line = int(state.lines[row])
         state.notes.add(
             "BATCH_UNREADABLE",
-            f"The amount of a check reads {_text(view, int(row), span)!r}, which is no amount in"
+            f"The amount of a check reads {text_of(view, int(row), span)!r}, which is no amount in"
             " cents; ask the bank for the file again.",
             line=line,
             byte_offset=_offset(block, int(row)) + span[0],
-            field=_printed(span),
+            field=printed(span),
             batch_ord=int(batch_ord[row]),
         )
         kept.append(
@@ -191,96 +203,10 @@ def _unreadable(
                 "ordinal": number, "line": line, "byte_offset": _offset(block, int(row)),
                 "byte_length": int(block.ends[row] - block.starts[row]),
                 "batch_ord": int(batch_ord[row]), "kind": "UNREADABLE",
-                "payer_name": _text(view, int(row), state.layout.check.remitter) or None,
+                "payer_name": text_of(view, int(row), state.layout.check.remitter) or None,
             }
         )  # fmt: skip
     return pa.Table.from_pylist(kept, schema=SET_ASIDE)
-
-
-def _remittances(
-    state: State,
-    block: LineBlock,
-    view: Bytes,
-    rows: Ints,
-    ordinal: Ints,
-    is_check: Mask,
-    batch_ord: Ints,
-) -> tuple[pa.Table, list[int]]:
-    """REMITTANCES of overflow records, and the ordinals of checks that have one which cannot be
-    read: of such a check no remittance is believed."""
-    layout = state.layout.overflow
-    if not len(rows):
-        return REMITTANCES.empty_table(), []
-    owner_row = np.maximum.accumulate(np.where(is_check, np.arange(len(is_check)), -1))[rows]
-    sequence, unread = digits(_field(view, rows, layout.sequence))
-    place = _place_within(owner_row)
-    own, check = state.layout.overflow, state.layout.check
-    same = (_field(view, rows, own.batch) == _field(view, owner_row, check.batch)).all(axis=1)
-    same &= (_field(view, rows, own.item) == _field(view, owner_row, check.item)).all(axis=1)
-    same &= owner_row >= 0
-    last = np.concatenate([owner_row[1:] != owner_row[:-1], np.array([True])])
-    ended = _field(view, rows, own.indicator)[:, 0] == ord("9")
-    kind = _field(view, rows, own.overflowed)[:, 0] == ord("6")
-    wrong = unread | (sequence != place) | ~same | (ended != last) | ~kind
-    _note_overflow(state, view, rows, wrong, same, batch_ord)
-    amount_view = _field(view, rows, own.amount)
-    blank = (amount_view == ord(" ")).all(axis=1)
-    cents, garbled = digits(amount_view)
-    garbled &= ~blank
-    spoiled = _note_amounts(state, view, rows[garbled], ordinal)
-    table = pa.table(
-        {
-            "ordinal": pa.array(ordinal[rows]),
-            "sequence": pa.array(place.astype(np.int32)),
-            "line": pa.array(state.lines[rows]),
-            "byte_offset": pa.array(block.offset + block.starts[rows]),
-            "byte_length": pa.array(block.ends[rows] - block.starts[rows]),
-            "kind": pa.repeat(pa.scalar("REFERENCE"), len(rows)),
-            "reference": text_column(_field(view, rows, own.reference)),
-            "amount_cents": pa.array(cents, mask=blank | garbled),
-        },
-        schema=REMITTANCES,
-    )
-    return table.filter(pa.array(same)), spoiled
-
-
-def _place_within(owner: Ints) -> Ints:
-    """1, 2, 3 … within each run of equal owners."""
-    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
-    lengths = np.diff(np.r_[starts, len(owner)])
-    return np.arange(len(owner)) - np.repeat(starts, lengths) + 1
-
-
-def _note_overflow(
-    state: State, view: Bytes, rows: Ints, wrong: Mask, same: Mask, batch_ord: Ints
-) -> None:
-    own = state.layout.overflow
-    for row in np.flatnonzero(wrong):  # no limit: every batch must be held
-        words = (
-            "An overflow record belongs to another check than the one before it"
-            if not same[row]
-            else "Overflow records of a check do not count 01, 02 … to a last one marked 9"
-        )
-        state.notes.add(
-            "BATCH_STRUCTURE",
-            f"{words}; ask the bank, or accept the batch as found.",
-            line=int(state.lines[rows[row]]),
-            field=_printed((own.batch[0], own.indicator[1])),
-            batch_ord=int(batch_ord[rows[row]]),
-        )
-
-
-def _note_amounts(state: State, view: Bytes, rows: Ints, ordinal: Ints) -> list[int]:
-    span = state.layout.overflow.amount
-    for row in rows:
-        state.notes.add(
-            "REMITTANCE_UNREADABLE",
-            f"The amount of a stub reads {_text(view, int(row), span)!r}; the whole check waits.",
-            line=int(state.lines[row]),
-            field=_printed(span),
-            ordinal=int(ordinal[row]),
-        )
-    return sorted({int(number) for number in ordinal[rows]})
 
 
 def _receipts(
@@ -316,7 +242,7 @@ def _receipts(
         "byte_length": pa.array(block.ends[rows] - block.starts[rows]),
         "batch_ord": pa.array(batch_ord[rows].astype(np.int32)),
         "batch": labels.take(pa.array(batch_ord[rows])),
-        "sequence": text_column(_field(view, rows, check.item)),
+        "sequence": text_column(field_of(view, rows, check.item)),
         "channel": pa.repeat(pa.scalar(fmt.channel or "LOCKBOX"), count),
         "tender": pa.repeat(pa.scalar(fmt.tender or "CHECK"), count),
         "amount_cents": pa.array(cents),
@@ -325,7 +251,7 @@ def _receipts(
         "account_on_item": told,
         "reference": told,
         "check_number": _clean(state, view, rows, check.number, "check number"),
-        "payer_name": text_column(_field(view, rows, check.remitter)),
+        "payer_name": _names(field_of(view, rows, check.remitter)),
         "payer_account": payer,
     }
     for name in RECEIPTS.names:
@@ -333,9 +259,23 @@ def _receipts(
     return pa.table(columns).select(RECEIPTS.names).cast(RECEIPTS)
 
 
+def _names(view: Bytes) -> pa.Array:
+    """Names as UTF-8 where that is what the bytes are, else as Latin-1."""
+    if not view.size or int(view.max()) < HIGH:
+        return text_column(view)
+    names = []
+    for row in view:  # only of a chunk that holds other letters than those of ASCII
+        raw = row.tobytes().rstrip()
+        try:
+            names.append(raw.decode("utf-8").strip() or None)
+        except UnicodeDecodeError:
+            names.append(raw.decode("latin-1").strip() or None)
+    return pa.array(names, pa.string())
+
+
 def _clean(state: State, view: Bytes, rows: Ints, span: Columns, what: str) -> pa.Array:
     """Digits that a machine read from the check; what it could not read is left blank."""
-    text = text_column(_field(view, rows, span))
+    text = text_column(field_of(view, rows, span))
     dirty = pc.fill_null(pc.match_substring_regex(text, "[^0-9 -]"), False)
     if not pc.any(dirty).as_py():
         return text
@@ -344,14 +284,14 @@ def _clean(state: State, view: Bytes, rows: Ints, span: Columns, what: str) -> p
         "CHARACTER_REPLACED",
         f"The {what} of a check was not read by the bank's machine and is left blank.",
         line=int(state.lines[row]),
-        field=_printed(span),
+        field=printed(span),
     )
     return pc.if_else(dirty, pa.scalar(None, pa.string()), text)
 
 
 def _check_routing(state: State, view: Bytes, rows: Ints, span: Columns) -> None:
     """ABA check digit: weights 3, 7, 1; money orders and foreign items fail it, so it warns."""
-    part = _field(view, rows, span)
+    part = field_of(view, rows, span)
     if part.shape[1] != 9 or not len(rows):
         return
     _, unread = digits(part)
@@ -362,10 +302,10 @@ def _check_routing(state: State, view: Bytes, rows: Ints, span: Columns) -> None
         row = int(rows[wrong[0]])
         state.notes.add(
             "CHECK_DIGIT_WRONG",
-            f"The routing number {_text(view, row, span)} fails its check digit"
+            f"The routing number {text_of(view, row, span)} fails its check digit"
             + (f", as do {len(wrong) - 1} others." if len(wrong) > 1 else "."),
             line=int(state.lines[row]),
-            field=_printed(span),
+            field=printed(span),
         )
 
 
@@ -397,7 +337,7 @@ def _take_totals(state: State, view: Bytes, kinds: Bytes, batch_ord: Ints) -> No
                 "BATCH_UNREADABLE" if here else "RECORD_UNREADABLE",
                 "A total cannot be read; ask the bank for the file again.",
                 line=line,
-                field=_printed((record.count[0], record.amount[1])),
+                field=printed((record.count[0], record.amount[1])),
                 batch_ord=number if here else None,
             )
             continue
@@ -412,14 +352,14 @@ def _take_batch_total(
 ) -> None:
     batch = state.batches[number - 1]
     line = int(state.lines[row])
-    said = _text(view, row, state.layout.batch_total.batch)
+    said = text_of(view, row, state.layout.batch_total.batch)
     batch.take_number(said)
     if said != batch.number:
         state.notes.add(
             "BATCH_STRUCTURE",
             f"The total is of batch {said}, its header of batch {batch.number}.",
             line=line,
-            field=_printed(state.layout.batch_total.batch),
+            field=printed(state.layout.batch_total.batch),
             batch_ord=number,
         )
     batch.declared_count, batch.declared_cents, batch.total_line = count, cents, line
@@ -438,7 +378,7 @@ def _take_trailer(state: State, view: Bytes, kinds: Bytes) -> None:
         line = int(state.lines[row])
         if declared is None:
             state.notes.add("RECORD_UNREADABLE", "The record count cannot be read.", line=line,
-                            field=_printed(span))  # fmt: skip
+                            field=printed(span))  # fmt: skip
         else:
             state.control("FILE_COUNT_WRONG", "records of the file", "count", declared,
-                          state.records, line, _printed(span))  # fmt: skip
+                          state.records, line, printed(span))  # fmt: skip

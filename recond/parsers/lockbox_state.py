@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from recond.model import BATCHES, CONTROLS, Format, Parsed, Transmission
 from recond.parsers.columns import Bytes, Ints, LineBlock
+from recond.parsers.dates import iso
 from recond.parsers.notes import Notes
 
 if TYPE_CHECKING:
-    from recond.parsers.lockbox import Layout
+    from recond.parsers.lockbox import Columns, Layout
 
 # Which record may follow which; "" is the beginning of the file.
 FOLLOWS = {
@@ -28,6 +30,33 @@ FOLLOWS = {
     "8": "2589",
     "9": "",
 }
+
+
+def field_of(view: Bytes, rows: Ints, span: Columns) -> Bytes:
+    """One field of some records, as bytes."""
+    return view[rows, span[0] : span[1]]
+
+
+def text_of(view: Bytes, row: int | np.integer[Any], span: Columns) -> str:
+    """One field of one record, as text without blanks around it."""
+    return bytes(view[row, span[0] : span[1]]).decode("latin-1").strip()
+
+
+def printed(span: Columns) -> str:
+    """Columns as banks print them: from 1, both ends included."""
+    return f"{span[0] + 1}-{span[1]}"
+
+
+def follows(layout: Layout) -> Mapping[str, str]:
+    """Which record may follow which, in a bank's own order (formats section 2, deviations)."""
+    allowed = dict(FOLLOWS)
+    if layout.overflow_first:
+        allowed |= {"5": "4678", "4": "46", "6": "4678"}
+    if layout.header_per == "lockbox":
+        allowed["7"] += "46" if layout.overflow_first else "6"
+    return allowed
+
+
 NAMES = {
     "1": "header", "2": "service record", "5": "batch header", "6": "check", "4": "overflow record",
     "7": "batch total", "8": "lockbox total", "9": "trailer",
@@ -53,6 +82,11 @@ class OneBatch:
         """Some banks leave 000 in record 5: then the batch's first check or total names it."""
         if not self.number.strip("0"):
             self.number = said
+
+    @property
+    def identity(self) -> str | None:
+        """The bank's own identity of the batch: lockbox, day and number (formats section 0)."""
+        return None if self.day is None else f"{self.lockbox}:{iso(self.day)}:{self.number}"
 
 
 class State:
@@ -134,8 +168,10 @@ class State:
         self.box_first = last
         before = self.declared or (0, 0)
         self.declared = (before[0] + count, before[1] + cents)
-        said_count = sum(b.declared_count or 0 for b in batches)
-        said_cents = sum(b.declared_cents or 0 for b in batches)
+        said = [(b.found_count, b.found_cents) if b.declared_count is None or
+                b.declared_cents is None else (b.declared_count, b.declared_cents)
+                for b in batches]  # fmt: skip
+        said_count, said_cents = (sum(figures) for figures in zip((0, 0), *said, strict=True))
         found_count = sum(b.found_count for b in batches)
         found_cents = sum(b.found_cents for b in batches)
         box = batches[0].lockbox if batches else "without batches"
@@ -217,6 +253,7 @@ def _row(number: int, batch: OneBatch) -> dict[str, object]:
     return {
         "batch_ord": number,
         "batch": batch.number,
+        "identity": batch.identity,
         "line": batch.line,
         "declared_count": batch.declared_count,
         "declared_cents": batch.declared_cents,

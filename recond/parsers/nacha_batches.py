@@ -267,6 +267,7 @@ def _end_batch(reading: Reading, batch: Batch, declared: dict[str, int | None]) 
         (
             batch.ord,
             batch.number,
+            None,
             batch.line,
             declared.get("count"),
             declared.get("credit"),

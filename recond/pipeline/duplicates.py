@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 from sqlalchemy import Connection, select
 
 from recond.model import Problem, Transmission
@@ -66,6 +67,35 @@ def resent(connection: Connection, transmission: Transmission) -> list[Problem]:
                 )
             ]
     return []
+
+
+def repeated_box_days(connection: Connection, reading: Reading) -> list[Problem]:
+    """Batches whose own identity (lockbox, day and number) came before in another transmission:
+    a warning, because banks number their batches anew (formats section 0)."""
+    rows = reading.batches.filter(pc.is_valid(reading.batches["identity"]))
+    known = dict[str, Earlier]()
+    wanted = rows["identity"].to_pylist()
+    for start in range(0, len(wanted), 500):
+        found = connection.execute(
+            select(batch.c.identity, *_EARLIER)
+            .join(file, file.c.file_no == batch.c.file_no)
+            .where(batch.c.identity.in_(wanted[start : start + 500]), file.c.state != "rejected")
+            .order_by(file.c.file_no.desc())
+        )
+        known |= {row[0]: Earlier(*row[1:]) for row in found}
+    again = [row for row in rows.to_pylist() if row["identity"] in known]
+    if not again:
+        return []
+    first, earlier = again[0], known[again[0]["identity"]]
+    others = f", as did {len(again) - 1} more batches of the file" if len(again) > 1 else ""
+    return [
+        Problem(
+            "REPEATED_BOX_DAY",
+            f"lockbox, day and batch {first['identity']} came before in {earlier.name}"
+            f" ({earlier.file_id}){others}",
+            line=first["line"],
+        )
+    ]
 
 
 def repeated_batches(connection: Connection, reading: Reading) -> list[Problem]:

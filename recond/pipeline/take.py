@@ -101,6 +101,7 @@ def take(connection: Connection, run: Run, recognised: Recognised) -> Effect:
     found = [*reading.problems]
     found += duplicates.resent(connection, reading.transmission)
     found += duplicates.repeated_batches(connection, reading)
+    found += duplicates.repeated_box_days(connection, reading)
     manifest, doubts = mirror.believe(connection, run, recognised.kind, arrived, reading)
     reading = replace(reading, problems=(*found, *doubts))
     file_id = ids.new_file_id(connection, arrived.sha256)

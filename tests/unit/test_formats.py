@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
 from recond.errors import ConfigError
-from recond.formats import Formats, read_format
+from recond.formats import Formats, load_format, load_formats, read_format, refusal
 from recond.formats_report import sniff
 from recond.formats_report import test as try_file
 from tests.unit.formatfiles import ROOT, bank, shipped
@@ -44,6 +45,30 @@ fill = { amount_cents = "paid" }
         ('type = "cents"', 'type = "cent"', 12, "did you mean 'cents'"),
         ('"paid" }\n', '"pad" }\n', None, "did you mean 'paid'"),
         ("amount_cents", "amount_cent", None, "did you mean 'amount_cents'"),
+        ('name = "shop"', 'name = "The Shop"', 1, "lower-case"),
+        ('name = "shop"', "name = shop", 1, ""),
+        ('title = "Shop"', "title = 7", 2, "string"),
+        ('title = "Shop"', 'title = "Shop"\nencoding = "utf-9"', 3, "no encoding 'utf-9'"),
+        ('title = "Shop"', 'title = "Shop"\ncurrency = "usd"', 3, "currency code"),
+        ('["card"]', "[]", 5, "at least 1"),
+        (
+            '["card"]',
+            '["card"]\nwaives = [{ code = "FILE_TOTAL_WRNG", reason = "x" }]',
+            None,
+            "did you mean 'FILE_TOTAL_WRONG'",
+        ),
+        (
+            '["card"]',
+            '["card"]\nwaives = [{ code = "FILE_TOTAL_WRONG", reason = "" }]',
+            None,
+            "reason",
+        ),
+        ('"id,"', '"(id,"', 8, ""),
+        ("blank = false", "blnk = false", 11, "did you mean 'blank'"),
+        ("blank = false", 'blank = "no"', 11, "blank"),
+        ('table = "receipts"', 'table = "receipt"', 15, "did you mean 'receipts'"),
+        ('type = "cents"', 'type = "date", format = "MM/YYYY"', None, "once each"),
+        ('"paid" }\n', '{ constant = "1", negative = "paid" } }\n', None, "exactly one"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(old: str, new: str, line: int | None, said: str) -> None:
@@ -72,6 +97,57 @@ def test_no_claim_and_two_claims_are_held() -> None:
     assert formats.identify("card", "x", b"id,paid").code == "AMBIGUOUS_FORMAT"
     assert Formats([one]).identify("card", "x", b"id,paid").format == one
     assert Formats([bank()]).identify("lockbox", "sag1.TXT", b"").format is not None
+
+
+def test_the_order_of_a_claim_is_inbox_name_first_line_columns() -> None:
+    text = SMALL.replace(
+        'first_line = "id,"',
+        """first_line = "(id|day),"
+names = ["SHOP*.csv", "*.shp"]
+columns = ["ID", "paid"]
+without_columns = ["day"]""",
+    )
+    fmt = read_format(text, "shop.toml")
+    assert [refusal(fmt, name, head) for name, head in (
+        ("shop1.CSV", b"id,paid\nA,1.00"), ("x.shp", b'\xef\xbb\xbfid," paid "\r\n'),
+    )] == [None, None]  # fmt: skip
+    for name, head, said in (
+        ("bank.csv", b"id,paid", "the name is not like SHOP*.csv or *.shp"),
+        ("shop.csv", b"ID;paid", "the first line does not match"),
+        ("shop.csv", b"\nid,paid", "the first line does not match"),
+        ("shop.csv", b"id,payed", "the column 'paid' is missing"),
+        ("shop.csv", b"id,paid,day", "the column 'day' belongs to another format"),
+        ("shop.csv", b"", "the first line does not match"),
+    ):
+        assert (refusal(fmt, name, head) or "").startswith(said), name
+
+
+def test_the_header_may_stand_below_title_lines() -> None:
+    text = SMALL.replace('first_line = "id,"', 'columns = ["id", "paid"]')
+    text = text.replace("[layout.columns]", "[layout]\npreamble_lines = 2\n[layout.columns]")
+    fmt = read_format(text, "shop.toml")
+    assert refusal(fmt, "x", b"Title\nof today\nid,paid\n") is None
+    assert refusal(fmt, "x", b"Title\nof today\n\nid,paid\n") is not None
+
+
+def test_a_format_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_bytes(b"name = \xff")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load_format(path)
+    path.write_text("name = [")
+    with pytest.raises(ConfigError, match=r"x\.toml"):
+        load_formats([tmp_path])
+    assert len(load_formats([tmp_path / "nothing"])) == 0
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    wrong = SMALL.replace('"delimited"', '"delimitted"').replace('"payments"', '"payment"')
+    with pytest.raises(ConfigError) as told:
+        read_format(wrong, "shop.toml")
+    assert [line.split(":")[0] for line in str(told.value).split("\n")] == [
+        "shop.toml, line 3", "shop.toml, line 4",
+    ]  # fmt: skip
 
 
 def test_two_formats_of_one_name_are_refused() -> None:

@@ -75,6 +75,7 @@ batch = keyed_only(
     Column("file_no", INT, ForeignKey("file.file_no"), nullable=False),
     Column("batch_ord", INT, nullable=False),
     text("batch"),
+    text("identity"),
     Column("line", INT),
     Column("declared_count", INT),
     cents("declared_cents", nullable=True),
@@ -82,6 +83,7 @@ batch = keyed_only(
     cents("found_cents", nullable=True),
     text("state", nullable=False),  # accepted, held, rejected
     PrimaryKeyConstraint("file_no", "batch_ord"),
+    Index("ix_batch_identity", "identity"),
 )
 
 # What the schedule remembers: due-ness is computed from here, never from the scheduler.
