@@ -46,7 +46,7 @@ fill = { amount_cents = "paid" }
         ('"paid" }\n', '"pad" }\n', None, "did you mean 'paid'"),
         ("amount_cents", "amount_cent", None, "did you mean 'amount_cents'"),
         ('name = "shop"', 'name = "The Shop"', 1, "lower-case"),
-        ('name = "shop"', "name = shop", 1, ""),
+        ('name = "shop"', "name = shop", None, "line 1"),
         ('title = "Shop"', "title = 7", 2, "string"),
         ('title = "Shop"', 'title = "Shop"\nencoding = "utf-9"', 3, "no encoding 'utf-9'"),
         ('title = "Shop"', 'title = "Shop"\ncurrency = "usd"', 3, "currency code"),
