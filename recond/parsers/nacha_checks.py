@@ -95,7 +95,8 @@ def check_block(block: Block, teller: Teller) -> None:
 
 
 def _routing(block: Block, teller: Teller) -> None:
-    """Columns 4-12 are an ABA routing number with its check digit: 3, 7, 1 repeated."""
+    """Columns 4-12 are an ABA routing number with its check digit: 3, 7, 1 repeated. The digit
+    is in no hash and no total, so nothing else would show that it was damaged."""
     routing = block.view[:, 3:12]
     if len(routing) > 1 and bool((routing == routing[0]).all()):
         routing = routing[:1]  # an incoming file names one bank in every entry: ours
@@ -104,12 +105,12 @@ def _routing(block: Block, teller: Teller) -> None:
 
     def say(index: int) -> str:
         text = block.view[index, 3:12].tobytes().decode("latin-1")
-        return f"Routing number '{text}' of the entry fails its check digit."
+        return f"Routing number '{text}' of the entry fails its check digit. {ASK}"
 
     if wrong.any():
         teller.tell(
             wrong & (block.kind != UNREADABLE), block.place, block.seg,
-            "CHECK_DIGIT_WRONG", "4-12", say,
+            "BATCH_STRUCTURE", "4-12", say,
         )  # fmt: skip
 
 

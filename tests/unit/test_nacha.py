@@ -439,8 +439,6 @@ WARNED: dict[str, tuple[list[Batch], str]] = {
     "traces that do not ascend": ([Batch([Entry(trace=2), Entry(trace=1)])], "TRACE_REPEATED"),
     "a trace of another bank": ([Batch([Entry(odfi="09100001")])], "TRACE_REPEATED"),
     "a trace that is no number": ([Batch([Entry(odfi="AB100001")])], "RECORD_DEVIATES"),
-    "a routing number with a wrong check digit": ([Batch([Entry(routing="021000022")])],
-                                                  "CHECK_DIGIT_WRONG"),
     "an effective date years away": ([Batch([Entry()], effective="010101")], "DATE_UNUSUAL"),
     "a batch without entries": ([Batch([])], "BATCH_WARNING"),
 }  # fmt: skip
