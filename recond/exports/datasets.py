@@ -22,7 +22,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from recond.errors import RefusedError, UsageError
 from recond.exceptions.suggest import suggestions
-from recond.exports.columns import AMOUNT, FileIds, fetch, int64s
+from recond.exports.columns import AMOUNT, FileIds, Int64, fetch, fetch_table, int64s
 from recond.exports.receipts import RECEIPTS, receipts
 from recond.exports.scope import Scope
 from recond.model import ITEM
@@ -144,8 +144,7 @@ def _applications(connection: Connection, scope: Scope) -> Iterator[pa.RecordBat
     statement = (
         select(placed.receipt_no, placed.version, placed.line, schema.account.c.account_number,
                schema.item.c.item_number, placed.charge_type, placed.fund, placed.cents,
-               decision.rule, entry.effective_date, entry.posted_at, entry.decided_by,
-               placed.reverses_version, placed.reverses_line)
+               decision.rule, decision.entry_no, placed.reverses_version, placed.reverses_line)
         .join(schema.decision, and_(decision.receipt_no == placed.receipt_no,
                                     decision.version == placed.version))
         .join(schema.entry, entry.entry_no == decision.entry_no)
@@ -158,13 +157,13 @@ def _applications(connection: Connection, scope: Scope) -> Iterator[pa.RecordBat
     raw = pa.schema(
         [("receipt_no", INT64), ("version", INT64), ("line", INT64), ("account_number", TEXT),
          ("item_number", TEXT), ("charge_type", TEXT), ("fund", TEXT), ("cents", INT64),
-         ("rule", TEXT), ("effective_date", DATE), ("posted_at", TEXT), ("decided_by", TEXT),
-         ("reverses_version", INT64), ("reverses_line", INT64)]
+         ("rule", TEXT), ("entry_no", INT64), ("reverses_version", INT64),
+         ("reverses_line", INT64)]
     )  # fmt: skip
-    files = FileIds.load(connection)
+    files, entries = FileIds.load(connection), _entries(connection)
     for found in fetch(connection, statement, raw):
         numbers = int64s(found["receipt_no"])
-        made = {
+        made = _of_entries(entries, int64s(found["entry_no"])) | {
             "application_id": files.applications(numbers, found["version"], found["line"]),
             "receipt_id": files.receipts(numbers),
             "amount": decimal_from_cents(found["cents"]),
@@ -173,6 +172,26 @@ def _applications(connection: Connection, scope: Scope) -> Iterator[pa.RecordBat
             ),
         }
         yield _picked(found, made, APPLICATIONS)
+
+
+def _entries(connection: Connection) -> pa.Table:
+    """What applications show of their entries, which are few: one a batch and day of deposit."""
+    entry = schema.entry.c
+    shown = pa.schema(
+        [("entry_no", INT64), ("effective_date", DATE), ("posted_at", TEXT), ("decided_by", TEXT)]
+    )
+    statement = select(*(entry[name] for name in shown.names)).order_by(entry.entry_no)
+    return fetch_table(connection, statement, shown)
+
+
+def _of_entries(entries: pa.Table, numbers: Int64) -> dict[str, pa.Array]:
+    """The columns of `entries`, whose numbers ascend, for each of some entry numbers."""
+    rows = pa.array(np.searchsorted(int64s(entries["entry_no"]), numbers))
+    columns = entries.drop_columns(["entry_no"])
+    return {
+        name: column.combine_chunks().take(rows)
+        for name, column in zip(columns.column_names, columns.columns, strict=True)
+    }
 
 
 def _exceptions(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:

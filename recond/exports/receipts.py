@@ -19,7 +19,6 @@ from sqlalchemy import (
     Integer,
     and_,
     case,
-    cast,
     func,
     literal_column,
     or_,
@@ -133,7 +132,7 @@ class _Window:
     def __init__(self, connection: Connection, scope: Scope, numbers: Int64) -> None:
         self._connection, self._scope, self._numbers = connection, scope, numbers
         self.cents = self._cents()
-        self.rule, self.decided, self._effective = self._decisions()
+        self.rule, self.decided, self._first_entry = self._decisions()
 
     def _of(self, column: Column[int]) -> ColumnElement[bool]:
         return column.between(int(self._numbers[0]), int(self._numbers[-1]))
@@ -145,15 +144,13 @@ class _Window:
         return rows, self._numbers[rows] == owners
 
     def _cents(self) -> dict[int, Int64]:
-        """Cents by bucket."""
+        """Cents by bucket. The placements are summed here: a sum a bucket costs the database
+        more than the rows themselves."""
         placement, decision, entry = schema.placement.c, schema.decision.c, schema.entry.c
-        sums = [
-            cast(
-                func.sum(case((placement.bucket == bucket, placement.cents), else_=0)), schema.INT
-            ).label(name)
-            for bucket, name in BUCKETS.items()
-        ]
-        statement = select(placement.receipt_no, *sums).where(self._of(placement.receipt_no))
+        names = ("receipt_no", "bucket", "cents")
+        statement = select(*(placement[name] for name in names)).where(
+            self._of(placement.receipt_no)
+        )
         if self._scope.as_of is not None:
             same = and_(
                 decision.receipt_no == placement.receipt_no, decision.version == placement.version
@@ -163,27 +160,29 @@ class _Window:
                 .join(schema.entry, entry.entry_no == decision.entry_no)
                 .where(self._scope.known(entry.business_date))
             )
-        statement = statement.group_by(placement.receipt_no).order_by(placement.receipt_no)
-        names = ["receipt_no", *BUCKETS.values()]
         to = pa.schema([pa.field(name, pa.int64()) for name in names])
         found = fetch_table(self._connection, statement, to)
         rows, mine = self._rows(int64s(found["receipt_no"]))
+        buckets, cents = int64s(found["bucket"]), int64s(found["cents"])
         result = {}
-        for bucket, name in BUCKETS.items():
+        for bucket in BUCKETS:
+            chosen = mine & (buckets == bucket)
             result[bucket] = np.zeros(len(self._numbers), np.int64)
-            result[bucket][rows[mine]] = int64s(found[name])[mine]
+            np.add.at(result[bucket], rows[chosen], cents[chosen])
         return result
 
     def _decisions(self) -> tuple[pa.Array, npt.NDArray[np.bool_], pa.Array]:
-        """The latest rule, whether there is any decision, and the first effective date."""
+        """The latest rule, whether there is any decision, and the first entry."""
         decision, entry = schema.decision.c, schema.entry.c
-        statement = (
-            select(decision.receipt_no, decision.rule, entry.effective_date)
-            .join(schema.entry, entry.entry_no == decision.entry_no)
-            .where(self._of(decision.receipt_no), self._scope.known(entry.business_date))
-            .order_by(decision.receipt_no, decision.version)
+        statement = select(decision.receipt_no, decision.rule, decision.entry_no)
+        if self._scope.as_of is not None:
+            statement = statement.join(schema.entry, entry.entry_no == decision.entry_no).where(
+                self._scope.known(entry.business_date)
+            )
+        statement = statement.where(self._of(decision.receipt_no)).order_by(
+            decision.receipt_no, decision.version
         )
-        to = pa.schema([("receipt_no", pa.int64()), ("rule", pa.string()), ("date", pa.string())])
+        to = pa.schema([("receipt_no", pa.int64()), ("rule", pa.string()), ("entry", pa.int64())])
         found = fetch_table(self._connection, statement, to)
         owners = int64s(found["receipt_no"])
         first = np.searchsorted(owners, self._numbers, "left")
@@ -191,12 +190,26 @@ class _Window:
         decided = after > first
         latest = pa.array(after - 1, mask=~decided)
         earliest = pa.array(first, mask=~decided)
-        columns = found.combine_chunks()
         return (
-            _one(columns["rule"]).take(latest),
+            _one(found["rule"]).take(latest),
             decided,
-            _one(columns["date"]).take(earliest),
+            _one(found["entry"]).take(earliest),
         )
+
+    def _effective(self) -> pa.Array:
+        """The effective date of the entry that first placed each receipt."""
+        entry = schema.entry.c
+        numbers = pc.unique(self._first_entry).drop_null()
+        statement = select(entry.entry_no, entry.effective_date).where(
+            entry.entry_no.between(
+                pc.min(numbers).as_py() if len(numbers) else 0,
+                pc.max(numbers).as_py() if len(numbers) else -1,
+            )
+        )
+        to = pa.schema([("entry_no", pa.int64()), ("date", pa.date32())])
+        found = fetch_table(self._connection, statement, to)
+        rows = pc.index_in(self._first_entry, value_set=_one(found["entry_no"]))
+        return _one(found["date"]).take(rows)
 
     def questions(self) -> pa.Array:
         """The code of each receipt's open question: the gravest, then the oldest."""
@@ -223,7 +236,7 @@ class _Window:
         taken = pc.is_in(raw["channel"], value_set=pa.array(["CASHIER", "CARD"]))
         due = pc.coalesce(raw["deposit_date"], raw["received_date"])
         waiting = pc.if_else(taken, raw["received_date"], due)
-        dates = pc.coalesce(self._effective.cast(pa.date32()), waiting)
+        dates = pc.coalesce(self._effective(), waiting)
         kept = np.ones(len(self._numbers), np.bool_)
         if self._scope.date_from is not None:
             kept &= pc.greater_equal(dates, pa.scalar(self._scope.date_from)).to_numpy()

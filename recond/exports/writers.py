@@ -15,12 +15,14 @@ from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv
 import pyarrow.parquet as pq
 
 from recond import durable
 from recond.errors import RefusedError
 
 GROUP_ROWS = 65_536
+_UNQUOTED = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
 COMPARE_BYTES = 1 << 20
 
 
@@ -30,7 +32,7 @@ def write_csv(batches: pa.RecordBatchReader, out: BinaryIO) -> int:
     rows = 0
     for batch in batches:
         if batch.num_rows:
-            out.write(csv_lines([_cells(column) for column in batch.columns], "\n"))
+            out.write(_lines(batch))
             rows += batch.num_rows
     return rows
 
@@ -69,6 +71,16 @@ def publish(path: Path, write: Callable[[BinaryIO], int]) -> int:
         partial.unlink(missing_ok=True)
     durable.fsync_folder(path.parent)
     return rows
+
+
+def _lines(batch: pa.RecordBatch) -> bytes | pa.Buffer:
+    """The rows as CSV: by pyarrow, which refuses where a cell needs quotes, then cell by cell."""
+    sink = pa.BufferOutputStream()
+    try:
+        pyarrow.csv.write_csv(batch, sink, _UNQUOTED)
+    except pa.ArrowInvalid:
+        return csv_lines([_cells(column) for column in batch.columns], "\n")
+    return sink.getvalue()
 
 
 def csv_lines(columns: list[pa.Array], end: str) -> bytes:

@@ -22,7 +22,7 @@ from recond.ledger import FACTS, Source
 from recond.matching.cascade import match
 from recond.model import SUSPENSE, Matched, Parsed
 from recond.pipeline import numbered
-from recond.pipeline.reading import Reading, payer_key, repeat_key
+from recond.pipeline.reading import Reading
 from recond.pipeline.run import Run
 from recond.receivables.book import fetch_book
 from recond.store import schema
@@ -147,10 +147,7 @@ def _of(remittances: pa.Table, receipts: pa.Table) -> pa.Table:
 
 
 def _insert_receipts(connection: Connection, run: Run, receipts: pa.Table) -> None:
-    payer = payer_key(receipts, run.hash_key)
-    repeat = repeat_key(receipts, payer, run.hash_key)
     table = receipts.drop_columns(["payer_account"]).rename_columns({"ordinal": "receipt_no"})
-    table = table.append_column("payer_key", payer).append_column("repeat_key", repeat)
     run.ledger(connection).receive(table)
 
 

@@ -8,12 +8,11 @@ small file's chunks are kept, a large one is parsed a second time when its effec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import BinaryIO, cast
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,6 +20,7 @@ from recond import controls
 from recond.exceptions.codes import CODES
 from recond.model import BATCHES, CONTROLS, Format, Parsed, Problem, Transmission
 from recond.parsers import GRAMMARS
+from recond.pipeline import fingerprints
 
 MAX_PROBLEMS = 1_000  # rows kept of one file; the rest is counted
 
@@ -64,13 +64,13 @@ def read(
     batches, declared = [BATCHES.empty_table()], [CONTROLS.empty_table()]
     keys: dict[int, list[npt.NDArray[np.int64]]] = {}
     transmission = Transmission()
-    for chunk in _parse(open_source, fmt):
+    for chunk in _parse(open_source, fmt, hash_key):
         receipts += chunk.table("receipts").num_rows
         _gather_problems(chunk.problems, problems)
         batches.append(chunk.table("batches"))
         declared.append(chunk.table("controls"))
         transmission = chunk.transmission or transmission
-        _gather_keys(chunk.table("receipts"), hash_key, keys)
+        _gather_keys(chunk.table("receipts"), keys)
         if kept is not None:
             kept.append(chunk)
             if receipts > keep_receipts:
@@ -81,15 +81,20 @@ def read(
         tuple(problems),
         transmission,
         pa.concat_tables(batches),
-        (lambda: iter(stored)) if stored is not None else (lambda: _parse(open_source, fmt)),
+        (lambda: iter(stored))
+        if stored is not None
+        else (lambda: _parse(open_source, fmt, hash_key)),
         {batch: np.concatenate(parts) for batch, parts in keys.items()},
         receipts,
     )
 
 
-def _parse(open_source: Callable[[], BinaryIO], fmt: Format) -> Iterator[Parsed]:
+def _parse(open_source: Callable[[], BinaryIO], fmt: Format, hash_key: str) -> Iterator[Parsed]:
+    """The parser's chunks, their receipts with `fingerprints.KEYS`."""
     with open_source() as source:
-        yield from GRAMMARS[fmt.grammar].parse(source, fmt)
+        for chunk in GRAMMARS[fmt.grammar].parse(source, fmt):
+            receipts = fingerprints.with_keys(chunk.table("receipts"), hash_key)
+            yield replace(chunk, tables={**chunk.tables, "receipts": receipts})
 
 
 def _gather_problems(found: tuple[Problem, ...], kept: list[Problem]) -> None:
@@ -105,55 +110,12 @@ def _gather_problems(found: tuple[Problem, ...], kept: list[Problem]) -> None:
                 kept.append(problem)
 
 
-def _gather_keys(
-    receipts: pa.Table, hash_key: str, keys: dict[int, list[npt.NDArray[np.int64]]]
-) -> None:
+def _gather_keys(receipts: pa.Table, keys: dict[int, list[npt.NDArray[np.int64]]]) -> None:
     if receipts.num_rows == 0:
         return
     batch = receipts["batch_ord"].combine_chunks().to_numpy(zero_copy_only=False)
-    repeat = repeat_key(receipts, payer_key(receipts, hash_key), hash_key)
     # 0 stands for "no key": such an item can never be a repetition
-    values = pc.fill_null(repeat, 0).to_numpy(zero_copy_only=False)
+    values = pc.fill_null(receipts["repeat_key"], 0).to_numpy(zero_copy_only=False)
     starts = np.flatnonzero(np.r_[True, batch[1:] != batch[:-1]])
     for start, end in zip(starts, np.r_[starts[1:], len(batch)], strict=True):
         keys.setdefault(int(batch[start]), []).append(values[start:end])
-
-
-def _hash(texts: pa.Array | pa.ChunkedArray, hash_key: str) -> npt.NDArray[np.int64]:
-    """Keyed 64-bit hashes (SipHash) of texts."""
-    objects = pc.fill_null(texts, "").to_numpy(zero_copy_only=False).astype(object)
-    hashed = pd.util.hash_array(objects, hash_key=hash_key, categorize=True)
-    return cast("npt.NDArray[np.int64]", hashed.view(np.int64))
-
-
-def payer_key(receipts: pa.Table, hash_key: str) -> pa.Array:
-    """A keyed hash of each payer's bank account, null where the file has none: account numbers
-    themselves are never stored (reliability section 1, Nacha)."""
-    account = receipts["payer_account"]
-    known = pc.and_kleene(pc.is_valid(account), pc.not_equal(account, "")).combine_chunks()
-    if not pc.any(known).as_py():
-        return pa.nulls(receipts.num_rows, pa.int64())
-    values = pa.array(_hash(account, hash_key))
-    return pc.if_else(pc.fill_null(known, False), values, pa.scalar(None, pa.int64()))
-
-
-def repeat_key(receipts: pa.Table, payer: pa.Array, hash_key: str) -> pa.Array:
-    """A hash of payer, amount and check or trace number: equal ones are suspected repetitions
-    (contract section 4, "a batch … all of which repeat"). Null without such a number."""
-    numbers = pc.coalesce(
-        _blank_to_null(receipts["check_number"]), _blank_to_null(receipts["trace_number"])
-    )
-    if numbers.null_count == receipts.num_rows:
-        return pa.nulls(receipts.num_rows, pa.int64())
-    names = _hash(receipts["payer_name"], hash_key) if payer.null_count else None
-    who = pc.fill_null(payer, 0).to_numpy(zero_copy_only=False)
-    if names is not None:
-        who = np.where(pc.is_null(payer).to_numpy(zero_copy_only=False), names, who)
-    amount = receipts["amount_cents"].combine_chunks().to_numpy(zero_copy_only=False)
-    mixed = _hash(numbers, hash_key) * np.int64(31) + who * np.int64(1_000_003) + amount
-    valid = pc.is_valid(numbers).combine_chunks()
-    return pc.if_else(valid, pa.array(mixed), pa.scalar(None, pa.int64()))
-
-
-def _blank_to_null(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
