@@ -46,9 +46,10 @@ __all__ = [
 BUSY_SECONDS = 30
 WRITER_LOCK = 0x7265636F6E64  # "recond": the key of the advisory lock on PostgreSQL
 
-# Pages of the write-ahead log before it is copied back; each copy rewrites index pages that a
-# bulk load touches again, so a small number costs a large file several times its time.
-AUTOCHECKPOINT_PAGES = 16_384
+# Pages of the write-ahead log (256 MiB) before it is copied back; each copy rewrites pages that the
+# next file touches again, and it is the file's COMMIT that waits for it. The nightly checkpoint
+# and the last connection that closes empty the log.
+AUTOCHECKPOINT_PAGES = 65_536
 CACHE_KIB = 65_536
 
 _DIALECTS = {

@@ -20,6 +20,7 @@ import pyarrow.csv
 from recond import controls
 from recond.formats import bundled, load_formats
 from recond.parsers import GRAMMARS
+from recond.store.engine import AUTOCHECKPOINT_PAGES, CACHE_KIB
 
 ROWS_A_PAYMENT = 4
 CHUNK = 50_000
@@ -87,8 +88,9 @@ class Sqlite:
 
     def __init__(self, place: str) -> None:
         self.connection = sqlite3.connect(place, isolation_level=None)
-        for setting in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 16384",
-                        "cache_size = -65536"):  # fmt: skip
+        for setting in ("journal_mode = WAL", "synchronous = FULL",
+                        f"wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}",
+                        f"cache_size = -{CACHE_KIB}"):  # fmt: skip
             self.connection.execute(f"PRAGMA {setting}")
 
     def load(self, receivables: Path) -> None:
