@@ -258,6 +258,22 @@ def check(
 
 
 @app.command()
+def backtest(
+    rules: Annotated[
+        Path, typer.Argument(help="A TOML file with matching rules: the tables of recond.toml.")
+    ],
+    home: HomeOption = None,
+    date_from: Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"])] = None,
+    date_to: Annotated[dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"])] = None,
+    json: JsonOption = False,
+) -> None:
+    """Replay history under other rules and compare; the books are only read."""
+    from recond.verbs.backtest import backtest_verb
+
+    backtest_verb(home, rules, day(date_from), day(date_to), json)
+
+
+@app.command()
 def doctor(home: HomeOption = None, json: JsonOption = False) -> None:
     """The machine's limits and versions."""
     from recond.doctor import doctor_verb

@@ -249,10 +249,14 @@ def _kept(
     return sorted(found, key=lambda pair: _rank(pair[1]))
 
 
+def kind_rank(kind: str | None) -> int:
+    """The place of a kind of file in the order of one pass; what no format claims comes last."""
+    return KINDS.index(kind) if kind in KINDS else len(KINDS)
+
+
 def _rank(recognised: Recognised) -> tuple[int, str, str, int]:
-    kind, arrived = recognised.kind, recognised.arrived
-    rank = KINDS.index(kind) if kind in KINDS else len(KINDS)
-    return rank, arrived.name, arrived.inbox, arrived.file_no
+    arrived = recognised.arrived
+    return kind_rank(recognised.kind), arrived.name, arrived.inbox, arrived.file_no
 
 
 def _give_effect(
