@@ -26,6 +26,7 @@ class Grammar:
 
     name: str
     module: str
+    many: bool = False  # reads a zip of several files, each as one of its own
 
     @property
     def layout(self) -> type[BaseModel]:
@@ -41,5 +42,5 @@ class Grammar:
 _NAMES = ("delimited", "fixed", "lockbox", "bai2", "nacha", "camt")
 
 GRAMMARS: Mapping[str, Grammar] = MappingProxyType(
-    {name: Grammar(name, f"recond.parsers.{name}") for name in _NAMES}
+    {name: Grammar(name, f"recond.parsers.{name}", name == "camt") for name in _NAMES}
 )

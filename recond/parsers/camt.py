@@ -25,7 +25,7 @@ from recond.parsers.camt_paths import MESSAGES, NUMBERS, PATHS
 from recond.parsers.camt_statement import Balance, Statement, total
 from recond.parsers.columns import Ints, Mask
 from recond.parsers.notes import Notes
-from recond.parsers.xmlscan import Elements, Scanner
+from recond.parsers.xmlscan import Elements, Part, Scanner
 
 _LOCAL = re.compile(rb"<(?:[^\s<>:/]+:)?([^\s<>:/]+)")
 _NAMES = {
@@ -62,12 +62,21 @@ def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
     if not isinstance(fmt.layout, Layout):
         raise TypeError(f"format {fmt.name} has no camt layout")
     notes = Notes()
-    scanner = Scanner(source, PATHS, "Ntry", notes)
     reader = _Reader(fmt.layout, fmt.currency, notes)
-    for elements in scanner.blocks():
-        tables = reader.take(elements)
-        yield Parsed(tables, notes.drain())
-    yield reader.finish(scanner.sound)
+    sizes: tuple[int | None, ...] = getattr(source, "sizes", (None,))
+    offset, line, sound = 0, 1, True
+    for size in sizes:  # of a zip with several messages; a plain file is one
+        part = source if size is None else Part(source, size)
+        scanner = Scanner(part, PATHS, "Ntry", notes, (offset, line))
+        for elements in scanner.blocks():
+            tables = reader.take(elements)
+            yield Parsed(tables, notes.drain())
+        offset, line = scanner.place
+        sound &= scanner.sound
+        yield Parsed(reader.end_message(scanner.sound), notes.drain())
+        if not sound:
+            break
+    yield reader.finish()
 
 
 class _Reader:
@@ -79,7 +88,10 @@ class _Reader:
         self._notes = notes
         self._statements: list[Statement] = []  # of this block; the first one may be older
         self._identities: list[str] = []
-        self._count = self._lines = 0
+        self._transmissions: list[str | None] = []
+        self._posting = True  # all messages are statements
+        self._count = self._entries = 0  # statements and entries of the message
+        self._lines = 0  # of the file
         self._digest = hashlib.sha256()
 
     def take(self, elements: Elements) -> dict[str, pa.Table]:
@@ -98,24 +110,34 @@ class _Reader:
             "controls": self._checks.controls.drain(),
         }
 
-    def finish(self, sound: bool) -> Parsed:
-        """What can be said at the end of the file, and the transmission."""
+    def end_message(self, sound: bool) -> dict[str, pa.Table]:
+        """What can be said at the end of a message; the tables of its last statement."""
         balances = self._checks.closed(self._statements) if sound else BANK_BALANCES.empty_table()
-        if sound and not self._checks.kind:
+        kind = self._checks.kind
+        if sound and not kind:
             words = "The file is XML and holds no message camt.052, 053 or 054."
             self._checks.tell("NO_STATEMENT", f"{words} {ASK}")
         elif sound and not self._count:
-            self._checks.tell(
-                "NO_STATEMENT", f"The message camt.{self._checks.kind} holds no statement. {ASK}"
-            )
-        elif sound and not self._lines:
+            words = f"The message camt.{kind} holds no statement."
+            self._checks.tell("NO_STATEMENT", f"{words} {ASK}")
+        elif sound and not self._entries:
             self._notes.add("NO_ACTIVITY", "The statement has no entries.")
-        tables = {"bank_balances": balances, "controls": self._checks.controls.drain()}
-        digest = self._digest.hexdigest() if self._lines and self._checks.kind == "053" else None
-        identity = self._identity() if self._checks.kind else None
-        return Parsed(
-            tables, self._notes.drain() + self._notes.rest(), Transmission(identity, digest)
-        )
+        self._transmissions.append(self._identity() if kind else None)
+        self._posting &= kind == "053"
+        self._statements, self._identities = [], []
+        self._count = self._entries = 0
+        self._checks.kind = ""
+        self._checks.header.clear()
+        return {"bank_balances": balances, "controls": self._checks.controls.drain()}
+
+    def finish(self) -> Parsed:
+        """The last chunk: what was counted and not told, and the transmission."""
+        known = [one for one in self._transmissions if one is not None]
+        identity = None if len(known) < len(self._transmissions) else _short("+".join(known))
+        # Reports of the day repeat their entries, and so does the next day's statement.
+        digest = self._digest.hexdigest() if self._lines and self._posting else None
+        problems = self._notes.drain() + self._notes.rest()
+        return Parsed({}, problems, Transmission(identity, digest))
 
     def _identity(self) -> str | None:
         """MsgId, page and the statements' Ids (formats.md section 0)."""
@@ -123,10 +145,7 @@ class _Reader:
         if not message and not any(self._identities):
             return None
         page = self._checks.header.get("MsgPgntn/PgNb", "1")
-        text = "\x1f".join([message, page, *self._identities])
-        if len(text) > 200:
-            text = hashlib.sha256(text.encode()).hexdigest()
-        return f"camt.{self._checks.kind}:{text}".replace("\x1f", ":")
+        return _short(f"camt.{self._checks.kind}:" + ":".join([message, page, *self._identities]))
 
     # -- headings ------------------------------------------------------------------------------
 
@@ -243,13 +262,31 @@ class _Reader:
                 pc.coalesce(entries.day.take(take), days.take(of)),
                 entries.type_code.take(take), pa.array(signed[kept]),
                 entries.reference.take(take), entries.customer_reference.take(take),
-                entries.text.take(take), pa.array(shown), pa.nulls(count, pa.string()),
+                entries.text.take(take), pa.array(shown), self._line_ids(owner[kept]),
             ],
             schema=BANK_LINES,
         )  # fmt: skip
         self._lines += count
+        self._entries += count
         self._update_digest(table)
         return table
+
+    def _line_ids(self, owner: Ints) -> pa.Array:
+        """What an entry is called wherever its statement comes (alone, or in another zip): its
+        message, statement and page, and its number there; null without any name."""
+        first = np.searchsorted(owner, np.arange(len(self._statements)))
+        seen = np.array([s.lines for s in self._statements], dtype=np.int64)
+        number = np.arange(1, len(owner) + 1) - first[owner] + seen[owner]
+        for place, count in enumerate(np.bincount(owner, minlength=len(self._statements)).tolist()):
+            self._statements[place].lines += count
+        header, kind = self._checks.header, self._checks.kind
+        message, page = header.get("MsgId", ""), header.get("MsgPgntn/PgNb", "1")
+        names = [
+            _short(f"camt.{kind}:{message}:{s.page or page}:{s.id}") if message or s.id else None
+            for s in self._statements
+        ]
+        texts = pa.array(names, pa.string()).take(pa.array(owner))
+        return pc.binary_join_element_wise(texts, pa.array(number).cast(pa.string()), ":")
 
     def _update_digest(self, table: pa.Table) -> None:
         names = ["bank_account", "value_date", "type_code", "amount_cents", "reference",
@@ -258,6 +295,11 @@ class _Reader:
         joined = pc.binary_join_element_wise(*texts, "\x1e", "\x1f").combine_chunks()
         if len(joined):
             self._digest.update("".join(joined.to_pylist()).encode())
+
+
+def _short(text: str) -> str:
+    """An identity as it is, or its hash where it is long."""
+    return text if len(text) <= 200 else f"camt:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def _statement_day(statement: Statement) -> object:

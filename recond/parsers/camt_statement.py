@@ -65,6 +65,7 @@ class Statement:
     credit: Side = field(default_factory=Side)
     debit: Side = field(default_factory=Side)
     reversed_cents: int = 0  # booked entries with RvslInd, signed by CdtDbtInd
+    lines: int = 0
     currencies: set[str] = field(default_factory=set)
 
     @property

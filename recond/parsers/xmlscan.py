@@ -12,13 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO
 from xml.parsers import expat
 
 import numpy as np
 import pyarrow as pa
 
-from recond.parsers.columns import BLOCK, Bytes, Ints, split_lines
+from recond.parsers.columns import BLOCK, Bytes, Ints, Readable, split_lines
 from recond.parsers.notes import Notes
 
 OUTSIDE, UNKNOWN = 0, -1  # above the message's root; below an element that nobody asked for
@@ -122,11 +121,28 @@ class _Tags:
         return found
 
 
+class Part:
+    """`size` bytes of a stream, as a stream."""
+
+    def __init__(self, source: Readable, size: int) -> None:
+        self._source, self._left = source, size
+
+    def read(self, size: int = BLOCK, /) -> bytes:
+        """At most `size` bytes; none at the end of the part."""
+        data = self._source.read(min(size, self._left)) if self._left else b""
+        self._left -= len(data)
+        return data
+
+
 class Scanner:
     """One file. `blocks` yields its wanted elements; a fault ends it and is in the notes."""
 
-    def __init__(self, source: BinaryIO, paths: Paths, unit: str, notes: Notes) -> None:
-        """`unit`: local name of the repeated element at whose end tag a block may end."""
+    def __init__(
+        self, source: Readable, paths: Paths, unit: str, notes: Notes,
+        place: tuple[int, int] = (0, 1),
+    ) -> None:  # fmt: skip
+        """`unit`: local name of the repeated element at whose end tag a block may end; `place`:
+        byte offset and line at which the document begins."""
         self._source = source
         self._paths = paths
         self._unit = unit.encode() + b">"
@@ -137,7 +153,8 @@ class Scanner:
         self._stack: list[int] = []
         self._known = np.zeros((0, 0), dtype=np.int64)  # by parent + 1 and name; _UNASKED: not yet
         self._encoding = "utf-8"
-        self._offset, self._line = 0, 1
+        self._offset, self._line = place
+        self._begin = place
         self.sound = True
 
     def blocks(self) -> Iterator[Elements]:
@@ -167,6 +184,11 @@ class Scanner:
             if len(pending) > LARGEST_UNIT:
                 self._fault("RECORD_TOO_LONG", f"an entry is longer than {LARGEST_UNIT:,} bytes")
                 return
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Byte offset and line behind what was read."""
+        return self._offset, self._line
 
     # -- proving -------------------------------------------------------------------------------
 
@@ -230,10 +252,12 @@ class Scanner:
         except _DoctypeError:
             self._fault("FILE_STRUCTURE", "the file has a document type declaration (DOCTYPE), "
                         "which no bank statement needs and which can do harm: it was not read",
-                        self._parser.CurrentLineNumber, self._parser.CurrentByteIndex)  # fmt: skip
+                        self._parser.CurrentLineNumber + self._begin[1] - 1,
+                        self._parser.CurrentByteIndex + self._begin[0])  # fmt: skip
         except expat.ExpatError as error:
             words = expat.ErrorString(error.code)
-            line, place = error.lineno, max(self._parser.ErrorByteIndex, 0)
+            line = error.lineno + self._begin[1] - 1
+            place = max(self._parser.ErrorByteIndex, 0) + self._begin[0]
             if words in _BROKEN_OFF:
                 self._fault("FILE_TRUNCATED", "the file ends before its last element", line, place)
             elif b"\0" in chunk:

@@ -11,6 +11,7 @@ from recond import ids
 from recond.errors import RefusedError, UsageError
 from recond.exceptions.codes import CODES
 from recond.exceptions.desk import Question
+from recond.intake.containers import open_unpacked
 from recond.model import ITEM, SET_ASIDE, SUSPENSE, Problem, Transmission
 from recond.money import format_cents
 from recond.pipeline import mirror, moves, numbered
@@ -144,7 +145,7 @@ def _read_again(run: Run, row: FileRow) -> Reading | None:
     if fmt is None:
         return None
     path = run.archived(row.sha256)
-    return read(lambda: path.open("rb"), fmt, run.hash_key, 1 << 62)
+    return read(lambda: open_unpacked(path), fmt, run.hash_key, 1 << 62)
 
 
 def _receipts(held: _Held) -> list[object]:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, func, select
 
 from recond.exceptions.desk import Question
+from recond.intake.containers import slice_of
 from recond.ledger import Source
 from recond.model import TABLES, Problem
 from recond.money import format_cents
@@ -100,7 +101,7 @@ def lacks_manifest(connection: Connection, name: str) -> bool:
 
 def _manifest_of(connection: Connection, run: Run, arrived: Arrived) -> Manifest | Problem | None:
     sha256 = _manifest_hash(connection, arrived.name, arrived.file_no)
-    return None if sha256 is None else read_manifest(run.archived(sha256).read_bytes())
+    return None if sha256 is None else read_manifest(slice_of(run.archived(sha256), 0, 1 << 20))
 
 
 def _rows(reading: Reading, name: str) -> pa.Table:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from recond import durable, intake
 from recond.errors import RecondError, UsageError
 from recond.formats import HEAD
+from recond.intake import containers
 from recond.ledger import instant
 from recond.model import KINDS, Problem
 from recond.pipeline import mirror, rematch
@@ -126,8 +127,7 @@ def _inbox_for(run: Run, path: Path) -> str:
     """The one inbox whose formats claim a file."""
     if path.name.endswith(MANIFEST_SUFFIX):
         return "receivables"
-    with path.open("rb") as source:
-        head = source.read(HEAD)
+    head = containers.head_of(path, HEAD)
     claiming = [
         inbox.name
         for inbox in run.home.settings.inbox

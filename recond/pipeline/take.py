@@ -18,9 +18,11 @@ from sqlalchemy import Connection, insert, update
 from recond import ids
 from recond.exceptions.codes import CODES
 from recond.exceptions.desk import Question
+from recond.intake import containers
 from recond.ledger import instant
 from recond.model import BATCHES, Format, Problem, Transmission
 from recond.money import format_cents
+from recond.parsers import GRAMMARS
 from recond.pipeline import duplicates, mirror, voids
 from recond.pipeline.payments import Arrival, Tally, take_payments
 from recond.pipeline.reading import Reading, read
@@ -47,8 +49,8 @@ class Arrived:
     refusal: Problem | None = None  # why it may not be read at all
 
     def open(self) -> BinaryIO:
-        """The bytes."""
-        return self.path.open("rb")
+        """The bytes, unpacked."""
+        return containers.open_unpacked(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,20 @@ def recognise(run: Run, arrived: Arrived) -> Recognised:
         return Recognised(arrived, None, None, Problem("EMPTY_FILE", words))
     if arrived.inbox == "receivables" and arrived.name.endswith(MANIFEST_SUFFIX):
         return Recognised(arrived, "manifest", None)
-    with arrived.open() as source:
-        head = source.read(HEAD_BYTES)
+    fault, members = containers.judge(arrived.path, run.home.settings.max_file_megabytes << 20)
+    if fault is not None:
+        return Recognised(arrived, None, None, fault)
+    head = containers.head_of(arrived.path, HEAD_BYTES)
+    if not head:
+        words = "the packed file holds no bytes; ask its sender for the whole file"
+        return Recognised(arrived, None, None, Problem("EMPTY_FILE", words))
     found = run.formats.identify(arrived.inbox, arrived.name, head)
     if found.format is None:
         words = "; ".join(found.reasons) or "no format may arrive in this inbox"
         problem = Problem(found.code or "UNKNOWN_FORMAT", words, line=1, byte_offset=0)
+        return Recognised(arrived, None, None, problem)
+    if members > 1 and not GRAMMARS[found.format.grammar].many:
+        problem = containers.several(members, found.format.name)
         return Recognised(arrived, None, None, problem)
     return Recognised(arrived, found.format.kind, found.format)
 

@@ -6,9 +6,12 @@ import os
 from pathlib import Path
 
 from recond import render
+from recond.config import Settings
 from recond.errors import UsageError
 from recond.formats import HEAD, Formats, load_format, load_home_formats
 from recond.formats_report import sniff, test
+from recond.intake import containers
+from recond.parsers import GRAMMARS
 
 
 def formats_list_verb(home: Path | None, as_json: bool) -> None:
@@ -32,6 +35,14 @@ def _formats(home: Path | None) -> Formats:
     return load_home_formats(chosen if (chosen / "recond.toml").is_file() else None)
 
 
+def _sound(file: Path) -> int:
+    """How many files a container holds, 1 for a plain file. Raises UsageError for a bad one."""
+    fault, members = containers.judge(file, Settings().max_file_megabytes << 20)
+    if fault is not None:
+        raise UsageError(f"{file}: {fault.code}: {fault.message}")
+    return members
+
+
 def formats_check_verb(file: Path, as_json: bool) -> None:
     """`recond formats check FILE`: ConfigError says what is wrong."""
     fmt = load_format(file)
@@ -45,8 +56,9 @@ def formats_sniff_verb(home: Path | None, file: Path, inbox: str | None, as_json
     """`recond formats sniff FILE`."""
     if not file.is_file():
         raise UsageError(f"{file} is no file")
-    with file.open("rb") as source:
-        rows = [dict(row) for row in sniff(_formats(home), inbox, file.name, source.read(HEAD))]
+    _sound(file)
+    head = containers.head_of(file, HEAD)
+    rows = [dict(row) for row in sniff(_formats(home), inbox, file.name, head)]
     if as_json:
         render.json_lines(rows)
     else:
@@ -58,9 +70,9 @@ def formats_test_verb(home: Path | None, name: str | None, file: Path, as_json: 
     formats = _formats(home)
     if not file.is_file():
         raise UsageError(f"{file} is no file")
+    members = _sound(file)
     if name is None:
-        with file.open("rb") as source:
-            found = formats.identify(None, file.name, source.read(HEAD))
+        found = formats.identify(None, file.name, containers.head_of(file, HEAD))
         if found.format is None:
             raise UsageError(f"{file}: {'; '.join(found.reasons)}")
         fmt = found.format
@@ -68,7 +80,9 @@ def formats_test_verb(home: Path | None, name: str | None, file: Path, as_json: 
         fmt = formats[name]
     else:
         raise UsageError(f"there is no format {name!r}; there are {', '.join(formats)}")
-    with file.open("rb") as source:
+    if members > 1 and not GRAMMARS[fmt.grammar].many:
+        raise UsageError(f"{file}: {containers.several(members, fmt.name).message}")
+    with containers.open_unpacked(file) as source:
         told = test(fmt, source)
     if as_json:
         render.json_line(told)

@@ -100,13 +100,12 @@ def explain_verb(home: Path | None, identity: str, as_json: bool) -> None:
     """`recond explain ID`."""
     from recond.exports.explain import explain
     from recond.exports.explain import render as prose
+    from recond.intake.containers import slice_of
 
     run = open_run(home)
 
     def read_source(sha256: str, offset: int, length: int) -> bytes:
-        with run.archived(sha256).open("rb") as source:
-            source.seek(offset)
-            return source.read(length)
+        return slice_of(run.archived(sha256), offset, length)
 
     with run.store.read() as connection:
         told = explain(connection, identity, read_source)
