@@ -10,12 +10,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Select, and_, case, cast, func, select, tuple_
+from sqlalchemy import Connection, Select, and_, case, cast, func, select
 
 from recond import intake, posting
 from recond.home import Home
-from recond.model import BUCKETS, CREDIT, ITEM, SUSPENSE, VOIDED
+from recond.model import BUCKETS, CREDIT, SUSPENSE, VOIDED
 from recond.posting import ARRIVAL, MOVEMENTS, Chart
+from recond.receivables.containment import pending_sums
 from recond.store import schema
 from recond.store.engine import fetch_arrow
 
@@ -319,40 +320,29 @@ def _receivables_differ(books: Books) -> list[Broken]:
 
 
 def _pending_differs(books: Books) -> list[Broken]:
-    """Items whose pending amount is not what was applied to them since the last posting that a
-    snapshot says it contains."""
-    snapshot = schema.snapshot.c
-    contains = books.connection.execute(
-        select(
-            snapshot.contains_entry,
-            snapshot.contains_receipt,
-            snapshot.contains_version,
-            snapshot.contains_line,
-        )
-        .where(snapshot.contains_entry > 0)
-        .order_by(snapshot.file_no.desc())
-        .limit(1)
-    ).first()
-    same = and_(
-        decision.c.receipt_no == placement.c.receipt_no,
-        decision.c.version == placement.c.version,
-    )
-    position = tuple_(
-        decision.c.entry_no, placement.c.receipt_no, placement.c.version, placement.c.line
-    )
-    later = (
-        select(placement.c.item_key, _sum(placement.c.cents).label("applied"))
-        .join_from(placement, decision, same)
-        .where(placement.c.bucket == ITEM)
-    )
-    if contains is not None:
-        later = later.where(position > tuple_(*contains))
-    applied = later.group_by(placement.c.item_key).subquery()
-    total = func.coalesce(applied.c.applied, 0)
+    """Items whose pending amount is not what was posted on them and is in no snapshot yet."""
+    applied = pending_sums(books.connection).subquery()
+    total = func.coalesce(applied.c.cents, 0)
     return books.rows(
         select(item.c.item_key, item.c.item_number, item.c.pending_cents, total.label("applied"))
         .outerjoin(applied, applied.c.item_key == item.c.item_key)
         .where(item.c.pending_cents != total)
+    )
+
+
+def _dated_into_closed(books: Books) -> list[Broken]:
+    """Entries made after a month was closed and dated into it."""
+    change = schema.period_change
+    last = (
+        select(change.c.closed_through, change.c.last_entry)
+        .order_by(change.c.change_no.desc())
+        .limit(1)
+        .subquery()
+    )
+    return books.rows(
+        select(entry.c.entry_id, entry.c.period).where(
+            entry.c.period <= last.c.closed_through, entry.c.entry_no > last.c.last_entry
+        )
     )
 
 
@@ -450,6 +440,8 @@ INVARIANTS = (
               _receivables_differ),
     Invariant("I2.pending", "pending amounts of items are the applications that stand on them",
               _pending_differs),
+    Invariant("I8.closed", "no entry was dated into a month after it was closed",
+              _dated_into_closed),
     Invariant("I3.bytes", "the same bytes have one effect", _repeated_bytes),
     Invariant("I3.versions", "every receipt has one decision a version", _broken_versions),
     Invariant("I4.originals", "every byte that came is in the archive under its SHA-256",

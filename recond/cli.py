@@ -236,11 +236,41 @@ def export(
     date_to: Annotated[dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"])] = None,
     as_of: AsOfOption = None,
     json: JsonOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
-    """Write a dataset: files receipts applications exceptions receivables journal."""
+    """Write a dataset (files receipts applications exceptions receivables journal), or what is
+    new for the billing system (postings)."""
+    if dataset == "postings":
+        from recond.verbs.handover import export_postings_verb
+
+        export_postings_verb(home, json, dry_run, day(as_of))
+        return
     from recond.verbs.views import export_verb
 
     export_verb(home, dataset, kind, out, day(date_from), day(date_to), day(as_of), json)
+
+
+@app.command()
+def close(
+    month: Annotated[str, typer.Argument(metavar="MONTH", help="Such as 2026-03.")],
+    home: HomeOption = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only print the checklist (1 when something blocks).")
+    ] = False,
+    reopen: Annotated[
+        bool, typer.Option("--reopen", help="Reopen the last closed month; two persons.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; needed to reopen.")] = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """The close checklist, then the lock (3 when something blocks)."""
+    from recond.verbs.close import close_verb, reopen_verb
+
+    if reopen:
+        raise typer.Exit(reopen_verb(home, month, reason, dry_run, day(as_of)))
+    raise typer.Exit(close_verb(home, month, check, json, dry_run, day(as_of)))
 
 
 @app.command()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -61,6 +62,25 @@ class Inbox(Section):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     formats: tuple[str, ...] = ()  # empty: every format that names this inbox
+
+
+class PaymentSource(Section):
+    """`[[source]]`: payment files that have something in common; the first that fits counts."""
+
+    name: str
+    inbox: str | None = None  # of this inbox
+    format: str | None = None  # read by this format
+    files: str = "*"  # with a name like this, case-blind
+    # billing: the billing system posts these payments itself (contract section 4)
+    posted_by: Literal["recond", "billing"] = "recond"
+
+    def takes(self, inbox: str, fmt: str | None, name: str) -> bool:
+        """Whether a file is of this source."""
+        return (
+            self.inbox in {None, inbox}
+            and self.format in {None, fmt}
+            and fnmatchcase(name.casefold(), self.files.casefold())
+        )
 
 
 class Receivables(Section):
@@ -119,11 +139,13 @@ class Settings(BaseSettings):
     settle_seconds: int = Field(default=10, ge=0)
     rescan_seconds: int = Field(default=60, ge=1)
     max_file_megabytes: int = Field(default=4096, ge=1)
+    acknowledgements: Literal["expected", "none"] = "expected"  # of posting files
     database: Database = Database()
     receivables: Receivables = Receivables()
     matching: Matching = Matching()
     gl: Gl = Gl()
     inbox: tuple[Inbox, ...] = DEFAULT_INBOXES
+    source: tuple[PaymentSource, ...] = ()
     charge_type: tuple[ChargeType, ...] = ()
     policy: tuple[Policy, ...] = ()
     scan_line: tuple[ScanLine, ...] = ()
@@ -154,6 +176,13 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The office's time zone."""
         return ZoneInfo(self.timezone)
+
+    def posted_by(self, inbox: str, fmt: str | None, name: str) -> str:
+        """Who posts the payments of a file to the billing system: recond or billing itself."""
+        for source in self.source:
+            if source.takes(inbox, fmt, name):
+                return source.posted_by
+        return "recond"
 
     def rules(self) -> Rules:
         """What matching may do, from the charge types, policies and scan lines."""

@@ -45,3 +45,7 @@ class LockedError(RecondError):
     """Another recond holds this home's lock."""
 
     exit_code = 75
+
+
+class PeriodClosedError(RefusedError):
+    """The month of the business date is closed, so nothing can be posted on it."""

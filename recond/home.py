@@ -113,6 +113,7 @@ timezone = "{timezone}"  # business dates are days of this zone
 settle_seconds = {settle_seconds}      # a file younger than this is still being written
 rescan_seconds = 60      # how often `recond run` lists the inboxes, whatever events say
 max_file_megabytes = 4096
+acknowledgements = "expected"  # of posting files; "none": the billing system never answers
 
 [database]
 url = "{url}"  # or postgresql+psycopg://user@host/name
@@ -152,6 +153,13 @@ billing_contra = "4000"
 # Charge types, in the order in which they are paid where due dates are equal; penalties
 # (kind = "PENALTY") come before everything. An unknown code in a receivables file holds the file.
 {charges}
+# Payments that the billing system posts itself are recorded and reconciled, and never written to
+# a posting file:
+# [[source]]
+# name = "counter"
+# inbox = "cashier"
+# posted_by = "billing"
+
 # An order of application that an ordinance prescribes is a [[policy]]; docs/operations.md has
 # examples. Without one: penalties, then oldest due date, then the order above.
 """

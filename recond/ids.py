@@ -67,7 +67,18 @@ def find_receipt(connection: Connection, text: str) -> int | None:
 
 def parse_application(connection: Connection, text: str) -> ApplicationKey | None:
     """The key of the application with this id, None when there is none."""
-    match = re.fullmatch(r"A([0-9a-f]{12,64})-([0-9]{1,10})-([0-9]{1,6})\.([0-9]{1,6})", text)
+    return _parse(connection, "A", text)
+
+
+def parse_posting(connection: Connection, text: str) -> ApplicationKey | None:
+    """The key of the posting with this id (as an application's, with P), None when there is
+    none."""
+    return _parse(connection, "P", text)
+
+
+def _parse(connection: Connection, letter: str, text: str) -> ApplicationKey | None:
+    parts = r"([0-9a-f]{12,64})-([0-9]{1,10})-([0-9]{1,6})\.([0-9]{1,6})"
+    match = re.fullmatch(letter + parts, text)
     if match is None:
         return None
     receipt_no = _key(connection, match[1], match[2])

@@ -4,6 +4,9 @@ caller's one transaction, and proved before it returns.
 A receipt's cents are placed by versions: version 1 places its whole amount, every later version
 moves cents between buckets and sums to zero. Rows are only ever added. Over-application is
 refused by the database (`item.open_cents >= 0`), repetition by primary keys.
+
+An entry's GL date is the date that it is given while that month is open, else the business date
+(contract section 5); `original_date` keeps what was given. Every entry passes `_heads`.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 
 from recond import posting
 from recond.arrays import ints
-from recond.errors import InvariantError
+from recond.errors import InvariantError, PeriodClosedError
 from recond.model import ITEM, Matched
 from recond.posting import ARRIVAL, MOVEMENTS, Chart
 from recond.store import schema
@@ -156,9 +159,27 @@ class Ledger:
         columns = {name: pa.repeat(value, count) for name, value in constants.items()}
         columns["entry_no"] = pa.array(numbers, pa.int64())
         columns["entry_id"] = pa.array([f"E{name}" for name in names], pa.string())
-        columns["effective_date"] = dates
-        columns["period"] = pc.utf8_slice_codeunits(dates, 0, 7)
+        columns["original_date"] = dates
+        columns["effective_date"] = self._open_dates(dates)
+        columns["period"] = pc.utf8_slice_codeunits(columns["effective_date"], 0, 7)
         return pa.table(columns)
+
+    def _open_dates(self, dates: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+        """The dates whose month is open, the business date for the others.
+
+        Raises PeriodClosedError when the business date's month is closed as well.
+        """
+        through = closed_through(self.connection)
+        late = pc.less_equal(pc.utf8_slice_codeunits(dates, 0, 7), through)
+        if not pc.any(late).as_py():
+            return dates
+        today = self.today.isoformat()
+        if today[:7] <= through:
+            raise PeriodClosedError(
+                f"{today[:7]} is closed, so nothing can be posted on {today}; reopen the month"
+                " with another person, or post on a day of an open one"
+            )
+        return pc.if_else(late, today, dates)
 
     def _insert(
         self,
@@ -268,6 +289,13 @@ class Ledger:
         lines = posting.journal(legs)
         insert_table(self.connection, schema.entry, heads)
         insert_table(self.connection, schema.journal_line, lines)
+
+
+def closed_through(connection: Connection) -> str:
+    """The last closed month (`2026-03`); every month before it is closed too; empty: none."""
+    change = schema.period_change.c
+    last = select(change.closed_through).order_by(change.change_no.desc()).limit(1)
+    return connection.scalar(last) or ""
 
 
 def instant(now: dt.datetime) -> str:

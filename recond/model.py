@@ -187,6 +187,17 @@ DRAWER_CLOSES = _schema(
     ("counts", TEXT),
 )
 
+# Answers to files that recond wrote (contract section 4).
+ACKS = _schema(
+    ("ordinal", pa.int64()),
+    *PLACE,
+    ("file_id", TEXT),  # of the answered file
+    ("posting_id", TEXT),
+    ("status", TEXT),  # ACCEPTED, REJECTED, DUPLICATE, PENDING
+    ("code", TEXT),
+    ("billing_transaction_id", TEXT),
+)
+
 # Everything that a grammar may return, by the name it has in `Parsed.tables`.
 TABLES: Mapping[str, pa.Schema] = {
     "receipts": RECEIPTS,
@@ -199,6 +210,7 @@ TABLES: Mapping[str, pa.Schema] = {
     "receivables": RECEIVABLES,
     "accounts": ACCOUNTS,
     "drawer_closes": DRAWER_CLOSES,
+    "acks": ACKS,
 }
 
 # Where cents of a receipt stand: `bucket` of PLACEMENTS and of the placement table.
@@ -213,7 +225,7 @@ BUCKETS: Mapping[int, str] = {
 }
 
 # The order in which one `process` run takes files (contract section 3).
-KINDS = ("manifest", "accounts", "receivables", "payments", "drawer_closes", "bank")
+KINDS = ("manifest", "accounts", "receivables", "payments", "drawer_closes", "bank", "acks")
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,16 @@ _LIST = (
     Code("STATEMENT_SEQUENCE", "warning", "FILE", "Statement numbers of an account do not follow each other."),
     Code("LINE_CORRECTED", "question", "FILE", "The bank corrects an earlier line; the correction is shown and never posted.", ("acknowledge", "hold")),
     Code("STATEMENT_NOT_FINAL", "question", "FILE", "A deletion, correction or test statement is shown and never posted.", ("acknowledge", "hold")),
+    Code("PERIOD_CLOSED", "error", "FILE", "The month of the business date is closed; nothing can be posted.", FILE_ANSWERS),
     Code("NO_ACTIVITY", "note", "FILE", "The file says that there was no activity."),
+    # the billing system and its answers
+    Code("POSTING_UNKNOWN", "question", "FILE", "A posting is named that stands in no posting file.", ("acknowledge", "hold")),
+    Code("SNAPSHOT_DRIFT", "question", "MASTER", "Two snapshots show an item open that acknowledged postings have paid.", ("acknowledge", "hold")),
+    Code("POSTING_REJECTED", "question", "ITEM", "The billing system rejected a posting; its money waits in suspense.", SUSPENSE_ANSWERS),
+    Code("REVERSAL_REJECTED", "question", "ITEM", "The billing system rejected a posting that takes money back.", ("acknowledge", "hold")),
+    Code("ACK_CONTRADICTS", "question", "FILE", "An answer contradicts an earlier one about the same posting.", ("acknowledge", "hold")),
+    Code("ACK_MISSING", "question", "FILE", "A posting file is not answered by 09:00 of the next business day.", ("acknowledge", "hold")),
+    Code("ACK_STATUS_UNKNOWN", "error", "FILE", "The status of an acknowledgement is not one that recond knows.", ("reject",)),
     # a batch
     Code("BATCH_TOTAL_WRONG", "error", "BATCH", "The batch's total is not the sum of its items.", FILE_ANSWERS),
     Code("BATCH_COUNT_WRONG", "error", "BATCH", "The batch's count is not the number of its items.", FILE_ANSWERS),

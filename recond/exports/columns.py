@@ -77,9 +77,18 @@ class FileIds:
     def applications(self, receipt_no: Int64, version: pa.Array, line: pa.Array) -> pa.Array:
         """Application ids: `A` + receipt id without its letter + `-` + version `.` line; null
         where the version is null."""
+        return self._placed("A", receipt_no, version, line)
+
+    def postings(self, receipt_no: Int64, version: pa.Array, line: pa.Array) -> pa.Array:
+        """Posting ids: as application ids, with `P`."""
+        return self._placed("P", receipt_no, version, line)
+
+    def _placed(
+        self, letter: str, receipt_no: Int64, version: pa.Array, line: pa.Array
+    ) -> pa.Array:
         text = pa.string()
         parts = ("-", version.cast(text), ".", line.cast(text))
-        return pc.binary_join_element_wise("A", *self._stem(receipt_no), *parts, "")
+        return pc.binary_join_element_wise(letter, *self._stem(receipt_no), *parts, "")
 
     def _stem(self, receipt_no: Int64) -> tuple[pa.Array, str, pa.Array]:
         ordinal = pa.array(receipt_no & ((1 << schema.ORDINAL_BITS) - 1)).cast(pa.string())

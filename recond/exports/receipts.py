@@ -94,11 +94,11 @@ def receipts(
     `date_from` and `date_to` are of the effective date: of the entry that first placed the
     receipt, and while it is held, of the date that this entry will have.
     """
-    files, closes = FileIds.load(connection), _closes(connection, scope)
+    files, known = FileIds.load(connection), closes(connection, scope)
     for raw in _windows(connection, scope, only):
         numbers = int64s(raw["receipt_no"])
         view = _Window(connection, scope, numbers)
-        batch = _batch(raw, numbers, view, files, _deposit_dates(raw, closes))
+        batch = _batch(raw, numbers, view, files, deposit_dates(raw, known))
         kept = view.within(raw)
         yield batch if kept is None else batch.filter(pa.array(kept))
 
@@ -258,14 +258,14 @@ def open_at(scope: Scope) -> ColumnElement[bool]:
 
 
 def _batch(
-    raw: pa.Table, numbers: Int64, view: _Window, files: FileIds, deposit_dates: pa.Array
+    raw: pa.Table, numbers: Int64, view: _Window, files: FileIds, deposited: pa.Array
 ) -> pa.RecordBatch:
     columns = {name: _one(raw[name]) for name in raw.column_names}
     columns |= {
         "receipt_id": files.receipts(numbers),
         "file_id": files.of_receipts(numbers),
         "amount": decimal_from_cents(columns["amount_cents"]),
-        "deposit_date": deposit_dates,
+        "deposit_date": deposited,
         "state": _states(int64s(columns["amount_cents"]), view),
         "applied_amount": decimal_from_cents(pa.array(view.cents[ITEM])),
         "on_account_amount": decimal_from_cents(pa.array(view.cents[CREDIT])),
@@ -291,7 +291,7 @@ def _states(cents: Int64, view: _Window) -> pa.Array:
     return pa.array(STATES).take(pa.array(which))
 
 
-def _closes(connection: Connection, scope: Scope) -> pa.Table:
+def closes(connection: Connection, scope: Scope) -> pa.Table:
     """Drawer and day of each drawer close with its deposit date; the last to arrive counts."""
     close, file = schema.drawer_close.c, schema.file.c
     deposited = func.coalesce(func.nullif(close.deposit_date, ""), close.business_date)
@@ -305,14 +305,14 @@ def _closes(connection: Connection, scope: Scope) -> pa.Table:
     return fetch_table(connection, statement, to)
 
 
-def _deposit_dates(raw: pa.Table, closes: pa.Table) -> pa.Array:
+def deposit_dates(raw: pa.Table, known: pa.Table) -> pa.Array:
     """As read; of a counter receipt the drawer close's, empty until it comes."""
     stored = _one(raw["deposit_date"])
-    keys = pc.binary_join_element_wise(closes["drawer"], closes["day"], "\n")
+    keys = pc.binary_join_element_wise(known["drawer"], known["day"], "\n")
     mine = pc.binary_join_element_wise(raw["drawer"], raw["received_date"].cast(pa.string()), "\n")
     counter = pc.equal(raw["channel"], "CASHIER")
     row = pc.index_in(mine, value_set=_one(keys))
-    found = _one(closes["deposit_date"]).take(_one(pc.if_else(counter, row, None)))
+    found = _one(known["deposit_date"]).take(_one(pc.if_else(counter, row, None)))
     return pc.coalesce(stored, found)
 
 

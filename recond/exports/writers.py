@@ -79,7 +79,7 @@ def _lines(batch: pa.RecordBatch) -> bytes | pa.Buffer:
     try:
         pyarrow.csv.write_csv(batch, sink, _UNQUOTED)
     except pa.ArrowInvalid:
-        return csv_lines([_cells(column) for column in batch.columns], "\n")
+        return csv_lines([cells(column) for column in batch.columns], "\n")
     return sink.getvalue()
 
 
@@ -95,7 +95,7 @@ def csv_lines(columns: list[pa.Array], end: str) -> bytes:
     return memoryview(data)[first:last].tobytes()
 
 
-def _cells(column: pa.Array) -> pa.Array:
+def cells(column: pa.Array) -> pa.Array:
     """Each value as the text of a CSV cell."""
     text = column if pa.types.is_string(column.type) else column.cast(pa.string())
     text = pc.fill_null(text, "")

@@ -21,7 +21,7 @@ from recond.tomlcheck import Strict, nearest
 Sign = Literal["positive", "zero", "negative", "not_positive", "not_negative", "not_zero"]
 Table = Literal[
     "receipts", "set_aside", "bank_lines", "bank_balances", "receivables", "accounts",
-    "drawer_closes", "ignored",
+    "drawer_closes", "acks", "ignored",
 ]  # fmt: skip
 OWN_TARGETS = ("ordinal", "line", "byte_offset", "byte_length", "batch_ord")
 

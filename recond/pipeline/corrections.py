@@ -14,7 +14,7 @@ from recond.exceptions.desk import Question
 from recond.intake.containers import open_unpacked
 from recond.model import ITEM, SET_ASIDE, SUSPENSE, Problem, Transmission
 from recond.money import format_cents
-from recond.pipeline import mirror, moves, numbered
+from recond.pipeline import acks, mirror, moves, numbered
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.payments import Arrival
 from recond.pipeline.reading import Reading, read
@@ -167,6 +167,11 @@ def _post(connection: Connection, run: Run, held: _Held, reading: Reading | None
     row = held.row
     if row.kind in mirror.KINDS:
         return _load(connection, run, row, reading)
+    if row.kind == "acks" and reading is not None:
+        arrived = _arrived(run, row)
+        message, _, questions = acks.take_acks(connection, run, arrived, row.file_id, reading)
+        run.desk(connection).open(questions)
+        return message
     if row.kind != "payments":
         if reading is None:
             return "nothing"
@@ -199,10 +204,14 @@ def _post(connection: Connection, run: Run, held: _Held, reading: Reading | None
     return f"{count} receipts posted"
 
 
+def _arrived(run: Run, row: FileRow) -> Arrived:
+    path = run.archived(row.sha256)
+    return Arrived(row.file_no, row.inbox, row.name, row.sha256, row.size, path)
+
+
 def _load(connection: Connection, run: Run, row: FileRow, reading: Reading | None) -> str:
     """Load a held accounts or receivables file after all."""
-    path = run.archived(row.sha256)
-    arrived = Arrived(row.file_no, row.inbox, row.name, row.sha256, row.size, path)
+    arrived = _arrived(run, row)
     clean = Reading((), Transmission(), reading.batches, reading.chunks) if reading else None
     if clean is None:
         raise RefusedError(f"{row.file_id} has no format any more; it can only be rejected")

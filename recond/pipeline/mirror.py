@@ -16,6 +16,8 @@ from recond.money import format_cents
 from recond.pipeline.reading import Reading
 from recond.pipeline.run import Run
 from recond.receivables.accounts import load_accounts
+from recond.receivables.containment import NOTHING, contained
+from recond.receivables.drift import Drifted
 from recond.receivables.items import load_items
 from recond.receivables.manifest import Manifest, judge, read_manifest
 from recond.store import schema
@@ -146,15 +148,25 @@ def load(
         return f"{rows.num_rows} accounts", []
     source = Source("snapshot", file_id[1:], arrived.name, arrived.file_no)
     rows = _rows(reading, "receivables")
+    contains = contained(connection, manifest, run.home.settings.acknowledgements)
     loaded = load_items(
-        connection, rows, manifest, run.rules.charge_types, run.ledger(connection), source
-    )
+        connection, rows, manifest, run.rules.charge_types, run.ledger(connection), source,
+        contains or NOTHING,
+    )  # fmt: skip
+    questions = [_drifted(one, arrived) for one in loaded.drifted]
+    if contains is None and manifest is not None:
+        words = (
+            f"{arrived.name}: its manifest names {manifest.last_posting_id} as the last posting"
+            " that it contains, which stands in no posting file of recond; every posting counts"
+            " as pending"
+        )
+        questions.append(Question("POSTING_UNKNOWN", file_id, words, file_no=arrived.file_no))
     message = (
         f"{loaded.rows} open items of {loaded.accounts} accounts,"
         f" {format_cents(loaded.open_cents)} open"
     )
     if loaded.below_zero_cents <= 0:
-        return message, []
+        return message, questions
     words = (
         f"{arrived.name}: recond has posted {format_cents(loaded.below_zero_cents)} more on its"
         " items than the billing system shows as open; these are shown as zero until a snapshot"
@@ -163,4 +175,17 @@ def load(
     question = Question(
         "OPEN_BELOW_ZERO", file_id, words, loaded.below_zero_cents, file_no=arrived.file_no
     )
-    return message, [question]
+    return message, [*questions, question]
+
+
+def _drifted(one: Drifted, arrived: Arrived) -> Question:
+    words = (
+        f"{arrived.name} is the second snapshot that shows item {one.item_number} of account"
+        f" {one.account_number} with more open than acknowledged postings leave"
+        f" ({format_cents(one.expected_cents)}); the postings may be missing in billing"
+    )
+    subject = f"{one.account_number}/{one.item_number}"
+    return Question(
+        "SNAPSHOT_DRIFT", subject, words, one.excess_cents, file_no=arrived.file_no,
+        account_key=one.account_key,
+    )  # fmt: skip

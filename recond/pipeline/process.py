@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 from sqlalchemy import Connection, delete, func, insert, select
 
 from recond import durable, intake
-from recond.errors import RecondError, UsageError
+from recond.errors import PeriodClosedError, RecondError, UsageError
 from recond.formats import HEAD
 from recond.intake import containers
 from recond.ledger import instant
 from recond.model import KINDS, Problem
-from recond.pipeline import mirror, rematch
+from recond.pipeline import handover, mirror, rematch
 from recond.pipeline.run import Run
 from recond.pipeline.take import MANIFEST_SUFFIX, Arrived, Effect, Recognised, recognise, take
 from recond.store import schema
@@ -109,6 +109,7 @@ def process(
             following += int(late)
     with run.store.write() as connection:
         rematch.rematch(connection, run)
+        handover.ask_for_answers(connection, run)
     return Pass(tuple(outcomes), len(seen.waiting))
 
 
@@ -279,11 +280,16 @@ def _give_effect(
 
 
 def commit(run: Run, recognised: Recognised) -> Effect:
-    """One file, one transaction. What recond itself cannot cope with is held, and the others go
-    on; a contradiction in the books or a database that is down stops everything."""
+    """One file, one transaction. What recond itself cannot cope with is held, and what would post
+    into a closed month, and the others go on; a contradiction in the books or a database that is
+    down stops everything."""
     try:
         with run.store.write() as connection:
             return take(connection, run, recognised)
+    except PeriodClosedError as error:
+        refused = replace(recognised, problem=Problem("PERIOD_CLOSED", str(error)))
+        with run.store.write() as connection:
+            return take(connection, run, refused)
     except RecondError:
         raise
     except Exception as error:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, Select, and_, cast, delete, exists, func, select
 
-from recond.ledger import Source
+from recond.ledger import Source, closed_through
 from recond.matching.cascade import match
 from recond.matching.credits import CREDITS, apply_credits
 from recond.model import (
@@ -46,7 +46,10 @@ class Rematched:
 
 
 def rematch(connection: Connection, run: Run) -> Rematched:
-    """Place what can be placed now. What stays undecided stays as it is."""
+    """Place what can be placed now. What stays undecided stays as it is, and so does everything
+    while the month of the business date is closed."""
+    if run.today.isoformat()[:7] <= closed_through(connection):
+        return Rematched(0, 0, 0)
     due = _place_due(connection, run)
     identified = _identify(connection, run)
     return Rematched(due, identified, _apply_credits(connection, run))

@@ -23,7 +23,7 @@ from recond.ledger import instant
 from recond.model import BATCHES, Format, Problem, Transmission
 from recond.money import format_cents
 from recond.parsers import GRAMMARS
-from recond.pipeline import duplicates, mirror, voids
+from recond.pipeline import acks, duplicates, mirror, voids
 from recond.pipeline.payments import Arrival, Tally, take_payments
 from recond.pipeline.reading import Reading, read
 from recond.pipeline.run import Run
@@ -129,7 +129,10 @@ def _read(run: Run, recognised: Recognised) -> Reading:
     if recognised.fmt is None:
         problems = () if recognised.problem is None else (recognised.problem,)
         return Reading(problems, Transmission(), BATCHES.empty_table(), lambda: iter(()))
-    return read(recognised.arrived.open, recognised.fmt, run.hash_key, run.chunk_receipts())
+    found = read(recognised.arrived.open, recognised.fmt, run.hash_key, run.chunk_receipts())
+    if recognised.problem is None:
+        return found
+    return replace(found, problems=(*found.problems, recognised.problem))
 
 
 def _insert_file(
@@ -156,6 +159,9 @@ def _insert_file(
                 "kind": recognised.kind,
                 "arrived_at": instant(run.clock()),
                 "business_date": run.today.isoformat(),
+                "posted_by": run.home.settings.posted_by(
+                    arrived.inbox, fmt.name if fmt else None, arrived.name
+                ),
                 "state": "held",
                 "declared_count": transmission.declared_count,
                 "declared_cents": transmission.declared_cents,
@@ -236,18 +242,21 @@ def _write(
     """The effect of a file that is believed, but for single batches and records."""
     arrived = recognised.arrived
     questions: list[Question] = []
+    listed: list[Problem] = []  # asked about once for all of them
     if recognised.kind == "payments":
         message = _write_payments(connection, run, arrived, reading, file_id)
     elif recognised.kind in mirror.KINDS:
         message, questions = mirror.load(
             connection, run, recognised.kind, arrived, file_id, reading, manifest
         )
+    elif recognised.kind == "acks":
+        message, listed, questions = acks.take_acks(connection, run, arrived, file_id, reading)
     else:
         message, questions = write_records(connection, arrived.file_no, file_id, reading)
     questions += _batch_questions(arrived, file_id, reading)
     questions += _file_questions(arrived, file_id, reading)
     state = "partly_held" if reading.held_batches else "accepted"
-    return Effect(file_id, state, message, reading.problems, tuple(questions))
+    return Effect(file_id, state, message, (*reading.problems, *listed), tuple(questions))
 
 
 def _write_payments(

@@ -9,7 +9,7 @@ receivables in the journal stay the sum of effective open items.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -26,23 +26,22 @@ from sqlalchemy import (
     insert,
     literal,
     select,
-    tuple_,
     update,
 )
 
-from recond import ids
 from recond.ledger import Ledger, Source
 from recond.matching import references
 from recond.matching.names import normalise_names
 from recond.matching.policy import ChargeType
-from recond.model import ITEM
+from recond.receivables import drift
 from recond.receivables.accounts import add_shapes, insert_accounts
+from recond.receivables.containment import NOTHING, Contained, pending_sums
 from recond.receivables.manifest import Manifest
 from recond.store import schema
-from recond.store.engine import stage
+from recond.store.engine import fetch_arrow, stage
 
 item, account = schema.item, schema.account
-Position = tuple[int, int, int, int]  # entry, receipt, version, line
+_SUMS = pa.schema([("item_key", pa.int64()), ("cents", pa.int64())])
 
 _ITEM_TEXT = (
     "charge_type", "fund", "service", "bill_number", "bill_reference", "bill_date", "due_date",
@@ -52,13 +51,15 @@ _ITEM_TEXT = (
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a snapshot did: rows, accounts, open total of the file; and how far recond's postings
-    exceed what billing shows as open, in cents, more than before."""
+    """What a snapshot did: rows, accounts, open total of the file; how far recond's postings
+    exceed what billing shows as open, in cents, more than before; and the items that it shows
+    with more open than acknowledged postings leave, for the second time."""
 
     rows: int
     accounts: int
     open_cents: int
-    below_zero_cents: int
+    below_zero_cents: int = 0
+    drifted: tuple[drift.Drifted, ...] = ()
 
 
 def load_items(
@@ -68,14 +69,16 @@ def load_items(
     charge_types: Sequence[ChargeType],
     ledger: Ledger,
     source: Source,
+    contains: Contained = NOTHING,
 ) -> Loaded:
     """Replace the mirror by a snapshot (RECEIVABLES), or change it by a delta.
 
-    Items that a full snapshot does not name are closed by billing. Posts one entry for the change
-    of effective open amounts by charge type and fund.
+    Items that a full snapshot does not name are closed by billing; `contains` says which postings
+    it contains. Posts one entry for the change of effective open amounts by charge type and fund.
     """
     entry_no = ledger.next_entry_no()
     before, excess = _open_by_fund(connection), _below_zero(connection)
+    posted = drift.stage_posted(connection)
     staged = _stage_items(connection, rows, charge_types, entry_no)
     insert_accounts(
         connection,
@@ -84,17 +87,19 @@ def load_items(
     )
     _find_keys(connection, staged)
     mode = manifest.mode if manifest else "full"
-    contains = _contains(connection, manifest)
     _write_items(connection, staged, full=mode == "full")
-    if contains is not None:
-        _recount_pending(connection, contains)
     loaded = Loaded(
         rows.num_rows,
         len(pc.unique(rows["account_number"])),
         int(pc.sum(rows["open_cents"]).as_py() or 0),
-        _below_zero(connection) - excess,
     )
-    _record(connection, manifest, mode, loaded, source.file_no, contains)
+    _record(connection, manifest, mode, loaded, source.file_no, contains, entry_no)
+    recount_pending(connection)
+    loaded = replace(
+        loaded,
+        below_zero_cents=_below_zero(connection) - excess,
+        drifted=drift.judge(connection, posted, staged, source.file_no or 0, full=mode == "full"),
+    )
     ledger.post_snapshot(entry_no, _changes(before, _open_by_fund(connection)), source)
     return loaded
 
@@ -227,45 +232,24 @@ def _below_zero(connection: Connection) -> int:
     return int(connection.scalar(total) or 0)
 
 
-def _contains(connection: Connection, manifest: Manifest | None) -> Position | None:
-    """The position of the manifest's `last_posting_id` among recond's postings."""
-    if manifest is None or not manifest.last_posting_id:
-        return None
-    key = ids.parse_application(connection, manifest.last_posting_id)
-    if key is None:
-        return None
-    decision = schema.decision.c
-    entry_no = connection.scalar(
-        select(decision.entry_no).where(
-            decision.receipt_no == key.receipt_no, decision.version == key.version
-        )
-    )
-    return None if entry_no is None else (entry_no, key.receipt_no, key.version, key.line)
+def recount_pending(connection: Connection) -> None:
+    """Pending amounts after a snapshot that contains more postings than the ones before."""
+    pending = fetch_arrow(connection, pending_sums(connection), _SUMS)
+    _set_pending(connection, stage(connection, "staged_pending", pending))
 
 
-def _recount_pending(connection: Connection, contains: Position) -> None:
-    """Pending amounts after a snapshot that contains postings up to a position."""
-    placement, decision = schema.placement.c, schema.decision.c
-    position = tuple_(decision.entry_no, placement.receipt_no, placement.version, placement.line)
-    later = (
-        select(placement.item_key, cast(func.sum(placement.cents), schema.INT).label("cents"))
-        .join_from(
-            schema.placement,
-            schema.decision,
-            (placement.receipt_no == decision.receipt_no) & (placement.version == decision.version),
-        )
-        .where(placement.bucket == ITEM, position > tuple_(*contains))
-        .group_by(placement.item_key)
-    )
-    pending = connection.execute(later).all()
-    sums = pa.table(
-        {
-            "item_key": pa.array([row[0] for row in pending], pa.int64()),
-            "pending": pa.array([int(row[1]) for row in pending], pa.int64()),
-        }
-    )
-    staged = stage(connection, "staged_pending", sums)
-    _set_pending(connection, staged)
+def settle_rejected(connection: Connection, ledger: Ledger, item_keys: Sequence[int]) -> None:
+    """Bring items whose rejected postings were taken back to what billing shows: a posting that
+    a snapshot seemed to contain was never there, so taking it back opens nothing."""
+    if not item_keys:
+        return
+    before = _open_by_fund(connection)
+    recount_pending(connection)
+    changes = _changes(before, _open_by_fund(connection))
+    if changes.num_rows:
+        number = ledger.next_entry_no()
+        key = f"rejected-{number}-contra"
+        ledger.post_snapshot(number, changes, Source("rejected", key, "shown as open by billing"))
 
 
 def _set_pending(connection: Connection, staged: Table) -> None:
@@ -276,11 +260,11 @@ def _set_pending(connection: Connection, staged: Table) -> None:
         .where(item.c.pending_cents != 0, ~counted)
         .values(pending_cents=0, open_cents=open_cents)
     )
-    left = item.c.snapshot_cents - staged.c.pending
+    left = item.c.snapshot_cents - staged.c.cents
     connection.execute(
         update(item)
         .where(item.c.item_key == staged.c.item_key)
-        .values(pending_cents=staged.c.pending, open_cents=case((left > 0, left), else_=0))
+        .values(pending_cents=staged.c.cents, open_cents=case((left > 0, left), else_=0))
     )
 
 
@@ -290,7 +274,8 @@ def _record(
     mode: str,
     loaded: Loaded,
     file_no: int | None,
-    contains: Position | None,
+    contains: Contained,
+    entry_no: int,
 ) -> None:
     row = {
         "file_no": file_no,
@@ -303,9 +288,12 @@ def _record(
         "rows": loaded.rows,
         "accounts": loaded.accounts,
         "open_cents": loaded.open_cents,
-        "contains_entry": contains[0] if contains else 0,
-        "contains_receipt": contains[1] if contains else None,
-        "contains_version": contains[2] if contains else None,
-        "contains_line": contains[3] if contains else None,
+        "entry_no": entry_no,
+        "contains_outbox": contains.outbox,
+        "contains_entry": contains.entry,
+        "contains_receipt": contains.receipt,
+        "contains_version": contains.version,
+        "contains_line": contains.line,
+        "contains_ack": contains.ack,
     }
     connection.execute(insert(schema.snapshot), [row])

@@ -74,6 +74,8 @@ DAMAGE = {
     " snapshot_cents + 1 WHERE item_number = 'W3'",
     "I3.versions": "UPDATE decision SET version = 3 WHERE receipt_no IN"
     " (SELECT min(receipt_no) FROM receipt)",
+    "I8.closed": "INSERT INTO period_change VALUES (1, '2026-03', 'close', '2026-03', 1,"
+    " '2026-03-16', '', 'ana', NULL, NULL)",
     "I5.arrivals": "UPDATE file SET file_no = 9 WHERE file_no = 1",
 }
 
@@ -89,9 +91,9 @@ def test_the_same_bytes_with_two_effects_are_named(office: Office) -> None:
         office,
         "DROP INDEX ix_file_sha256",
         "INSERT INTO file SELECT 3, file_id || '-2', inbox, name, sha256, size, format,"
-        " format_digest, kind, arrived_at, business_date, state, declared_count, declared_cents,"
-        " found_count, found_cents, message, transmission, detail_digest, NULL FROM file"
-        " WHERE file_no = 2",
+        " format_digest, kind, arrived_at, business_date, posted_by, state, declared_count,"
+        " declared_cents, found_count, found_cents, message, transmission, detail_digest,"
+        " NULL FROM file WHERE file_no = 2",
     )
     assert "I3.bytes" in broken(office)
 

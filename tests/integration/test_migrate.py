@@ -14,7 +14,7 @@ from recond.errors import RefusedError
 from recond.store import schema
 from recond.store.engine import Store, open_store
 from recond.store.migrate import create_or_upgrade
-from recond.store.triggers import create_immutable_triggers
+from recond.store.triggers import create_triggers
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -55,7 +55,7 @@ def fingerprint(connection: Connection) -> dict[str, object]:
 def test_a_migrated_database_is_the_schema(empty: Store) -> None:
     with empty.read() as connection:
         schema.metadata.create_all(connection)
-        create_immutable_triggers(connection)
+        create_triggers(connection)
         wanted = fingerprint(connection)
     assert create_or_upgrade(empty) == ""
     with empty.read() as connection:
@@ -82,7 +82,7 @@ def test_a_migration_happens_whole_or_not(empty: Store, monkeypatch: pytest.Monk
     def fail(_connection: Connection) -> None:
         raise ZeroDivisionError
 
-    path = "recond.store.triggers.create_immutable_triggers"
+    path = "recond.store.triggers.create_triggers"
     monkeypatch.setattr(path, fail)
     with pytest.raises(ZeroDivisionError):
         create_or_upgrade(empty)

@@ -16,7 +16,7 @@ from recond.errors import RefusedError, UsageError
 from recond.exports.datasets import stream
 from recond.exports.scope import Scope
 from recond.exports.writers import write_csv
-from recond.pipeline import corrections, process
+from recond.pipeline import corrections, handover, process
 from recond.pipeline.process import try_out
 
 TOMORROW = TODAY + dt.timedelta(days=1)
@@ -250,12 +250,14 @@ def test_an_unknown_charge_type_holds_the_file_with_its_line(office: Office) -> 
 
 def test_a_snapshot_that_contains_a_posting_stops_counting_it_as_pending(office: Office) -> None:
     office.take("lockbox", "day.bai", lockbox_file([check(2000, (A, None))]))
+    handover.export_postings(office.run())
     (application,) = office.rows("applications")
+    posting_id = "P" + application["application_id"][1:]
     rows = [receivable(a, f"W{a[-2:]}", "WATER", "2026-03-28", 5000) for a in (A, B, C)]
     rows[0]["open_amount"] = "30.00"
     text = receivables_csv(rows)
     manifest = '{"snapshot": "2", "mode": "full", "last_posting_id": "%s"}'
-    office.drop("receivables", "next.csv.manifest.json", manifest % application["application_id"])
+    office.drop("receivables", "next.csv.manifest.json", manifest % posting_id)
     office.drop("receivables", "next.csv", text)
     office.process()
     assert office.open_cents()["W01"] == 3000

@@ -11,7 +11,14 @@ from recond.exceptions.codes import CODES
 from tests.unit.achfiles import Read
 from tests.unit.formatfiles import ROOT, read, shipped
 
-NAMES = ("accounts", "receivables", "cashier_receipts", "drawer_close", "card_settlement")
+NAMES = (
+    "accounts",
+    "receivables",
+    "cashier_receipts",
+    "drawer_close",
+    "card_settlement",
+    "acknowledgements",
+)
 FILES = {
     "accounts": "account_number,customer_name,status,credit_balance\n"
     '1000456021,"IBARRA, IRIS",active,0.00\n'
@@ -33,6 +40,9 @@ FILES = {
     "M1,7,2026-11-03,VISA,T1,2026-11-02,1000456021,104.00,2.10,101.90,SALE\n"
     "M1,7,2026-11-03,VISA,T2,2026-11-02,1000412207,-20.00,0.00,-20.00,REFUND\n"
     "M1,7,2026-11-03,VISA,T3,2026-11-02,1000412207,-9.00,0.00,-9.00,CHARGEBACK\n",
+    "acknowledgements": "file_id,posting_id,status,code,billing_transaction_id\n"
+    "PF000001-0123456789ab,P0123456789ab-1-1.1,ACCEPTED,,B77\n"
+    "PF000001-0123456789ab,P0123456789ab-1-1.2,REJECTED,MOVED,\n",
 }
 PLACES = {"line", "byte_offset", "byte_length"}
 
@@ -155,8 +165,11 @@ PROBLEMS = sorted((ROOT / "fixtures" / "problems").glob("*.csv"))
 @pytest.mark.parametrize("path", PROBLEMS, ids=lambda path: path.stem)
 def test_a_problem_fixture_raises_its_problem(path: Path) -> None:
     data = path.read_bytes()
-    card = data.startswith(b"merchant_id")
-    name = "card_settlement" if card else "cashier_receipts" if b"tender" in data else "accounts"
+    marks = {
+        b"merchant_id": "card_settlement", b"tender": "cashier_receipts",
+        b"posting_id": "acknowledgements",
+    }  # fmt: skip
+    name = next((found for mark, found in marks.items() if mark in data), "accounts")
     assert outcome(name, data).told(path.stem).message
 
 

@@ -22,6 +22,7 @@ from recond.store.schema.base import (
     metadata,
     receipt_key,
 )
+from recond.store.schema.billing import acknowledgement, drift, outbox, posted_entry
 from recond.store.schema.intake import batch, file, job, meta, problem, waiting
 from recond.store.schema.mirror import account, account_alias, item, reference_shape, snapshot
 from recond.store.schema.money import (
@@ -35,9 +36,19 @@ from recond.store.schema.money import (
     remittance,
     set_aside,
 )
+from recond.store.schema.periods import period_change
 from recond.store.schema.queue import exception
 
-IMMUTABLE = (receipt, entry, decision, placement, journal_line)
+IMMUTABLE = (
+    receipt,
+    entry,
+    decision,
+    placement,
+    journal_line,
+    period_change,
+    posted_entry,
+    acknowledgement,
+)
 
 __all__ = [
     "IMMUTABLE",
@@ -48,11 +59,13 @@ __all__ = [
     "TEXT",
     "account",
     "account_alias",
+    "acknowledgement",
     "bank_balance",
     "bank_line",
     "batch",
     "decision",
     "drawer_close",
+    "drift",
     "entry",
     "exception",
     "file",
@@ -63,7 +76,10 @@ __all__ = [
     "meta",
     "metadata",
     "numbered_record",
+    "outbox",
+    "period_change",
     "placement",
+    "posted_entry",
     "problem",
     "receipt",
     "receipt_key",

@@ -24,6 +24,7 @@ file = Table(
     text("kind"),  # model.KINDS; null while unknown
     text("arrived_at", nullable=False),
     text("business_date", nullable=False),
+    text("posted_by", nullable=False),  # recond, or billing: then no posting file has its money
     text("state", nullable=False),  # accepted, partly_held, held, rejected, duplicate
     Column("declared_count", INT),
     cents("declared_cents", nullable=True),

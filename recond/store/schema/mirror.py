@@ -100,9 +100,13 @@ snapshot = keyed_only(
     Column("rows", INT, nullable=False),
     Column("accounts", INT, nullable=False),
     cents("open_cents"),
-    # postings up to this one are contained (entry 0: the file does not say)
-    Column("contains_entry", INT, nullable=False),
+    Column("entry_no", INT, nullable=False),  # the entry of its changes
+    # Postings up to this one are contained, in the order of posting files (0: does not say) …
+    Column("contains_outbox", INT, nullable=False),
+    Column("contains_entry", INT),
     Column("contains_receipt", INT),
     Column("contains_version", INT),
     Column("contains_line", INT),
+    # … or those that billing had acknowledged up to this acknowledgement (0: none).
+    Column("contains_ack", INT, nullable=False),
 )

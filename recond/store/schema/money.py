@@ -91,7 +91,8 @@ entry = Table(
     Column("entry_id", TEXT, nullable=False, unique=True),
     Column("file_no", INT),
     text("source", nullable=False),  # file, snapshot, match, reverse …
-    text("effective_date", nullable=False),
+    text("effective_date", nullable=False),  # the GL date
+    text("original_date", nullable=False),  # the GL date, were its month not closed
     text("period", nullable=False),
     text("business_date", nullable=False),  # the as-of date of the run that posted it
     text("posted_at", nullable=False),

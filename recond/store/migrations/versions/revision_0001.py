@@ -9,7 +9,7 @@ from __future__ import annotations
 from alembic import op
 
 from recond.store.schema import metadata
-from recond.store.triggers import create_immutable_triggers
+from recond.store.triggers import create_triggers
 
 revision = "0001"
 down_revision = None
@@ -21,4 +21,4 @@ def upgrade() -> None:
     """An empty database becomes one of recond's."""
     connection = op.get_bind()
     metadata.create_all(connection, checkfirst=False)
-    create_immutable_triggers(connection)
+    create_triggers(connection)

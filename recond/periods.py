@@ -1,0 +1,134 @@
+"""Months: open until somebody closes them, and closed with every month before them.
+
+A month is future, open, closed or reopened. What is closed never opens in between: only the last
+closed month can be reopened, by two persons. The database refuses entries into closed months
+(`store.triggers`); `Ledger` dates them on the business date instead (contract section 5).
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import re
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select
+
+from recond.errors import RefusedError, UsageError
+from recond.ledger import closed_through, instant
+from recond.store import schema
+
+change = schema.period_change
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who changes a month, when, on which business date, and why."""
+
+    actor: str
+    now: dt.datetime
+    today: dt.date
+    reason: str | None = None
+
+
+def parse_month(text: str) -> str:
+    """`YYYY-MM`. Raises UsageError for anything else."""
+    if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text):
+        raise UsageError(f"{text!r} is no month; write it as 2026-03")
+    return text
+
+
+def first_day(month: str) -> dt.date:
+    """The first day of a month."""
+    return dt.date(int(month[:4]), int(month[5:]), 1)
+
+
+def last_day(month: str) -> dt.date:
+    """The last day of a month."""
+    year, number = int(month[:4]), int(month[5:])
+    return dt.date(year, number, calendar.monthrange(year, number)[1])
+
+
+def month_before(month: str) -> str:
+    """The month before."""
+    return (first_day(month) - dt.timedelta(days=1)).isoformat()[:7]
+
+
+def state(connection: Connection, month: str, today: dt.date) -> str:
+    """future, open, closed or reopened."""
+    if month <= closed_through(connection):
+        return "closed"
+    last = connection.scalar(
+        select(change.c.action)
+        .where(change.c.month == month, change.c.action != "ask_reopen")
+        .order_by(change.c.change_no.desc())
+        .limit(1)
+    )
+    if last == "reopen":
+        return "reopened"
+    return "future" if month > today.isoformat()[:7] else "open"
+
+
+def close(connection: Connection, month: str, who: Who, pack_sha256: str | None) -> None:
+    """Lock a month and every month before it. Raises RefusedError when it is closed or future."""
+    found = state(connection, month, who.today)
+    if found in {"closed", "future"}:
+        raise RefusedError(f"{month} is {found}; nothing was written")
+    _add(connection, month, "close", month, who, pack_sha256)
+
+
+def reopen(connection: Connection, month: str, who: Who) -> bool:
+    """Ask to reopen the last closed month, or do it when another person asked before.
+
+    Returns whether it is open now. Raises RefusedError when the month is not the last closed one
+    or the same person asks twice.
+    """
+    through = closed_through(connection)
+    if month != through:
+        which = f"the last closed month is {through}" if through else "no month is closed"
+        raise RefusedError(f"{month} cannot be reopened: {which}")
+    last = connection.execute(select(change).order_by(change.c.change_no.desc()).limit(1)).one()
+    if last.action != "ask_reopen":
+        _add(connection, month, "ask_reopen", through, who, None)
+        return False
+    if last.changed_by == who.actor:
+        raise RefusedError(f"{who.actor} asked to reopen {month}; another person must agree")
+    _add(connection, month, "reopen", _closed_before(connection, month), who, None)
+    return True
+
+
+def _closed_before(connection: Connection, month: str) -> str:
+    """What was closed before this month was."""
+    closed = connection.execute(
+        select(change.c.change_no)
+        .where(change.c.month == month, change.c.action == "close")
+        .order_by(change.c.change_no.desc())
+        .limit(1)
+    ).one()
+    before = connection.scalar(
+        select(change.c.closed_through)
+        .where(change.c.change_no < closed.change_no)
+        .order_by(change.c.change_no.desc())
+        .limit(1)
+    )
+    return before or ""
+
+
+def _add(
+    connection: Connection, month: str, action: str, through: str, who: Who, pack: str | None
+) -> None:
+    last = connection.scalar(select(func.max(change.c.change_no))) or 0
+    entry = connection.scalar(select(func.max(schema.entry.c.entry_no))) or 0
+    row = {
+        "change_no": last + 1,
+        "month": month,
+        "action": action,
+        "closed_through": through,
+        "last_entry": entry,
+        "business_date": who.today.isoformat(),
+        "changed_at": instant(who.now),
+        "changed_by": who.actor,
+        "reason": who.reason,
+        "pack_sha256": pack,
+    }
+    connection.execute(insert(change), [row])

@@ -1,0 +1,167 @@
+"""Which postings the billing system's last snapshot contains (contract section 4).
+
+A posting (a placement row on an item) is pending until a snapshot contains it:
+
+* up to the manifest's `last_posting_id`, in the order of posting files;
+* without one, when billing had acknowledged it before the file arrived;
+* where recond.toml says `acknowledgements = "none"`, when its file was written before;
+* of a source that billing posts itself, when its entry was made before.
+
+What billing rejected, and the row that took it back here, count nowhere: billing never had them.
+What one snapshot contains, every later one contains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    cast,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
+
+from recond import ids
+from recond.model import ITEM
+from recond.receivables.manifest import Manifest
+from recond.store import schema
+
+WHOLE_FILE = 1 << 62  # an entry number behind every other: the position after a posting file
+# PostgreSQL shifts a bigint by an integer only, and a bound number would be a bigint.
+_BITS: ColumnElement[int] = literal_column(str(schema.ORDINAL_BITS), Integer)
+
+placement, decision = schema.placement, schema.decision
+ack, posted, snapshot = schema.acknowledgement, schema.posted_entry, schema.snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Contained:
+    """How far a snapshot contains recond's postings: a position in the posting files, and the
+    last acknowledgement that counts. Zeros: the snapshot says nothing."""
+
+    outbox: int = 0
+    entry: int = 0
+    receipt: int = 0
+    version: int = 0
+    line: int = 0
+    ack: int = 0
+
+    @property
+    def position(self) -> tuple[int, int, int, int, int]:
+        """The position in the order of posting files."""
+        return self.outbox, self.entry, self.receipt, self.version, self.line
+
+
+NOTHING = Contained()
+
+
+def contained(
+    connection: Connection, manifest: Manifest | None, acknowledgements: str
+) -> Contained | None:
+    """What a snapshot that arrives now contains; None when its `last_posting_id` is unknown."""
+    if manifest is not None and manifest.last_posting_id:
+        return _up_to(connection, manifest.last_posting_id)
+    if acknowledgements == "none":
+        outbox = schema.outbox.c
+        last = connection.scalar(
+            select(func.max(outbox.outbox_no)).where(outbox.kind == "postings")
+        )
+        return Contained(outbox=last or 0, entry=WHOLE_FILE if last else 0)
+    return Contained(ack=connection.scalar(select(func.max(ack.c.ack_no))) or 0)
+
+
+def _up_to(connection: Connection, posting_id: str) -> Contained | None:
+    key = ids.parse_posting(connection, posting_id)
+    if key is None:
+        return None
+    row = connection.execute(
+        select(posted.c.outbox_no, decision.c.entry_no)
+        .join(posted, posted.c.entry_no == decision.c.entry_no)
+        .where(decision.c.receipt_no == key.receipt_no, decision.c.version == key.version)
+    ).first()
+    if row is None:
+        return None
+    return Contained(row.outbox_no, row.entry_no, key.receipt_no, key.version, key.line)
+
+
+def in_force(connection: Connection) -> tuple[Contained, int]:
+    """What the snapshots until now contain together, and the entry of the last one."""
+    s = snapshot.c
+    order = (s.contains_outbox, s.contains_entry, s.contains_receipt, s.contains_version,
+             s.contains_line)  # fmt: skip
+    furthest = connection.execute(
+        select(*order).order_by(*(column.desc() for column in order)).limit(1)
+    ).first()
+    acks, entry = connection.execute(select(func.max(s.contains_ack), func.max(s.entry_no))).one()
+    known = Contained(*furthest) if furthest else NOTHING
+    return replace(known, ack=acks or 0), entry or 0
+
+
+def rejected(receipt_no: Any, version: Any, line: Any) -> ColumnElement[bool]:
+    """SQL: billing rejected this posting."""
+    return exists().where(
+        ack.c.receipt_no == receipt_no,
+        ack.c.version == version,
+        ack.c.posting_line == line,
+        ack.c.status == "REJECTED",
+    )
+
+
+def undone(rows: Any) -> ColumnElement[bool]:
+    """SQL: a placement row (`rows`: the table's columns) that billing rejected and that was taken
+    back here, or the row that took it back."""
+    refused = rejected(rows.receipt_no, rows.version, rows.line)
+    takes_back = rejected(rows.receipt_no, rows.reverses_version, rows.reverses_line)
+    return or_(
+        and_(rows.cents > 0, refused),
+        and_(rows.reverses_version.is_not(None), rows.cents < 0, takes_back),
+    )
+
+
+def pending_sums(connection: Connection) -> Select[Any]:
+    """A query of `item_key` and `cents`: what is posted on each item and in no snapshot yet."""
+    known, last_entry = in_force(connection)
+    rows = placement.c
+    position = tuple_(
+        func.coalesce(posted.c.outbox_no, WHOLE_FILE), decision.c.entry_no, rows.receipt_no,
+        rows.version, rows.line,
+    )  # fmt: skip
+    acknowledged = exists().where(
+        ack.c.receipt_no == rows.receipt_no,
+        ack.c.version == rows.version,
+        ack.c.posting_line == rows.line,
+        ack.c.status.in_(["ACCEPTED", "DUPLICATE"]),
+        ack.c.ack_no <= known.ack,
+    )
+    by_billing = select(schema.file.c.file_no).where(schema.file.c.posted_by == "billing")
+    own = and_(
+        decision.c.entry_no < last_entry,
+        rows.receipt_no.bitwise_rshift(_BITS).in_(by_billing),
+    )
+    return (
+        select(rows.item_key, cast(func.sum(rows.cents), schema.INT).label("cents"))
+        .join_from(
+            placement,
+            decision,
+            and_(decision.c.receipt_no == rows.receipt_no, decision.c.version == rows.version),
+        )
+        .outerjoin(posted, posted.c.entry_no == decision.c.entry_no)
+        .where(
+            rows.bucket == ITEM,
+            position > tuple_(*known.position),
+            ~acknowledged,
+            ~own,
+            ~undone(rows),
+        )
+        .group_by(rows.item_key)
+    )

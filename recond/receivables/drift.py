@@ -1,0 +1,71 @@
+"""Drift: items that a snapshot shows with more open than the postings that it contains leave
+(domain E65). One snapshot is waited for, since billing may post a day later than it answers; what
+the next one still shows is a question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+from sqlalchemy import Connection, Table, and_, case, delete, insert, literal, select
+
+from recond.store import schema
+from recond.store.engine import fetch_arrow, stage
+
+item, kept = schema.item, schema.drift
+
+_POSTED = pa.schema(
+    [("item_key", pa.int64()), ("snapshot_cents", pa.int64()), ("pending_cents", pa.int64())]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """An item that billing shows with `excess_cents` more open than its postings leave."""
+
+    account_key: int
+    account_number: str
+    item_number: str
+    expected_cents: int
+    excess_cents: int
+
+
+def stage_posted(connection: Connection) -> Table:
+    """The items that have pending postings before a snapshot is loaded, as they stand."""
+    query = select(item.c.item_key, item.c.snapshot_cents, item.c.pending_cents).where(
+        item.c.pending_cents != 0
+    )
+    return stage(connection, "posted_items", fetch_arrow(connection, query, _POSTED), ["item_key"])
+
+
+def judge(
+    connection: Connection, posted: Table, staged: Table, file_no: int, *, full: bool
+) -> tuple[Drifted, ...]:
+    """Compare the loaded snapshot with what the one before left open less the postings that it
+    contains now; returns the items that drift for the second time."""
+    named = select(staged.c.item_key).where(staged.c.item_key.is_not(None))
+    seen = kept.c.item_key.in_(named) if not full else literal(value=True)
+    again = connection.execute(
+        select(
+            item.c.account_key, schema.account.c.account_number, item.c.item_number,
+            kept.c.expected_cents, item.c.snapshot_cents - kept.c.expected_cents,
+        )
+        .join(kept, kept.c.item_key == item.c.item_key)
+        .join(schema.account, schema.account.c.account_key == item.c.account_key)
+        .where(item.c.snapshot_cents > kept.c.expected_cents, seen)
+        .order_by(schema.account.c.account_number, item.c.item_number)
+    ).all()  # fmt: skip
+    connection.execute(delete(kept).where(seen))
+    contained = posted.c.pending_cents - item.c.pending_cents
+    left = posted.c.snapshot_cents - contained
+    expected = case((left > 0, left), else_=0)
+    fresh = (
+        select(item.c.item_key, expected, literal(file_no))
+        .join(posted, posted.c.item_key == item.c.item_key)
+        .where(and_(contained > 0, item.c.snapshot_cents > expected, item.c.item_key.in_(named)))
+    )
+    connection.execute(
+        insert(kept).from_select(["item_key", "expected_cents", "since_file"], fresh)
+    )
+    return tuple(Drifted(*row) for row in again)

@@ -1,0 +1,61 @@
+"""To and from the billing system: files that recond wrote, and the answers to them."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, Index, PrimaryKeyConstraint, Table
+
+from recond.store.schema.base import INT, cents, keyed_only, metadata, text
+
+# Files that recond hands on. A row is written before its file gets its name, and `delivered`
+# becomes 1 when the file was read back.
+outbox = keyed_only(
+    "outbox",
+    Column("outbox_no", INT, primary_key=True, autoincrement=False),
+    text("kind", nullable=False),
+    text("file_id", nullable=False),  # the file's stem
+    text("business_date", nullable=False),
+    text("written_at", nullable=False),
+    text("written_by", nullable=False),
+    Column("rows", INT, nullable=False),
+    cents("total_cents"),
+    text("sha256", nullable=False),
+    Column("delivered", INT, nullable=False),
+    CheckConstraint("kind IN ('postings')", name="kind_known"),
+)
+
+# Which posting file holds the postings of an entry.
+posted_entry = keyed_only(
+    "posted_entry",
+    Column("entry_no", INT, primary_key=True, autoincrement=False),
+    Column("outbox_no", INT, nullable=False),
+)
+
+# What the billing system said of a posting (a placement row), each answer once.
+acknowledgement = Table(
+    "acknowledgement",
+    metadata,
+    Column("ack_no", INT, primary_key=True, autoincrement=False),
+    Column("receipt_no", INT, nullable=False),
+    Column("version", INT, nullable=False),
+    Column("posting_line", INT, nullable=False),
+    Column("file_no", INT, nullable=False),
+    Column("line", INT, nullable=False),
+    text("status", nullable=False),
+    text("code"),
+    text("billing_transaction_id"),
+    CheckConstraint(
+        "status IN ('ACCEPTED', 'REJECTED', 'DUPLICATE', 'PENDING')", name="status_known"
+    ),
+    Index("ix_acknowledgement_posting", "receipt_no", "version", "posting_line"),
+    sqlite_strict=True,
+)
+
+# Items that a snapshot shows with more open than acknowledged postings leave: a question asks
+# when the next snapshot does not heal it.
+drift = keyed_only(
+    "drift",
+    Column("item_key", INT, nullable=False),
+    cents("expected_cents"),
+    Column("since_file", INT, nullable=False),
+    PrimaryKeyConstraint("item_key"),
+)
