@@ -73,3 +73,46 @@ def joined_text(pieces: pa.StringArray, counts: Ints) -> pa.StringArray:
     offsets = np.zeros(len(counts) + 1, dtype=np.int32)
     np.cumsum(counts, out=offsets[1:])
     return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), pieces), " ")
+
+
+def gathered(data: Bytes, start: Ints, end: Ints, counts: Ints) -> pa.BinaryArray:
+    """Bytes of several spans each, put together: `counts[i]` spans in file order make value i."""
+    count = len(start)
+    bounds = np.empty(2 * count + 1, dtype=np.int32)
+    bounds[0:-1:2], bounds[1::2] = start, end
+    bounds[-1] = end[-1] if count else 0
+    # Spans and the gaps between them are one array over the block; every second is taken.
+    both = pa.BinaryArray.from_buffers(
+        pa.binary(), 2 * count, [None, pa.py_buffer(bounds), pa.py_buffer(data)]
+    )
+    packed = both.take(pa.array(np.arange(0, 2 * count, 2)))
+    places = np.zeros(count + 1, dtype=np.int32)
+    np.cumsum(end - start, out=places[1:])
+    offsets = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    return pa.BinaryArray.from_buffers(
+        pa.binary(), len(counts), [None, pa.py_buffer(places[offsets]), packed.buffers()[2]]
+    )
+
+
+def either_text(raw: pa.BinaryArray, encoding: str) -> tuple[pa.StringArray, Mask]:
+    """Bytes as text: UTF-8 where they are valid UTF-8, else `encoding`, and a mask of values with
+    characters that were replaced. For formats whose files never say truly what they are."""
+    replaced = np.zeros(len(raw), dtype=np.bool_)
+    try:
+        return raw.cast(pa.string()), replaced
+    except pa.ArrowInvalid:
+        pass
+    texts = []  # a block that is not UTF-8 as a whole: each value by itself
+    for row, value in enumerate(raw.to_pylist()):
+        texts.append(either(value, encoding))
+        replaced[row] = "\ufffd" in texts[-1]
+    return pa.array(texts, type=pa.string()), replaced
+
+
+def either(value: bytes, encoding: str) -> str:
+    """One value as `either_text` reads it."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode(encoding, "replace")

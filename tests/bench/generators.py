@@ -127,6 +127,26 @@ def bai2(city: City) -> Iterator[str]:
     yield f"99,{city.total},1,{records + 4}/"
 
 
+def mt940(city: City) -> Iterator[str]:
+    """Credits with two references and two lines of text, ten thousand a statement."""
+    balance = 0
+    for number, start in enumerate(range(0, len(city.cents), BAI2_ACCOUNT), 1):
+        stop = min(start + BAI2_ACCOUNT, len(city.cents))
+        yield ":20:STARTUMS"
+        yield ":25:021000021/4000001"
+        yield f":28C:{number}/1"
+        yield f":60F:C{DAY}USD{balance // 100},{balance % 100:02d}"
+        for i in range(start, stop):
+            key, cents = city.accounts[i], city.cents[i]
+            amount = f"{cents // 100},{cents % 100:02d}"
+            yield f":61:{DAY}{DAY[2:]}C{amount}NTRF{account_number(key)}//B{i:09d}"
+            yield f":86:166?00CREDIT?100399?20EREF+{account_number(key)}?21WATER AND SEWER"
+            yield f"?32{name(key)}"
+        balance += sum(city.cents[start:stop])
+        yield f":62F:C{DAY}USD{balance // 100},{balance % 100:02d}"
+        yield "-"
+
+
 def cashier(city: City) -> Iterator[str]:
     """Counter receipts, one tender each."""
     yield (
@@ -190,6 +210,7 @@ FILES: dict[str, Callable[[City], Iterator[str]]] = {
     "nacha": nacha,
     "lockbox": lockbox,
     "bai2": bai2,
+    "mt940": mt940,
     "cashier": cashier,
     "camt": camt,
     "receivables": receivables,

@@ -6,6 +6,7 @@ Each takes a path and returns (records, cents), having made Arrow columns of eve
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from xml.parsers import expat
 
@@ -150,6 +151,46 @@ def bai2(path: Path) -> tuple[int, int]:
     return count, cents
 
 
+def mt940(path: Path) -> tuple[int, int]:
+    count = cents = 0
+    rest = b""
+    for block in chain(blocks(path), [None]):
+        # An entry goes on until the next one begins: what is unfinished waits.
+        data = np.frombuffer(rest + (b"" if block is None else block.tobytes()), np.uint8)
+        ends = np.flatnonzero(data == 10)
+        starts = np.concatenate(([0], ends[:-1] + 1))
+        tagged = data[starts] == ord(":")
+        first, second = (data[np.minimum(starts + step, len(data) - 1)] for step in (1, 2))
+        sixty = tagged & (first == ord("6")) & (second == ord("1"))
+        entries = np.flatnonzero(sixty)
+        if block is not None:
+            rest = data[starts[entries[-1]] :].tobytes()
+            entries = entries[:-1]
+        at, end = starts[entries], ends[entries]
+        comma = np.flatnonzero(data == ord(","))
+        comma = comma[np.searchsorted(comma, at)]
+        whole = spans_integer(data, at + 15, comma)
+        amounts = whole * 100 + spans_integer(data, comma + 1, comma + 3)
+        slash = np.flatnonzero((data[:-1] == ord("/")) & (data[1:] == ord("/")))
+        slash = slash[np.searchsorted(slash, at)]
+        after = np.flatnonzero(tagged & (first != ord("8")))
+        after = np.append(after, len(starts))
+        following = after[np.searchsorted(after, entries, side="right")]
+        pa.table(
+            {
+                "date": fixed_text(data[at[:, None] + np.arange(4, 10)]),
+                "amount": amounts,
+                "type": fixed_text(data[comma[:, None] + np.arange(3, 7)]),
+                "customer": spans_text(data, comma + 7, slash),
+                "bank": spans_text(data, slash + 2, end),
+                "text": spans_text(data, starts[entries + 1] + 4, ends[following - 1]),
+            }
+        )
+        count += len(entries)
+        cents += int(amounts.sum())
+    return count, cents
+
+
 def cashier(path: Path) -> tuple[int, int]:
     with path.open("rb") as source:
         names = source.readline().decode().strip().split(",")
@@ -196,4 +237,11 @@ def camt(path: Path) -> tuple[int, int]:
     return count, cents
 
 
-KERNELS = {"camt": camt, "nacha": nacha, "lockbox": lockbox, "bai2": bai2, "cashier": cashier}
+KERNELS = {
+    "camt": camt,
+    "nacha": nacha,
+    "lockbox": lockbox,
+    "bai2": bai2,
+    "mt940": mt940,
+    "cashier": cashier,
+}

@@ -1,7 +1,7 @@
 """Parsing: recond with every control, a bare columnar kernel, and what a user would pick.
 
     python -m tests.bench.parse --records 1000000 [--formats nacha,bai2] [--seed 1]
-    uv run --with achkit --with bai2 --with bai-lockbox python -m tests.bench.parse
+    uv run --with achkit --with bai2 --with bai-lockbox --with mt-940 python -m tests.bench.parse
 
 Records a second in thousands, ratios to recond, peak memory. Each figure is a process of its
 own; each must find every record and every cent, else it says what it found.
@@ -29,7 +29,8 @@ def recond(kind: str, path: Path) -> Found:
     formats = load_formats([bundled()])
     with path.open("rb") as source:
         head = source.read(4096)
-    inbox = {"nacha": "ach", "bai2": "bank", "camt": "bank"}.get(kind, kind)
+    banks = dict.fromkeys(("bai2", "camt", "mt940"), "bank")
+    inbox = {"nacha": "ach", **banks}.get(kind, kind)
     fmt = formats.identify(inbox, path.name, head).format
     if fmt is None:
         raise SystemExit(f"no format of inbox {inbox} claims the generated file")
@@ -79,6 +80,13 @@ def camt053(path: Path) -> Found:
     return len(amounts), sum(int(str(amount).replace(".", "")) for amount in amounts)
 
 
+def mt940(path: Path) -> Found:
+    from mt940 import parse
+
+    amounts = [t.data["amount"].amount for t in parse(str(path))]
+    return len(amounts), int(sum(amounts) * 100)
+
+
 def pandas(path: Path) -> Found:
     import pandas as pd
 
@@ -91,6 +99,7 @@ PEERS: dict[str, tuple[str, str, Callable[[Path], Found]]] = {
     "bai2": ("bai2", "bai2", bai2),
     "lockbox": ("bai-lockbox", "lockbox", bai_lockbox),
     "camt": ("camt053", "camt053", camt053),
+    "mt940": ("mt-940", "mt940", mt940),
     "cashier": ("pandas", "pandas", pandas),
 }
 
