@@ -99,6 +99,7 @@ _LIST = (
     Code("LINE_CORRECTED", "question", "FILE", "The bank corrects an earlier line; the correction is shown and never posted.", ("acknowledge", "hold")),
     Code("STATEMENT_NOT_FINAL", "question", "FILE", "A deletion, correction or test statement is shown and never posted.", ("acknowledge", "hold")),
     Code("PERIOD_CLOSED", "error", "FILE", "The month of the business date is closed; nothing can be posted.", FILE_ANSWERS),
+    Code("FRACTION_OF_CENT", "question", "FILE", "An amount has fractions of a cent; it is shown rounded and never posted.", ("acknowledge", "hold")),
     Code("NO_ACTIVITY", "note", "FILE", "The file says that there was no activity."),
     # the billing system and its answers
     Code("POSTING_UNKNOWN", "question", "FILE", "A posting is named that stands in no posting file.", ("acknowledge", "hold")),
