@@ -21,7 +21,13 @@ from recond.exceptions.codes import CODES
 from recond.formats import HEAD, load_home_formats
 from recond.pipeline.reading import read
 
-INBOXES = {"ach": "ach", "bai2": "bank", "bai-lockbox": "lockbox"}  # of the manifest's formats
+INBOXES = {  # of the manifest's formats
+    "ach": "ach",
+    "bai2": "bank",
+    "bai-lockbox": "lockbox",
+    "mt940": "bank",
+    "ofx": "bank",
+}
 OUTCOMES = ("held", "a batch held", "accepted, asked", "accepted, warned", "accepted")
 
 

@@ -15,6 +15,7 @@ from recond.exceptions.codes import CODES
 from recond.parsers import mt940, mt940_fields
 from recond.parsers.notes import Notes
 from tests.unit.achfiles import Read
+from tests.unit.formatfiles import ROOT, read, shipped
 from tests.unit.statementfiles import (
     FIXTURES,
     PLACES,
@@ -25,7 +26,6 @@ from tests.unit.statementfiles import (
     rows,
     summary,
 )
-from tests.unit.formatfiles import ROOT, read, shipped
 
 SMALLEST = (FIXTURES / "mt940" / "smallest.sta").read_text()
 

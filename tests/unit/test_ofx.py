@@ -16,8 +16,8 @@ from recond.parsers import ofx, ofx_scan
 from recond.parsers.notes import Notes
 from recond.parsers.ofx_values import Amount, day, minor_units
 from tests.unit.achfiles import Read
-from tests.unit.statementfiles import FIXTURES, cases, content, faults, outcome, rows, summary
 from tests.unit.formatfiles import shipped
+from tests.unit.statementfiles import FIXTURES, cases, content, faults, outcome, rows, summary
 
 SMALLEST = (FIXTURES / "ofx" / "smallest.ofx").read_text()
 BODY = SMALLEST[SMALLEST.index("<OFX>") :]
