@@ -336,12 +336,57 @@ def queue_show(
 
 @queue_app.command("export")
 def queue_export(
-    home: HomeOption = None, dry_run: DryRunOption = False, as_of: AsOfOption = None
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+    code: Annotated[str | None, typer.Option("--code", help="Only questions of this code.")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Only those of this person.")] = None,
+    min_age: Annotated[
+        int | None, typer.Option("--min-age", help="Only those open for so many days.")
+    ] = None,
+    min_amount: Annotated[
+        str | None, typer.Option("--min-amount", help="Only from this amount on.")
+    ] = None,
+    approvals: Annotated[
+        bool | None,
+        typer.Option("--approvals/--no-approvals", help="Only what waits for approval, or not."),
+    ] = None,
 ) -> None:
-    """Write the work list for clerks into queue/out/ and print its path."""
-    from recond.verbs.queue import queue_export_verb
+    """Write the work list for clerks into queue/out/, as CSV and xlsx, and print the paths."""
+    from recond.exceptions.queue import Filters
+    from recond.verbs.queue import cents_option, queue_export_verb
 
-    queue_export_verb(home, dry_run, day(as_of))
+    filters = Filters(code, owner, min_age, cents_option(min_amount), approvals)
+    queue_export_verb(home, dry_run, day(as_of), filters)
+
+
+AsUserOption = Annotated[
+    str | None,
+    typer.Option("--as", help="The person who answers, where [roles] acts_for allows it."),
+]
+
+
+@queue_app.command("import")
+def queue_import(
+    file: Path,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+    acting_as: AsUserOption = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write the result file; decide nothing.")
+    ] = False,
+    all_or_nothing: Annotated[
+        bool, typer.Option("--all-or-nothing", help="Decide every row, or none of them.")
+    ] = False,
+) -> None:
+    """Carry out the answers of a work list (1 when something waits for a person)."""
+    from recond.verbs.queue import queue_import_verb
+
+    raise typer.Exit(
+        queue_import_verb(home, file, json, dry_run, day(as_of), acting_as, check, all_or_nothing)
+    )
 
 
 @formats_app.command("list")

@@ -122,6 +122,42 @@ class Gl(Section):
     billing_contra: str = "4000"
 
 
+Amount = Annotated[str, Field(pattern=r"^[0-9]{1,13}\.[0-9]{2}$")]
+
+
+class Roles(Section):
+    """`[roles]`: who may do what with questions; `*` is any user of the machine."""
+
+    clerk: tuple[str, ...] = ("*",)
+    approver: tuple[str, ...] = ("*",)  # of what another person asked for, never of one's own
+    supervisor: tuple[str, ...] = ()
+    auditor: tuple[str, ...] = ()  # reads; answers and approves nothing
+    # operating-system user → names that `--as` may give: a web server that knows its people
+    acts_for: dict[str, tuple[str, ...]] = {}
+
+
+class Limits(Section):
+    """`[limits]`: from which amounts answers need other people, and what is too much."""
+
+    approval_from: Amount = "10000.00"  # accept, assign, split, on_account, duplicate
+    refund_two_over: Amount | None = None  # sum of a person's or account's 30 days: two approvals
+    write_off_two_over: Amount | None = None
+    refund_minimum: Amount = "0.00"
+    refund_wait_days: int = Field(default=0, ge=0)  # of checks, so that returns can arrive
+    clerk_day: Amount | None = None  # refunds and write-offs that one person may ask for
+    clerk_month: Amount | None = None
+
+
+class Delegation(Section):
+    """`[[delegation]]`: one person's role, lent to another for some days."""
+
+    giver: str
+    taker: str
+    role: Literal["approver", "supervisor"]
+    begin: dt.date
+    end: dt.date
+
+
 DEFAULT_INBOXES = tuple(
     Inbox(name=name)
     for name in ("receivables", "lockbox", "bank", "ach", "cashier", "card", "acks")
@@ -144,6 +180,9 @@ class Settings(BaseSettings):
     receivables: Receivables = Receivables()
     matching: Matching = Matching()
     gl: Gl = Gl()
+    roles: Roles = Roles()
+    limits: Limits = Limits()
+    delegation: tuple[Delegation, ...] = ()
     inbox: tuple[Inbox, ...] = DEFAULT_INBOXES
     source: tuple[PaymentSource, ...] = ()
     charge_type: tuple[ChargeType, ...] = ()

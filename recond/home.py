@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from dataclasses import dataclass
@@ -99,6 +100,7 @@ def template(timezone: str, actor: str, url: str | None = None, settle_seconds: 
     return _TEMPLATE.format(
         timezone=timezone,
         actor=actor,
+        supervisor=json.dumps(actor),
         charges=charges,
         url=url or "sqlite:///recond.db",
         settle_seconds=settle_seconds,
@@ -149,6 +151,18 @@ fees = "5910"                # of banks and card processors
 equity_in_pool = "1110"
 receivables = "1200"
 billing_contra = "4000"
+
+# Who answers questions and who approves. "*" is any user of the machine; nobody ever approves
+# what he or she asked for. docs/queue.md says which answers need another person.
+[roles]
+clerk = ["*"]
+approver = ["*"]
+supervisor = [{supervisor}]
+
+[limits]
+approval_from = "10000.00"   # accept, assign, split and on_account need another person from here
+refund_minimum = "0.00"      # a smaller refund is refused; the credit is carried
+refund_wait_days = 0         # days that a check has to stand before it is refunded
 
 # Charge types, in the order in which they are paid where due dates are equal; penalties
 # (kind = "PENALTY") come before everything. An unknown code in a receivables file holds the file.

@@ -6,7 +6,7 @@ import datetime as dt
 import decimal
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -43,7 +43,7 @@ def text(words: str) -> None:
 
 
 def columns(
-    rows: list[Mapping[str, Any]], names: Iterable[str], *, right: Iterable[str] = ()
+    rows: Sequence[Mapping[str, Any]], names: Iterable[str], *, right: Iterable[str] = ()
 ) -> str:
     """Rows as aligned columns under their names; `right` names those that are figures."""
     names = list(names)

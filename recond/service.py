@@ -44,6 +44,7 @@ class _Service:
         home = open_home(self._home)
         run = run_of(home, self._as_of, AUTOMATIC)
         folders = [daemon.Folder(inbox.name, inbox.path) for inbox in inboxes_of(run)]
+        folders.append(daemon.Folder("queue", home.path / "queue" / "in"))
         self.close()
         self._run = run
         nightly = daemon.Job("checkpoint", {"hour": "2"}, run.store.checkpoint)

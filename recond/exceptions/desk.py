@@ -106,6 +106,7 @@ class Desk:
                 resolved_date=None,
                 resolved_by=None,
                 resolution=None,
+                hold_until=None,
                 message=question.message,
             )
         )
@@ -135,6 +136,31 @@ class Desk:
             .where(exception.c.exception_no == exception_no)
             .values(message=message, amount_cents=amount_cents, version=exception.c.version + 1)
         )
+
+    def set_status(self, exception_no: int, status: str) -> None:
+        """Say who has an unresolved question: open, assigned, pending_approval."""
+        self.connection.execute(
+            update(exception)
+            .where(exception.c.exception_no == exception_no, exception.c.status != "resolved")
+            .values(status=status, hold_until=None)
+        )
+
+    def put_on_hold(self, exception_no: int, until: str | None) -> None:
+        """Put a question on hold, for ever or until a day; its version stays."""
+        self.connection.execute(
+            update(exception)
+            .where(exception.c.exception_no == exception_no, exception.c.status != "resolved")
+            .values(status="on_hold", hold_until=until)
+        )
+
+    def wake(self) -> int:
+        """Open the questions whose hold has ended, as their next version; returns how many."""
+        ended = update(exception).where(
+            exception.c.status == "on_hold", exception.c.hold_until <= self.today.isoformat()
+        )
+        return self.connection.execute(
+            ended.values(status="open", hold_until=None, version=exception.c.version + 1)
+        ).rowcount
 
     def open_of_file(self, file_no: int, batch_ord: int | None = None) -> list[int]:
         """Numbers of the open questions about a file, or about one batch of it; questions about

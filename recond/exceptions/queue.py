@@ -7,28 +7,32 @@ allowed only where there is a suggestion N.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
+from recond import durable
 from recond.errors import RefusedError
 from recond.exceptions import sheet
 from recond.exceptions.codes import CODES
-from recond.exceptions.questions import row_key
+from recond.exceptions.decisions.actions import allowed_actions
+from recond.exceptions.decisions.case import QUESTION, Question
+from recond.exceptions.questions import KEY_LENGTH, row_key
+from recond.exceptions.sheet_xlsx import workbook
 from recond.exceptions.suggest import suggestions
 from recond.exports.columns import FileIds, int64s
 from recond.exports.datasets import dataset, questions
 from recond.exports.scope import Scope
-from recond.exports.writers import publish
 from recond.money import format_cents
 from recond.store import schema
+from recond.store.engine import stage
 
-# What waits for a clerk; a proposal waits for an approver and has its own list.
-WAITING = ("open", "assigned", "on_hold")
-UNRESOLVED = (*WAITING, "pending_approval")
+UNRESOLVED = ("open", "assigned", "on_hold", "pending_approval")
 
 
 def list_questions(
@@ -72,7 +76,7 @@ def show(connection: Connection, exception_id: str, *, today: dt.date) -> dict[s
     code = CODES.get(row["code"])
     count = made.candidates.num_rows
     row["question"] = code.sentence if code else ""
-    row["allowed_actions"] = allowed_actions(row["code"], count) if _unresolved(row) else []
+    row["allowed_actions"] = _allowed_now(row, count)
     row["answer_with"] = _answer_with(row) if _unresolved(row) else ""
     row["candidates"] = [
         {"account_number": c["account_number"], "due": format_cents(c["due_cents"]),
@@ -85,16 +89,14 @@ def show(connection: Connection, exception_id: str, *, today: dt.date) -> dict[s
     return row
 
 
+def _allowed_now(row: dict[str, Any], suggested: int) -> list[str]:
+    if row["status"] == "pending_approval":
+        return ["approve", "deny"]
+    return allowed_actions(row["code"], suggested) if _unresolved(row) else []
+
+
 def _unresolved(row: dict[str, Any]) -> bool:
     return bool(row["status"] != "resolved")
-
-
-def allowed_actions(code: str, suggested: int) -> list[str]:
-    """The actions that a row of the work list takes; `suggested` suggestions can be accepted."""
-    known = CODES.get(code)
-    answers = [answer for answer in known.answers if answer in sheet.ACTIONS] if known else []
-    offered = {f"accept_{rank}" for rank in range(1, suggested + 1)}
-    return [a for a in answers if not a.startswith("accept_") or a in offered] or ["hold"]
 
 
 def _answer_with(row: dict[str, Any]) -> str:
@@ -106,38 +108,98 @@ def _answer_with(row: dict[str, Any]) -> str:
     return f"recond files {'|'.join(verbs)} {row['file_id']} --reason …"
 
 
-def work_list(connection: Connection, *, key: bytes) -> pa.Table:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as the work list shows it: its row, the cells of SHEET, and the account numbers
+    that are suggested."""
+
+    question: Question
+    receipt_id: str
+    cells: dict[str, str]
+    suggested: tuple[str, ...]
+
+
+def work_list(
+    connection: Connection, *, key: bytes, filters: Filters | None = None, today: dt.date
+) -> pa.Table:
     """The clerk's rows (sheet.SHEET) in order of the questions, unguarded text, answers empty.
 
     `key` is the home's secret for the `check` column.
     """
-    made = suggestions(connection)
+    wanted = schema.exception.c.status.in_(UNRESOLVED)
+    found = asked_questions(connection, key, wanted)
+    kept = [asked.cells for asked in found if filters is None or filters.keep(asked, today)]
+    return pa.Table.from_pylist(kept, sheet.SHEET)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which questions a work list holds; None does not ask."""
+
+    code: str | None = None
+    owner: str | None = None
+    min_age: int | None = None  # days
+    min_cents: int | None = None
+    approvals: bool | None = None  # only what waits for approval, or only what does not
+
+    def keep(self, asked: Asked, today: dt.date) -> bool:
+        """Whether a question is wanted."""
+        question = asked.question
+        age = (today - dt.date.fromisoformat(question.opened_date)).days
+        waits = question.status == "pending_approval"
+        return (
+            self.code in {None, question.code}
+            and self.owner in {None, question.assigned_to}
+            and (self.min_age is None or age >= self.min_age)
+            and (self.min_cents is None or abs(question.amount_cents or 0) >= self.min_cents)
+            and self.approvals in {None, waits}
+        )
+
+
+def questions_named(connection: Connection, key: bytes, stems: Sequence[str]) -> list[Asked]:
+    """The questions, resolved ones too, whose ids begin with one of these (`X7K2M9QF`)."""
+    if not stems:
+        return []
+    names = pa.table({"stem": pa.array(sorted(set(stems)), pa.string())})
+    staged = stage(connection, "stems", names, key=("stem",))
+    begins = func.substr(schema.exception.c.exception_id, 1, 1 + KEY_LENGTH)
+    return asked_questions(connection, key, begins.in_(select(staged.c.stem)))
+
+
+def asked_questions(connection: Connection, key: bytes, wanted: ColumnElement[bool]) -> list[Asked]:
+    """Questions with their suggestions, in order of their numbers."""
+    found = _questions(connection, wanted)
+    open_ = [row["exception_no"] for row in found if row["status"] != "resolved"]
     ranked: dict[int, list[dict[str, Any]]] = {}
-    for candidate in made.candidates.to_pylist():
+    for candidate in suggestions(connection, open_).candidates.to_pylist() if open_ else ():
         ranked.setdefault(candidate["exception_no"], []).append(candidate)
-    found = _questions(connection)
     ids = _receipt_ids(connection, found)
     # as many rows as questions that people answer
-    rows = [_row(row, ids[n], ranked.get(row["exception_no"], []), key)
-            for n, row in enumerate(found)]  # fmt: skip
-    return pa.Table.from_pylist(rows, sheet.SHEET)
+    return [
+        _asked(row, ids[n], ranked.get(row["exception_no"], []), key) for n, row in enumerate(found)
+    ]
 
 
-def _questions(connection: Connection) -> list[dict[str, Any]]:
+def identity_of(asked: Asked, version: int) -> tuple[str, ...]:
+    """What `check` stands for: the question at a version, its receipt and its reason. What else
+    a row shows follows from these, for every change of it is a new version."""
+    question = asked.question
+    return question.exception_id, str(version), asked.receipt_id, question.code
+
+
+def _questions(connection: Connection, wanted: ColumnElement[bool]) -> list[dict[str, Any]]:
     question, receipt, file = schema.exception.c, schema.receipt.c, schema.file.c
-    owner = question.file_no
     statement = (
         select(
-            question.exception_no, question.exception_id, question.version, question.code,
-            question.amount_cents, question.receipt_no, question.opened_date, question.message,
+            *(question[name] for name in QUESTION),
             receipt.received_date, receipt.channel, receipt.batch, receipt.sequence,
             receipt.payer_name, receipt.account_on_item, receipt.check_number,
             receipt.trace_number, receipt.amount_cents.label("receipt_cents"),
             file.file_id, file.inbox, file.name,
         )
         .outerjoin(schema.receipt, receipt.receipt_no == question.receipt_no)
-        .outerjoin(schema.file, file.file_no == owner)
-        .where(question.status.in_(WAITING))
+        .outerjoin(schema.file, file.file_no == question.file_no)
+        .where(wanted)
         .order_by(question.exception_no)
     )  # fmt: skip
     return [dict(row) for row in connection.execute(statement).mappings()]
@@ -151,26 +213,23 @@ def _receipt_ids(connection: Connection, found: list[dict[str, Any]]) -> list[st
     return [ids.get(n, "") for n in range(len(found))]
 
 
-def _row(
-    row: dict[str, Any], receipt_id: str, ranked: list[dict[str, Any]], key: bytes
-) -> dict[str, str]:
+def _asked(row: dict[str, Any], receipt_id: str, ranked: list[dict[str, Any]], key: bytes) -> Asked:
+    question = Question(**{name: row[name] for name in QUESTION})
+    suggested = tuple(candidate["account_number"] for candidate in ranked)
+    asked = Asked(question, receipt_id, {}, suggested)
     cents = row["amount_cents"] if row["amount_cents"] is not None else row["receipt_cents"]
-    amount = sheet.amount_text(cents)
-    received = row["received_date"] or row["opened_date"]
-    numbers = [candidate["account_number"] for candidate in ranked]
-    evidence = (row["exception_id"], str(row["version"]), receipt_id, row["code"], amount, received)
     code = CODES.get(row["code"])
     text = " ".join(
         part for part in (code.sentence if code else "", row["message"], _answer_with(row)) if part
     )
     cells = {
-        "row_key": row_key(row["exception_id"], row["version"]),
-        "check": sheet.check(key, evidence, tuple(numbers)),
-        "exception_id": row["exception_id"],
+        "row_key": row_key(question.exception_id, question.version),
+        "check": sheet.check(key, identity_of(asked, question.version), suggested),
+        "exception_id": question.exception_id,
         "receipt_id": receipt_id,
-        "reason": row["code"],
+        "reason": question.code,
         "reason_text": text,
-        "received": received,
+        "received": row["received_date"] or row["opened_date"],
         "source": (row["channel"] or row["inbox"] or "").lower(),
         "file": row["name"],
         "batch": row["batch"],
@@ -179,25 +238,41 @@ def _row(
         "account_on_item": row["account_on_item"],
         "check_number": row["check_number"],
         "trace_number": row["trace_number"],
-        "amount": amount,
+        "amount": sheet.amount_text(cents),
         "suggest_1_why": ranked[0]["why"] if ranked else "",
-        "allowed_actions": " ".join(allowed_actions(row["code"], len(ranked))),
+        "allowed_actions": " ".join(_allowed(question, len(ranked))),
     }
     for rank, candidate in enumerate(ranked, 1):
         due = sheet.amount_text(candidate["due_cents"])
         cells[f"suggest_{rank}"] = f"acct {candidate['account_number']} due {due}"
-    return {name: cells.get(name) or "" for name in sheet.COLUMNS}
+    asked.cells.update({name: cells.get(name) or "" for name in sheet.COLUMNS})
+    return asked
 
 
-def export_csv(connection: Connection, out_dir: Path, *, today: dt.date, key: bytes) -> Path | None:
-    """Write the work list of all waiting questions into `out_dir`; None when nothing waits.
+def _allowed(question: Question, suggested: int) -> list[str]:
+    if question.status == "pending_approval":
+        return ["approve", "deny"]
+    return allowed_actions(question.code, suggested)
 
-    The name comes from the content, so the same list on the same day is one file.
+
+def export(
+    connection: Connection,
+    out_dir: Path,
+    *,
+    today: dt.date,
+    key: bytes,
+    filters: Filters | None = None,
+) -> list[Path]:
+    """Write the work list of all waiting questions into `out_dir`, as CSV and as a workbook with
+    the same rows; no path when nothing waits.
+
+    The names come from the content, so the same list on the same day is one file.
     """
-    rows = work_list(connection, key=key)
+    rows = work_list(connection, key=key, filters=filters, today=today)
     if not rows.num_rows:
-        return None
-    path = out_dir / f"{sheet.file_stem(rows, today)}.csv"
-    data = sheet.work_list_csv(rows)
-    publish(path, lambda out: out.write(data))
-    return path
+        return []
+    stem = sheet.file_stem(rows, today)
+    made = {".csv": sheet.work_list_csv(rows), ".xlsx": workbook(rows, stem)}
+    for suffix, data in made.items():
+        durable.publish(out_dir / f"{stem}{suffix}", data)
+    return [out_dir / f"{stem}{suffix}" for suffix in made]

@@ -19,11 +19,13 @@ from recond.intake.claims import (
     copy_in,
     finish,
     hold,
+    left_in_work,
     next_number,
     recover,
     release,
 )
 from recond.intake.folders import (
+    NAME_BYTES,
     Candidate,
     Claimed,
     Down,
@@ -38,6 +40,7 @@ from recond.intake.keeping import hash_of, keep
 from recond.intake.scanning import Scan, Sightings, ignored, scan, tell
 
 __all__ = [
+    "NAME_BYTES",
     "Candidate",
     "Claimed",
     "Down",
@@ -56,6 +59,7 @@ __all__ = [
     "hold",
     "ignored",
     "keep",
+    "left_in_work",
     "next_number",
     "prepare",
     "recover",

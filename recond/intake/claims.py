@@ -109,9 +109,14 @@ def recover(home: Path, inboxes: Sequence[Inbox]) -> list[Claimed]:
     Unfinished copies and empty claims are cleared away (their bytes are elsewhere or never
     came), and a rename that was left with two names gets its end.
     """
-    paths = {inbox.name: inbox.path for inbox in inboxes}
     for unfinished in sorted((home / "archive" / ".tmp").iterdir()):
         durable.remove(unfinished)
+    return left_in_work(home, inboxes)
+
+
+def left_in_work(home: Path, inboxes: Sequence[Inbox]) -> list[Claimed]:
+    """`recover` without the archive: the claims below `home/work/`, by number."""
+    paths = {inbox.name: inbox.path for inbox in inboxes}
     for path in paths.values():
         _sweep_copies(path)
     claims = []

@@ -48,6 +48,7 @@ class Rematched:
 def rematch(connection: Connection, run: Run) -> Rematched:
     """Place what can be placed now. What stays undecided stays as it is, and so does everything
     while the month of the business date is closed."""
+    run.desk(connection).wake()
     if run.today.isoformat()[:7] <= closed_through(connection):
         return Rematched(0, 0, 0)
     due = _place_due(connection, run)
@@ -124,7 +125,7 @@ def _identify(connection: Connection, run: Run) -> int:
         .distinct()
         .join(decision, decision.c.receipt_no == exception.c.receipt_no)
         .where(
-            exception.c.status == "open",
+            exception.c.status.in_(["open", "assigned"]),
             decision.c.rule == UNDECIDED,
             decision.c.version == last.scalar_subquery(),
         )

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from recond import render
-from recond.exceptions.queue import export_csv, list_questions, show, work_list
+from recond.errors import RefusedError, UsageError
+from recond.exceptions.decisions.case import STATUSES
+from recond.exceptions.imports import Row
+from recond.exceptions.queue import Filters, export, list_questions, show, work_list
+from recond.exceptions.results import AGAIN as REFUSED
 from recond.lock import locked
-from recond.session import open_run
+from recond.money import parse_decimal
+from recond.pipeline.run import Run
+from recond.session import open_run, somebody_waits, user
 
 
 def queue_list_verb(
@@ -45,17 +53,93 @@ def queue_show_verb(
             render.text(f"  {shown}")
 
 
-def queue_export_verb(home: Path | None, dry_run: bool, as_of: dt.date | None) -> None:
+def queue_export_verb(
+    home: Path | None, dry_run: bool, as_of: dt.date | None, filters: Filters
+) -> None:
     """`recond queue export`."""
     run = open_run(home, as_of)
+    key = run.home.secret()
     with locked(run.home.path, "queue export"), run.store.read() as connection:
         if dry_run:
-            rows = work_list(connection, key=run.home.secret()).num_rows
+            rows = work_list(connection, key=key, filters=filters, today=run.today).num_rows
             render.say(f"would write {rows} rows")
             return
         out = run.home.path / "queue" / "out"
-        path = export_csv(connection, out, today=run.today, key=run.home.secret())
-    if path is None:
+        paths = export(connection, out, today=run.today, key=key, filters=filters)
+    if not paths:
         render.say("no question waits; nothing was written")
-    else:
+    for path in paths:
         render.text(str(path))
+
+
+def cents_option(text: str | None) -> int | None:
+    """Cents of an amount given as an option. Raises UsageError."""
+    if text is None:
+        return None
+    try:
+        return parse_decimal(text, exact=False)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def person(run: Run, acting_as: str | None) -> str:
+    """Who answers: the operating-system user, or with `--as` a name that this user may give.
+
+    Raises RefusedError where `[roles] acts_for` does not allow it.
+    """
+    me = user()
+    if acting_as is None or acting_as == me:
+        return me
+    if acting_as not in run.home.settings.roles.acts_for.get(me, ()):
+        raise RefusedError(f"{me} may not act as {acting_as}; [roles] acts_for says who may")
+    return acting_as
+
+
+def queue_import_verb(
+    home: Path | None,
+    file: Path,
+    as_json: bool,
+    dry_run: bool,
+    as_of: dt.date | None,
+    acting_as: str | None,
+    check: bool,
+    all_or_nothing: bool,
+) -> int:
+    """`recond queue import FILE`: 0, 1 when something in the home still waits for a person, 3
+    when the file was refused or nothing of an all-or-nothing file was done."""
+    from recond.pipeline.worklists import import_file, try_out
+
+    run = open_run(home, as_of, user())
+    who = person(run, acting_as)
+    with locked(run.home.path, "queue import"):
+        if dry_run:
+            done = try_out(run, file, who)
+        else:
+            done = import_file(run, file, who, check=check, all_or_nothing=all_or_nothing)
+    rows = [_told(row) for row in done.rows]
+    if as_json:
+        render.json_lines(rows)
+    elif rows:
+        render.text(render.columns(rows, ["row", "row_key", "action", "status", "message"]))
+    counts = Counter(row["status"] for row in rows)
+    render.say(", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status]))
+    if dry_run or check:
+        render.say("nothing was decided")
+    if done.result is not None:
+        render.say(f"result: {done.result}")
+    if all_or_nothing and any(counts[status] for status in REFUSED):
+        return RefusedError.exit_code
+    return 1 if somebody_waits(run) else 0
+
+
+def _told(row: Row) -> dict[str, Any]:
+    verdict = row.verdict
+    return {
+        "row": row.number,
+        "row_key": row.cells.get("row_key", ""),
+        "exception_id": row.asked.question.exception_id if row.asked else None,
+        "action": row.cells.get("action", ""),
+        "status": verdict.status if verdict else "",
+        "message": verdict.message if verdict else "",
+        "decision_id": verdict.decision_id if verdict else None,
+    }

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from recond.errors import RefusedError
 from recond.exceptions import sheet
 from recond.exceptions.codes import CODES
+from recond.exceptions.decisions.actions import allowed_actions
 from recond.exceptions.questions import exception_id, read_row_key
-from recond.exceptions.queue import allowed_actions, export_csv, list_questions, show, work_list
+from recond.exceptions.queue import export, list_questions, show, work_list
 from recond.store.engine import Store
 from tests.integration.viewbooks import SHA, TUESDAY, write_books
 
@@ -86,10 +87,11 @@ def test_actions_are_those_of_the_contract() -> None:
 
 def exported(books: Store, folder: Path) -> list[dict[str, str]]:
     with books.read() as connection:
-        path = export_csv(connection, folder, today=TUESDAY, key=KEY)
-        again = export_csv(connection, folder, today=TUESDAY, key=KEY)
-    assert path is not None
-    assert path == again
+        paths = export(connection, folder, today=TUESDAY, key=KEY)
+        again = export(connection, folder, today=TUESDAY, key=KEY)
+    path, book = paths
+    assert paths == again
+    assert (path.stem, book.suffix) == (book.stem, ".xlsx")
     assert path.name.startswith("recond-queue_2026-03-17_B")
     data = path.read_bytes()
     assert data.startswith(b'\xef\xbb\xbf"row_key"')
@@ -127,14 +129,14 @@ def test_the_work_list(books: Store, tmp_path: Path) -> None:
 
 def test_no_questions_no_file(store: Store, tmp_path: Path) -> None:
     with store.read() as connection:
-        assert export_csv(connection, tmp_path, today=TUESDAY, key=KEY) is None
+        assert export(connection, tmp_path, today=TUESDAY, key=KEY) == []
     assert not list(tmp_path.glob("*.csv"))
 
 
 def test_the_check_changes_with_key_evidence_and_suggestions(books: Store) -> None:
     with books.read() as connection:
-        mine = work_list(connection, key=KEY)["check"].to_pylist()
-        other = work_list(connection, key=b"other")["check"].to_pylist()
+        mine = work_list(connection, key=KEY, today=TUESDAY)["check"].to_pylist()
+        other = work_list(connection, key=b"other", today=TUESDAY)["check"].to_pylist()
     assert len(set(mine)) == len(mine)
     assert not set(mine) & set(other)
     base = sheet.check(KEY, ("X1", "1", "a"), ("acct",))

@@ -37,7 +37,13 @@ from recond.store.schema.money import (
     set_aside,
 )
 from recond.store.schema.periods import period_change
-from recond.store.schema.queue import exception
+from recond.store.schema.queue import (
+    comment,
+    decision_made,
+    exception,
+    work_file,
+    work_row,
+)
 
 IMMUTABLE = (
     receipt,
@@ -48,6 +54,7 @@ IMMUTABLE = (
     period_change,
     posted_entry,
     acknowledgement,
+    decision_made,
 )
 
 __all__ = [
@@ -63,7 +70,9 @@ __all__ = [
     "bank_balance",
     "bank_line",
     "batch",
+    "comment",
     "decision",
+    "decision_made",
     "drawer_close",
     "drift",
     "entry",
@@ -88,4 +97,6 @@ __all__ = [
     "set_aside",
     "snapshot",
     "waiting",
+    "work_file",
+    "work_row",
 ]

@@ -1,0 +1,58 @@
+"""What `link` may tie a question to, by the kind of id in `to_account`.
+
+Each kind registers one function: rooms that know deposits, bank lines or returns add theirs with
+`register`. It answers a plan, or None when the id is not of its kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from recond import ids
+from recond.exceptions.decisions.case import Case, Plan, refuse
+from recond.model import VOIDED
+from recond.money import format_cents
+from recond.pipeline import moves
+
+Linker = Callable[[Case, str], Plan | None]
+
+_LINKERS: dict[str, Linker] = {}
+
+
+def register(kind: str, linker: Linker) -> None:
+    """Add a kind of thing that questions can be linked to; `kind` stands in refusals."""
+    _LINKERS[kind] = linker
+
+
+def link(case: Case) -> Plan:
+    """The plan of the one kind that knows the id. Raises RefusedAnswerError."""
+    target = case.answer.target
+    if not target:
+        raise refuse(f"link needs to_account: the id of a {' or '.join(_LINKERS)}")
+    for linker in _LINKERS.values():
+        planned = linker(case, target)
+        if planned is not None:
+            return planned
+    raise refuse(f"there is no {' or '.join(_LINKERS)} {target} that this could belong to")
+
+
+def _void_of_receipt(case: Case, target: str) -> Plan | None:
+    """A void at the counter is the void of that receipt: it leaves the books."""
+    if not case.question.code.startswith("VOID_"):
+        return None
+    number = ids.find_receipt(case.connection, target[:1] + target[1:].lower())
+    if number is None:
+        return None
+    owner = moves.standing(case.connection, [number])[number]
+    cents = sum(stand.cents for stand in owner.stands if stand.bucket != VOIDED)
+    if owner.version == 0 or cents == 0 or owner.in_bucket(VOIDED):
+        raise refuse(f"{target} is voided already or was never posted")
+    reason = f"voided: {case.question.message}; {case.actor} linked it: {case.answer.note}"
+
+    def void(done: Case) -> None:
+        moves.take_out(done.connection, done.run, [number], "voided", reason)
+
+    return Plan(f"{format_cents(cents)} of {target} voided", cents, effects=(void,))
+
+
+register("receipt", _void_of_receipt)
