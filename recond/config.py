@@ -122,9 +122,6 @@ class Gl(Section):
     billing_contra: str = "4000"
 
 
-Amount = Annotated[str, Field(pattern=r"^[0-9]{1,13}\.[0-9]{2}$")]
-
-
 class Roles(Section):
     """`[roles]`: who may do what with questions; `*` is any user of the machine."""
 
@@ -139,10 +136,10 @@ class Roles(Section):
 class Limits(Section):
     """`[limits]`: from which amounts answers need other people, and what is too much."""
 
-    approval_from: Amount = "10000.00"  # accept, assign, split, on_account, duplicate
+    approval_from: Amount = 10_000_00  # accept, assign, split, on_account, duplicate
     refund_two_over: Amount | None = None  # sum of a person's or account's 30 days: two approvals
     write_off_two_over: Amount | None = None
-    refund_minimum: Amount = "0.00"
+    refund_minimum: Amount = 0
     refund_wait_days: int = Field(default=0, ge=0)  # of checks, so that returns can arrive
     clerk_day: Amount | None = None  # refunds and write-offs that one person may ask for
     clerk_month: Amount | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from office import TODAY, Office
+
 from recond.exceptions.queue import export
 from recond.exceptions.sheet import COLUMNS
 from recond.pipeline.worklists import import_file

@@ -18,8 +18,12 @@ SUSPENSE_ANSWERS = (
     "accept_1", "accept_2", "accept_3", "assign", "split", "on_account", "refund",
     "return_item", "duplicate", "hold",
 )  # fmt: skip
-FLAG_ANSWERS = ("acknowledge", "assign", "split", "refund", "hold")
-CREDIT_ANSWERS = ("assign", "split", "on_account", "refund", "hold")
+FLAG_ANSWERS = (
+    "acknowledge", "accept_1", "assign", "split", "on_account", "refund", "hold",
+)  # fmt: skip
+CREDIT_ANSWERS = (
+    "accept_1", "accept_2", "accept_3", "assign", "split", "on_account", "refund", "hold",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +125,9 @@ _LIST = (
     # one receipt or record
     Code("RECEIPT_CONFLICT", "error", "ITEM", "This receipt number came before with other content.", ("accept", "reject")),
     Code("BANK_LINE_CONFLICT", "question", "ITEM", "A bank line came before with other content; it is shown and never posted.", ("acknowledge", "hold")),
-    Code("VOID_NOT_APPROVED", "question", "ITEM", "A void has no approver.", ("acknowledge", "hold")),
-    Code("VOID_WITHOUT_ORIGINAL", "question", "ITEM", "A void names a receipt that is not known.", ("acknowledge", "hold")),
-    Code("VOID_AMOUNT_WRONG", "question", "ITEM", "A void is for another amount than its receipt.", ("acknowledge", "hold")),
+    Code("VOID_NOT_APPROVED", "question", "ITEM", "A void has no approver.", ("acknowledge", "link", "hold")),
+    Code("VOID_WITHOUT_ORIGINAL", "question", "ITEM", "A void names a receipt that is not known.", ("acknowledge", "link", "hold")),
+    Code("VOID_AMOUNT_WRONG", "question", "ITEM", "A void is for another amount than its receipt.", ("acknowledge", "link", "hold")),
     Code("AMOUNT_NOT_POSITIVE", "question", "ITEM", "The amount of a payment is zero or negative.", ("acknowledge", "hold")),
     Code("REMITTANCE_UNREADABLE", "question", "ITEM", "The remittance of a payment cannot be read.", SUSPENSE_ANSWERS),
     Code("NO_REFERENCE", "question", "ITEM", "Nothing says what the payment is for.", SUSPENSE_ANSWERS),

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, select
 
 from recond import durable
 from recond.errors import RefusedError
@@ -28,6 +28,7 @@ from recond.exceptions.suggest import suggestions
 from recond.exports.columns import FileIds, int64s
 from recond.exports.datasets import dataset, questions
 from recond.exports.scope import Scope
+from recond.model import SUSPENSE
 from recond.money import format_cents
 from recond.store import schema
 from recond.store.engine import stage
@@ -195,6 +196,7 @@ def _questions(connection: Connection, wanted: ColumnElement[bool]) -> list[dict
             receipt.received_date, receipt.channel, receipt.batch, receipt.sequence,
             receipt.payer_name, receipt.account_on_item, receipt.check_number,
             receipt.trace_number, receipt.amount_cents.label("receipt_cents"),
+            _suspense().label("suspense_cents"),
             file.file_id, file.inbox, file.name,
         )
         .outerjoin(schema.receipt, receipt.receipt_no == question.receipt_no)
@@ -203,6 +205,16 @@ def _questions(connection: Connection, wanted: ColumnElement[bool]) -> list[dict
         .order_by(question.exception_no)
     )  # fmt: skip
     return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def _suspense() -> ScalarSelect[int]:
+    """Cents of the question's receipt that stand in suspense; null where none ever did."""
+    placement = schema.placement.c
+    return (
+        select(func.sum(placement.cents))
+        .where(placement.receipt_no == schema.exception.c.receipt_no, placement.bucket == SUSPENSE)
+        .scalar_subquery()
+    )
 
 
 def _receipt_ids(connection: Connection, found: list[dict[str, Any]]) -> list[str]:
@@ -240,7 +252,7 @@ def _asked(row: dict[str, Any], receipt_id: str, ranked: list[dict[str, Any]], k
         "trace_number": row["trace_number"],
         "amount": sheet.amount_text(cents),
         "suggest_1_why": ranked[0]["why"] if ranked else "",
-        "allowed_actions": " ".join(_allowed(question, len(ranked))),
+        "allowed_actions": " ".join(_allowed(question, len(ranked), not row["suspense_cents"])),
     }
     for rank, candidate in enumerate(ranked, 1):
         due = sheet.amount_text(candidate["due_cents"])
@@ -249,10 +261,11 @@ def _asked(row: dict[str, Any], receipt_id: str, ranked: list[dict[str, Any]], k
     return asked
 
 
-def _allowed(question: Question, suggested: int) -> list[str]:
+def _allowed(question: Question, suggested: int, placed: bool) -> list[str]:
     if question.status == "pending_approval":
         return ["approve", "deny"]
-    return allowed_actions(question.code, suggested)
+    placed = placed and question.receipt_no is not None
+    return allowed_actions(question.code, suggested, placed)
 
 
 def export(

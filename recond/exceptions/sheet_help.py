@@ -6,7 +6,7 @@ README = (
     "How to answer this list",
     (
         "One row is one question. Fill only the yellow columns: action, to_account,"
-        " amount_to_apply, note. Everything else is for reading; row_key and check say which row it is."
+        " amount_to_apply, note. All else is for reading; row_key and check say which row it is."
     ),
     (
         "Save the file under any name, in any format your spreadsheet offers, into queue/in/. Rows"

@@ -60,7 +60,6 @@ def test_assign_pays_the_accounts_items_in_order_and_the_rest_on_account(
     (row, _) = office.rows("applications")
     assert (row["decided_by"], row["rule"]) == ("jane", "assign")
     journal = office.journal()
-    assert journal[("100", "2100")] if ("100", "2100") in journal else True
     assert ("100", "2100") not in journal
     assert (journal[("100", "2110")], journal[("510", "1110")]) == (-800, 5000)
 
@@ -109,7 +108,7 @@ def test_on_account_needs_to_know_whose(office: Office, desk: Desk) -> None:
 
 
 def test_accept_takes_the_suggestion(office: Office, desk: Desk) -> None:
-    pay(office, (8800, "1000456021"))  # one digit differs, the amount is due
+    pay(office, (8800, "1000456090"))  # one digit differs, the amount is due
     row = desk.row("ACCOUNT_NOT_FOUND")
     assert row["suggest_1"].startswith(f"acct {Y}")
     assert desk.answer(row, "accept_2")[0] == "ERROR_ACTION"
@@ -119,9 +118,9 @@ def test_accept_takes_the_suggestion(office: Office, desk: Desk) -> None:
 
 
 def test_changed_suggestions_make_an_accept_stale(office: Office, desk: Desk) -> None:
-    pay(office, (8800, "1000456021"))
+    pay(office, (8800, "1000456090"))
     row = desk.row("ACCOUNT_NOT_FOUND")
-    more = [*ITEMS, receivable("1000456029", "N1", "WATER", "2026-03-10", 8800)]
+    more = [*ITEMS, receivable("1000456070", "N1", "WATER", "2026-03-10", 4000)]
     office.take("receivables", "more.csv", receivables_csv(more))
     assert desk.answer(row, "accept_1")[0] == "STALE"
     assert desk.answer(row, "assign", Y)[0] == "APPLIED"
@@ -306,9 +305,7 @@ def test_a_refund_needs_another_person(office: Office, desk: Desk) -> None:
     assert desk.answer(waiting, "deny", person="ken")[0] == "ERROR_ACTION"
     assert desk.answer(waiting, "approve", person="ken")[0] == "APPLIED"
     assert state(office)["state"] == "refunded"
-    assert office.journal() == {
-        **{k: v for k, v in office.journal().items()}, ("100", "2120"): -5940,
-    }  # fmt: skip
+    assert office.journal()[("100", "2120")] == -5940
     assert not desk.waits()
     assert desk.answer(row, "refund", note="payer asked")[0] == "ALREADY_DONE"
 

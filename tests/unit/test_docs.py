@@ -12,6 +12,7 @@ from typer.main import get_command
 from recond.cli import app
 from recond.config import Settings
 from recond.exceptions.codes import CODES
+from recond.exceptions.decisions.case import STATUSES
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -33,7 +34,7 @@ def settings(model: type[BaseModel] = Settings, prefix: str = "") -> list[str]:
             for one in (field.annotation, *getattr(field.annotation, "__args__", ()))
             if isinstance(one, type) and issubclass(one, BaseModel)
         ]
-        if name in {"charge_type", "policy", "scan_line", "tiers"}:
+        if name in {"charge_type", "policy", "scan_line", "tiers", "delegation"}:
             found.append(f"[[{name}]]" if name != "tiers" else name)
         elif inner:
             found += settings(inner[0], f"{name}.")
@@ -52,7 +53,7 @@ def test_each_setting_is_documented(key: str) -> None:
     assert f"`{key}`" in (DOCS / "operations.md").read_text()
 
 
-@pytest.mark.parametrize("key", ["charge_type", "policy", "scan_line"])
+@pytest.mark.parametrize("key", ["charge_type", "policy", "scan_line", "delegation"])
 def test_keys_of_repeated_tables_are_documented(key: str) -> None:
     text = (DOCS / "operations.md").read_text()
     (model,) = Settings.model_fields[key].annotation.__args__[:1]  # type: ignore[union-attr]
@@ -72,7 +73,12 @@ def test_every_code_is_documented_with_its_sentence_and_answers() -> None:
 def test_no_code_that_is_gone_is_documented() -> None:
     for page in [*DOCS.glob("*.md"), ROOT / "README.md"]:
         for word in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", page.read_text()):
-            known = word in CODES or word.startswith("RECOND_") or word == "NOTIFY_SOCKET"
+            known = (
+                word in CODES
+                or word in STATUSES
+                or word.startswith("RECOND_")
+                or word == "NOTIFY_SOCKET"
+            )
             assert known, f"{page.name}: {word}"
 
 

@@ -29,7 +29,7 @@ from recond.exceptions.decisions.placing import (
 )
 from recond.exceptions.decisions.targets import Target
 from recond.model import REFUNDED, RETURNED, SUSPENSE, VOIDED
-from recond.money import format_cents, parse_decimal
+from recond.money import format_cents
 from recond.pipeline.moves import Move, Stand
 from recond.store import schema
 
@@ -158,10 +158,10 @@ def _refundable(case: Case, cents: int) -> None:
     limits, record = case.run.home.settings.limits, case.record
     if cents <= 0:
         raise refuse("there is nothing to refund")
-    minimum = parse_decimal(limits.refund_minimum)
-    if cents < minimum:
+    if cents < limits.refund_minimum:
         raise refuse(
-            f"{format_cents(cents)} is less than the smallest refund, {limits.refund_minimum};"
+            f"{format_cents(cents)} is less than the smallest refund,"
+            f" {format_cents(limits.refund_minimum)};"
             " the credit is carried"
         )
     if record is not None and record.tender == "CHECK" and limits.refund_wait_days:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from recond.config import Settings
 from recond.exceptions.decisions.case import ERROR_SELF, Case, Plan, RefusedAnswerError, refuse
-from recond.money import format_cents, parse_decimal
+from recond.money import format_cents
 from recond.store import schema
 
 made = schema.decision_made
@@ -80,10 +80,10 @@ def approvals_needed(case: Case, plan: Plan) -> int:
         _within_sums(case, plan.cents)
         two = {"refund": limits.refund_two_over, "write_off": limits.write_off_two_over}
         over = two.get(action)
-        if over is not None and _sum_of_days(case, plan) > parse_decimal(over):
+        if over is not None and _sum_of_days(case, plan) > over:
             return 2
         return 1
-    if action in FROM_AMOUNT and plan.cents >= parse_decimal(limits.approval_from):
+    if action in FROM_AMOUNT and plan.cents >= limits.approval_from:
         return 1
     return 0
 
@@ -128,9 +128,10 @@ def _within_sums(case: Case, cents: int) -> None:
         if limit is None:
             continue
         total = _asked(case, *mine, within) + cents
-        if total > parse_decimal(limit):
+        if total > limit:
             raise refuse(
-                f"{case.actor} would ask for {format_cents(total)} in {words}, more than {limit}"
+                f"{case.actor} would ask for {format_cents(total)} in {words},"
+                f" more than {format_cents(limit)}"
             )
 
 
