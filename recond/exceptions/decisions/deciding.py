@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from recond.errors import InvariantError
+from recond.errors import InvariantError, PeriodClosedError
 from recond.exceptions.answers import Answer, Part, decision_id
 from recond.exceptions.decisions import approvals
 from recond.exceptions.decisions.actions import plan as planned
 from recond.exceptions.decisions.case import (
     ALREADY_DONE,
     APPLIED,
-    ERROR_ACTION,
     PENDING_APPROVAL,
     PERIOD_CLOSED,
     STALE,
@@ -157,6 +156,8 @@ def carry_out(case: Case, plan: Plan) -> int | None:
         run = replace(case.run, actor=case.actor)
         try:
             moves.write(case.connection, run, [plan.move], case.answer.action, plan.words)
+        except PeriodClosedError as error:
+            raise RefusedAnswerError(PERIOD_CLOSED, str(error)) from None
         except InvariantError as error:
             raise refuse(f"the books do not allow it: {error}") from None
         number = plan.move.receipt_no
@@ -308,6 +309,3 @@ def stored_answer(row: Row[tuple[object, ...]]) -> tuple[Answer, tuple[str, ...]
     parts = tuple(Part(target, cents) for target, cents in args.get("parts", ()))
     answer = Answer(row.action, args.get("to", ""), args.get("cents"), row.note, parts)
     return answer, tuple(args.get("suggested", ()))
-
-
-__all__ = ["ERROR_ACTION", "PERIOD_CLOSED", "Verdict", "decide", "known", "stale_words"]
