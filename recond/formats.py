@@ -141,7 +141,7 @@ def refusal(fmt: Format, name: str, head: bytes) -> str | None:
     if not fmt.columns and not fmt.without_columns:
         return None
     # Banks print title lines above the header (formats.md section 14): layouts say how many.
-    preamble = getattr(fmt.layout, "preamble_lines", 0)
+    preamble = getattr(fmt.layout, "preamble_lines", 0) + getattr(fmt.layout, "header_within", 0)
     headers = [_names(fmt, line) for line in lines[: 1 + preamble]]
     best = max(headers, key=lambda names: sum(column.casefold() in names for column in fmt.columns))
     missing = [column for column in fmt.columns if column.casefold() not in best]

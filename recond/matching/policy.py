@@ -55,7 +55,10 @@ class ScanLine(_Frozen):
     """Where a printed scan line keeps its fields: columns from 1, both ends included.
 
     The default is that of a new home: account 1-10, due date MMDDYY 11-16, amount due in cents
-    17-26, and in 27 a Luhn digit over the 26 before it. `731` weighs 7, 3, 1 from the left.
+    17-26, and in 27 a Luhn digit over the 26 before it. `731` weighs 7, 3, 1 from the left, `aba`
+    3, 7, 1; `mod97` has two digits, the first of them in `check_digit`. `weighted` is any other
+    scheme by its `weights` (see checkdigits.py); `ten` says what a digit of 10 is printed as, or
+    that such numbers are not issued.
     """
 
     name: str = "standard"
@@ -63,9 +66,23 @@ class ScanLine(_Frozen):
     account: Columns = (1, 10)
     due_date: Columns | None = (11, 16)
     amount_due: Columns | None = (17, 26)
-    check: Literal["luhn", "731"] = "luhn"
+    check: Literal["luhn", "731", "aba", "mod97", "weighted"] = "luhn"
     covered: Columns = (1, 26)
     check_digit: int = Field(default=27, ge=1)
+    weights: tuple[Annotated[int, Field(ge=0, le=99)], ...] = ()
+    weights_from: Literal["left", "right"] = "right"
+    digit_sum: bool = False
+    modulus: Literal[10, 11] = 10
+    complement: bool = True
+    ten: Literal["X", "0", "none"] = "none"
+
+    @property
+    def pattern(self) -> str:
+        """The regular expression of such a line: digits, and an X where `ten` puts one."""
+        if self.check != "weighted" or self.ten != "X":
+            return f"^[0-9]{{{self.length}}}$"
+        before, after = self.check_digit - 1, self.length - self.check_digit
+        return f"^[0-9]{{{before}}}[0-9X][0-9]{{{after}}}$"
 
     @model_validator(mode="after")
     def _inside(self) -> Self:
@@ -73,9 +90,14 @@ class ScanLine(_Frozen):
         for part in parts:
             if part is not None and not part[0] <= part[1] <= self.length:
                 raise ValueError(f"columns {part[0]}-{part[1]} are not inside 1-{self.length}")
-        if self.check_digit > self.length:
+        last = self.check_digit + (self.check == "mod97")
+        if last > self.length:
             raise ValueError(f"check_digit {self.check_digit} is not inside 1-{self.length}")
-        if self.covered[0] <= self.check_digit <= self.covered[1]:
+        if (self.check == "weighted") != bool(self.weights):
+            raise ValueError('weights are given with check = "weighted", and only with it')
+        if self.modulus == 10 and self.ten != "none":
+            raise ValueError("a check digit of 10 needs modulus = 11")
+        if self.covered[0] <= last and self.check_digit <= self.covered[1]:
             raise ValueError("the check digit cannot stand inside the columns that it covers")
         return self
 

@@ -15,11 +15,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recond.matching.checkdigits import NAMED, Digits, good_digits, weighted
 from recond.matching.policy import Columns, Rules, ScanLine
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-Digits = npt.NDArray[np.uint8]
 
 # Blanks and dashes as people and programs write them, the typographical ones too.
 SEPARATORS = r"[\s\x{a0}\x{2007}\x{202f}\-\x{2010}-\x{2015}\x{2212}]+"
@@ -83,28 +83,10 @@ def digit_matrix(texts: pa.Array, length: int) -> Digits:
     return data.reshape(size, length) - np.uint8(ord("0"))
 
 
-def luhn(digits: Digits) -> Ints:
-    """The Luhn check digit over each row of digits (n, m): m digits without the check digit.
-
-    From the right every second digit, beginning with the last, is doubled (domain example E17).
-    """
-    weighed = digits.astype(np.int64)
-    weighed[:, ::-1][:, ::2] *= 2
-    weighed -= 9 * (weighed > 9)
-    return cast(Ints, (10 - weighed.sum(axis=1) % 10) % 10)
-
-
-def seven_three_one(digits: Digits) -> Ints:
-    """The 7-3-1 check digit over each row: weights 7, 3, 1 from the left (domain example E17)."""
-    weights = np.resize(np.array([7, 3, 1], dtype=np.int64), digits.shape[1])
-    return cast(Ints, (10 - (digits * weights).sum(axis=1) % 10) % 10)
-
-
-def check_digits(texts: pa.Array, scheme: str) -> Ints:
-    """The check digit of each text; all texts are ASCII digits of one length."""
+def check_digits(texts: pa.Array, name: str) -> Ints:
+    """The check digit of each text by a named scheme; all are ASCII digits of one length."""
     length = len(texts[0].as_py()) if len(texts) else 1
-    digits = digit_matrix(texts, length)
-    return luhn(digits) if scheme == "luhn" else seven_three_one(digits)
+    return weighted(digit_matrix(texts, length), NAMED[name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +119,7 @@ def read(remittances: pa.Table, rules: Rules) -> Reading:
         if not len(rows):
             continue
         texts = normal.take(pa.array(rows))
-        digits = _mask(pc.match_substring_regex(texts, "^[0-9]+$"))
+        digits = _mask(pc.match_substring_regex(texts, line.pattern))
         rows, texts = rows[digits], texts.filter(pa.array(digits))
         good = _check(texts, line)
         scanned[rows[good]] = True
@@ -157,13 +139,6 @@ def _slice(columns: Columns) -> slice:
 
 def _check(texts: pa.Array, line: ScanLine) -> Bools:
     return good_digits(digit_matrix(texts, line.length), line)
-
-
-def good_digits(digits: Digits, line: ScanLine) -> Bools:
-    """Whether each row of digits (n, line.length) has the check digit that its line asks for."""
-    covered = digits[:, _slice(line.covered)]
-    expected = luhn(covered) if line.check == "luhn" else seven_three_one(covered)
-    return cast(Bools, digits[:, line.check_digit - 1] == expected)
 
 
 def _replace(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from recond.matching.checkdigits import good_digits
 from recond.matching.policy import Rules
-from recond.matching.references import digit_matrix, good_digits, keys, read
+from recond.matching.references import digit_matrix, keys, read
 
 REPAIRS = pa.schema([pa.field("ordinal", pa.int64()), pa.field("reference_key", pa.string())])
 

@@ -18,10 +18,12 @@ from recond.exceptions.codes import CODES
 from recond.model import Format, Parsed, Transmission
 from recond.parsers.columns import LONGEST
 from recond.parsers.csvscan import Records, read_records
-from recond.parsers.frames import Assembler, Frame
+from recond.parsers.frames import Assembler
 from recond.parsers.mapping import Rows, mistakes
 from recond.parsers.notes import Notes
+from recond.parsers.pieces import Frame
 from recond.parsers.texts import decoded, trimmed
+from recond.parsers.totals import OtherRows, Totals
 from recond.parsers.typed import Value, Wrong, convert
 
 _BLANK = b" \t\x1a\x00"
@@ -41,6 +43,9 @@ class Layout(Rows):
     delimiter: str = ","
     quote: str = '"'
     preamble_lines: int = Field(default=0, ge=0, le=100)  # lines above the header
+    # The header is looked for in so many records: the first that has every required column.
+    header_within: int = Field(default=0, ge=0, le=100)
+    other_rows: list[OtherRows] = Field(default_factory=list)
     trailing_delimiter: bool = False  # rows may end in one delimiter more than the header
     columns: dict[str, Column] = Field(min_length=1)
 
@@ -58,9 +63,25 @@ class Layout(Rows):
         if not self.delimiter or self.delimiter == self.quote:
             raise ValueError("delimiter and quote must be two different characters")
         wrong = list(mistakes(self, self.columns, ()))
+        for other in self.other_rows:
+            if other.of is not None and self._arrow(other.of) != pa.int64():
+                wrong.append(f"other_rows: '{other.of}' is no amount")
+        if self.header_within and all(column.optional for column in self.columns.values()):
+            wrong.append("header_within: no column is required, so no row can be the header")
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
+
+    def written(self, name: str) -> Value:
+        """How amounts of a column are written; a derived one as what it is made of."""
+        derived = self.derived.get(name)
+        made_of = [name] if derived is None else [*derived.plus, *derived.minus]
+        return next((self.columns[n] for n in made_of if n in self.columns), Value(type="cents"))
+
+    def _arrow(self, name: str) -> pa.DataType | None:
+        if name in self.derived:
+            return pa.int64()
+        return self.columns[name].arrow if name in self.columns else None
 
 
 def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
@@ -93,6 +114,8 @@ class _Reader:
         self._place: dict[str, int] = {}  # where each column stands in a row
         self._width = 0  # columns of the header; 0: the header was not found yet
         self._to_skip = fmt.layout.preamble_lines
+        self._looked = 0  # records that were no header
+        self._totals = Totals(fmt.layout.other_rows, fmt.layout.written, fmt.encoding, self.notes)
         self._records = 0
         self._rows = 0
 
@@ -113,10 +136,14 @@ class _Reader:
             start = self._find_header(records, fields)
             if self.hopeless or not self._width:
                 return {}
-        rows = self._whole_rows(records, start)
+        others = self._totals.take(records, fields, start)
+        rows = self._whole_rows(records, start, others)
         frame = self._frame(records, fields, rows)
         self._rows += frame.size
-        return self._assembler.tables(frame)
+        tables = self._assembler.tables(frame)
+        if frame.size:
+            self._totals.add(self._assembler.columns, frame.size)
+        return tables
 
     def finish(self) -> Parsed:
         """The last chunk: batches, what can only be said of the whole file, the transmission."""
@@ -126,6 +153,8 @@ class _Reader:
             self.notes.add("HEADER_WRONG", "the file has no header line with column names", line=1)
         batches = self._assembler.finish()
         tables = {"batches": batches} if batches.num_rows else {}
+        if self._width and not self.hopeless:
+            tables["controls"] = self._totals.controls()
         problems = self.notes.drain() + self.notes.rest()
         return Parsed(tables, problems, Transmission())
 
@@ -142,10 +171,23 @@ class _Reader:
                 (value or b"").decode(self._fmt.encoding, "replace").strip()
                 for value in fields[first:last].to_pylist()
             ]
+            if self._looks_on(names):
+                continue
             self._width = last - first
             self._read_names(names, int(records.lines[row]), records.offset + records.starts[row])
             return row + 1
         return len(records.starts)
+
+    def _looks_on(self, names: list[str]) -> bool:
+        """Whether a record above the header is passed over because the header is looked for."""
+        self._looked += 1
+        if self._looked >= self.layout.header_within:
+            return False
+        given = {name.casefold() for name in names}
+        return any(
+            not column.optional and not given & {n.casefold() for n in (name, *column.aliases)}
+            for name, column in self.layout.columns.items()
+        )
 
     def _read_names(self, names: list[str], line: int, offset: int) -> None:
         place: dict[str, int] = {}
@@ -182,7 +224,7 @@ class _Reader:
             byte_offset=offset, field=field,
         )  # fmt: skip
 
-    def _whole_rows(self, records: Records, start: int) -> Ints:
+    def _whole_rows(self, records: Records, start: int, others: Ints) -> Ints:
         """Records behind the header with as many fields as the header; the others are told."""
         counts = records.counts()
         good: Bools = (counts == self._width) & (records.ends > records.starts)
@@ -192,7 +234,9 @@ class _Reader:
         long = np.flatnonzero(records.field_ends - records.field_starts > LONGEST)
         good[np.searchsorted(records.first_field, long, side="right") - 1] = False
         good[list(records.faults)] = False
-        for row in np.flatnonzero(~good[start:]) + start:
+        doubtful = np.flatnonzero(~good[start:]) + start
+        good[others] = False
+        for row in np.setdiff1d(doubtful, others):
             good[row] = self._second_look(records, int(row), int(counts[row]))
         good[:start] = False
         return np.flatnonzero(good).astype(np.int64)

@@ -21,8 +21,9 @@ from recond.exceptions.codes import CODES
 from recond.model import CONTROLS, Format, Parsed, Transmission
 from recond.parsers.columns import BLOCK, LONGEST, Bytes, LineBlock, fixed_view, line_blocks
 from recond.parsers.fixed_layout import FixedField, Layout
-from recond.parsers.frames import Assembler, Frame
+from recond.parsers.frames import Assembler
 from recond.parsers.notes import Notes
+from recond.parsers.pieces import Frame
 from recond.parsers.texts import decoded, trimmed
 from recond.parsers.typed import convert
 

@@ -6,78 +6,29 @@ State that must outlive a chunk (ordinals, batches, keys that no two rows share)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recond.arrays import Bools, Ints, ints
-from recond.model import BATCHES, CONTROLS, REMITTANCES, TABLES, Format
-from recond.parsers.mapping import Condition, Fill, Rows, Rule
+from recond.arrays import Bools, Ints, bools, ints
+from recond.model import BATCHES, CONTROLS, Format
+from recond.parsers.derived import BalanceChain, LineIds, Places, Stubs, derived_amount, joined_keys
+from recond.parsers.mapping import Rows, Rule
 from recond.parsers.notes import Notes
-
-_SEPARATOR = "\x1f"
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Good rows of a chunk: typed columns by name, and where each row stands in the file.
-
-    `records` is the record's number of each row in a fixed format. `batch_ord` is 0 and `batch`
-    null where there is none.
-    """
-
-    columns: Mapping[str, pa.Array]
-    line: Ints
-    offset: Ints
-    length: Ints
-    batch_ord: Ints
-    batch: pa.Array
-    records: Ints | None = None
-    record_names: tuple[str, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """The number of rows."""
-        return len(self.line)
-
-    def joined(self, names: list[str], between: str) -> pa.Array:
-        """Columns as text, joined; blanks are left out, null where all are blank."""
-        texts = [self.columns[name].cast(pa.string()) for name in names]
-        if all(text.null_count == self.size for text in texts):
-            return pa.nulls(self.size, pa.string())  # Arrow joins nulls alone to no rows at all
-        joined = pc.binary_join_element_wise(*texts, between, null_handling="skip")
-        return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), joined)
-
-
-def chosen(condition: Condition, frame: Frame) -> Bools:
-    """Which rows a condition means."""
-    mask = np.ones(frame.size, dtype=np.bool_)
-    if condition.record is not None and frame.records is not None:
-        mask &= frame.records == frame.record_names.index(condition.record)
-    for words, wanted in ((condition.when, True), (condition.unless, False)):
-        for name, values in words.items():
-            text = pc.fill_null(frame.columns[name].cast(pa.string()), "")
-            found = pc.is_in(text, value_set=pa.array(values, pa.string()))
-            mask &= found.to_numpy(zero_copy_only=False) == wanted
-    for name, sign in condition.sign.items():
-        cents = ints(pc.fill_null(frame.columns[name], 0))
-        match sign:
-            case "positive":
-                mask &= cents > 0
-            case "negative":
-                mask &= cents < 0
-            case "zero":
-                mask &= cents == 0
-            case "not_positive":
-                mask &= cents <= 0
-            case "not_negative":
-                mask &= cents >= 0
-            case _:
-                mask &= cents != 0
-    return mask
+from recond.parsers.pieces import (
+    Frame,
+    chosen,
+    in_order,
+    remittances_of,
+    sums_of,
+    tell_repeated,
+)
+from recond.parsers.pieces import (
+    piece as piece_of,
+)
 
 
 @dataclass(slots=True)
@@ -109,7 +60,12 @@ class Assembler:
         self._batches: dict[str, int] = {}
         self._found: list[_Batch] = []
         self._asked: dict[tuple[int, str], _Asked] = {}
-        self._keys: list[list[tuple[pa.Array, Ints, Ints]]] = [[] for _ in layout.unique]
+        self._unique = [*layout.unique, *([layout.same_receipt] if layout.same_receipt else [])]
+        self._keys: list[list[tuple[pa.Array, Ints, Ints]]] = [[] for _ in self._unique]
+        self._chain = BalanceChain(layout.balance) if layout.balance else None
+        self._line_ids = LineIds(layout.line_identity) if layout.line_identity else None
+        self.columns: Mapping[str, pa.Array] = {}  # of the last frame, derived ones too
+        self._stubs = Stubs(layout.same_receipt)
 
     def batches_of(self, texts: pa.Array, lines: Ints) -> Ints:
         """The ordinals of batches by their names, numbered from 1 as they first appear."""
@@ -131,26 +87,32 @@ class Assembler:
         """The tables of a frame; problems go to the notes."""
         if frame.size == 0:
             return {}
+        frame, controls = self._completed(frame)
+        self.columns = frame.columns
         self._check(frame)
-        self._keep_keys(frame)
+        lead = self._leads(frame)
+        self._keep_keys(frame, lead)
+        own = self._own_columns(frame)
         parts: dict[str, list[tuple[Ints, pa.Table]]] = {}
         sound = self._claimed(frame)
         for rule in self._layout.rows:
             if rule.table == "ignored":
                 continue
-            rows = np.flatnonzero(chosen(rule, frame) & sound)
+            taken = chosen(rule, frame) & sound
+            rows = np.flatnonzero(taken & lead if rule.table == "receipts" else taken)
             if len(rows):
-                piece = _piece(rule, frame, rows, self._fmt)
+                piece = piece_of(rule, frame, rows, self._fmt, own)
                 parts.setdefault(rule.table, []).append((rows, piece))
                 self._ask(rule, frame, rows, piece)
-        tables: dict[str, pa.Table] = {"controls": _sums(self._layout, frame)}
+        tables = {"controls": pa.concat_tables([sums_of(self._layout, frame), controls])}
+        receipts = np.zeros(frame.size, dtype=np.int64)
         for name, pieces in parts.items():
-            rows, table = _in_order(pieces)
+            rows, table = in_order(pieces)
             tables[name] = self._numbered(name, table)
             if name == "receipts":
                 self._count_batches(frame.batch_ord[rows], ints(table["amount_cents"]))
-                ordinals = ints(tables[name]["ordinal"])
-                tables["remittances"] = _remittances(self._layout, frame, rows, ordinals)
+                receipts[rows] = ints(tables[name]["ordinal"])
+        tables["remittances"] = self._remittances(frame, lead, receipts)
         return {name: table for name, table in tables.items() if table.num_rows}
 
     def finish(self) -> pa.Table:
@@ -163,8 +125,8 @@ class Assembler:
                 code, f"{batch}: {counts}; {asked.message}", line=asked.line,
                 byte_offset=asked.offset, batch_ord=batch_ord or None,
             )  # fmt: skip
-        for names, parts in zip(self._layout.unique, self._keys, strict=True):
-            _repeated(names, parts, self._notes)
+        for names, parts in zip(self._unique, self._keys, strict=True):
+            tell_repeated(names, parts, self._notes)
         rows = [
             {"batch_ord": number, "batch": b.name, "line": b.line, "found_count": b.count,
              "found_cents": b.cents}
@@ -236,136 +198,64 @@ class Assembler:
                 self._found[number - 1].count += int(count)
                 self._found[number - 1].cents += int(total)
 
-    def _keep_keys(self, frame: Frame) -> None:
-        for names, parts in zip(self._layout.unique, self._keys, strict=True):
-            texts = [pc.fill_null(frame.columns[n].cast(pa.string()), "") for n in names]
-            key = pc.binary_join_element_wise(*texts, _SEPARATOR)
-            parts.append((key, frame.line, frame.offset))
+    def _keep_keys(self, frame: Frame, lead: Bools) -> None:
+        for place, (names, parts) in enumerate(zip(self._unique, self._keys, strict=True)):
+            key = joined_keys(frame.columns, names)
+            rows = lead if place == len(self._layout.unique) else np.ones(frame.size, np.bool_)
+            parts.append((key.filter(pa.array(rows)), frame.line[rows], frame.offset[rows]))
 
+    def _completed(self, frame: Frame) -> tuple[Frame, pa.Table]:
+        """The frame with its derived columns, and the running balances that do not hold."""
+        layout, at = self._layout, Places(frame.line, frame.offset)
+        if layout.derived:
+            more = {
+                name: derived_amount(name, rule, frame.columns, at, self._notes)
+                for name, rule in layout.derived.items()
+            }
+            frame = replace(frame, columns={**frame.columns, **more})
+        empty = CONTROLS.empty_table()
+        return frame, empty if self._chain is None else self._chain.controls(frame.columns, at)
 
-def _piece(rule: Rule, frame: Frame, rows: Ints, fmt: Format) -> pa.Table:
-    schema = TABLES[rule.table]
-    whole = len(rows) == frame.size
-    chosen_rows = None if whole else pa.array(rows)
-    place = {
-        "ordinal": np.zeros(frame.size, dtype=np.int64), "line": frame.line,
-        "byte_offset": frame.offset, "byte_length": frame.length, "batch_ord": frame.batch_ord,
-    }  # fmt: skip
-    constants = {"channel": fmt.channel, "tender": fmt.tender}
-    columns = []
-    for column in schema:
-        source = rule.fill.get(column.name)
-        if column.name in place:
-            array = pa.array(place[column.name]).cast(column.type)
-        elif source is not None:
-            array = _filled(source, frame)
-        elif column.name == "batch":
-            array = frame.batch
-        elif _same_name(frame, column):
-            array = frame.columns[column.name]
-        else:
-            array = _constant(constants.get(column.name), column.type, frame.size)
-        columns.append(array if chosen_rows is None else array.take(chosen_rows))
-    return pa.Table.from_arrays(columns, schema=schema)
+    def _leads(self, frame: Frame) -> Bools:
+        """Rows that begin a receipt: all, unless rows may share one."""
+        if not self._layout.same_receipt:
+            return np.ones(frame.size, dtype=np.bool_)
+        lead = self._stubs.leads(frame.columns)
+        for rule in self._layout.rows:
+            source = rule.fill.get("amount_cents")
+            if rule.table == "receipts" and isinstance(source, str):
+                at = Places(frame.line, frame.offset)
+                self._stubs.check(lead, frame.columns[source], at, source, self._notes)
+                break
+        return lead
 
+    def _own_columns(self, frame: Frame) -> dict[str, pa.Array]:
+        """Columns of bank lines that no fill gives: shown only, and the line's identity."""
+        foreign = np.zeros(frame.size, dtype=np.bool_)
+        name = self._layout.currency_column
+        if name is not None:
+            given = pc.fill_null(frame.columns[name].cast(pa.string()), self._fmt.currency)
+            texts = pc.utf8_upper(given)
+            foreign = ~bools(pc.equal(texts, self._fmt.currency))
+            code = "CURRENCY_OTHER" if self._fmt.kind == "bank" else "CURRENCY_WRONG"
+            for row in np.flatnonzero(foreign):
+                self._notes.add(
+                    code, f"the row is in {texts[row]} and not in {self._fmt.currency}",
+                    line=int(frame.line[row]), byte_offset=int(frame.offset[row]), field=name,
+                )  # fmt: skip
+        own = {"same_day": pa.array(foreign)}
+        if self._line_ids is not None:
+            own["line_id"] = self._line_ids.of(frame.columns)
+        return own
 
-def _same_name(frame: Frame, column: pa.Field) -> bool:
-    found = frame.columns.get(column.name)
-    return found is not None and bool(found.type == column.type)
-
-
-def _constant(text: str | None, type_: pa.DataType, size: int) -> pa.Array:
-    return pa.nulls(size, type_) if text is None else pa.repeat(pa.scalar(text, type_), size)
-
-
-def _filled(source: str | Fill, frame: Frame) -> pa.Array:
-    if isinstance(source, str):
-        return frame.columns[source]
-    if source.constant is not None:
-        return _constant(source.constant, pa.string(), frame.size)
-    if source.join:
-        return frame.joined(source.join, source.between)
-    if source.first:
-        return pc.coalesce(*(frame.columns[name] for name in source.first))
-    return pc.negate(frame.columns[source.negative or ""])
-
-
-def _in_order(pieces: list[tuple[Ints, pa.Table]]) -> tuple[Ints, pa.Table]:
-    """Pieces of one table in the order of the file's rows."""
-    if len(pieces) == 1:
-        return pieces[0]
-    rows = np.concatenate([part for part, _ in pieces])
-    order = np.argsort(rows, kind="stable")
-    table = pa.concat_tables([piece for _, piece in pieces])
-    return rows[order], table.take(pa.array(order)).combine_chunks()
-
-
-def _remittances(layout: Rows, frame: Frame, rows: Ints, ordinals: Ints) -> pa.Table:
-    ordinal_of = np.zeros(frame.size, dtype=np.int64)
-    ordinal_of[rows] = ordinals
-    pieces: list[tuple[Ints, pa.Table]] = []
-    for rule in layout.remittances:
-        given = frame.columns[rule.reference].is_valid().to_numpy(zero_copy_only=False)
-        at = np.flatnonzero(chosen(rule, frame) & given & (ordinal_of > 0))
-        if not len(at):
-            continue
-        take = pa.array(at)
-        amount = pa.nulls(len(at), pa.int64())
-        if rule.amount is not None:
-            amount = frame.columns[rule.amount].take(take)
-        arrays = [
-            pa.array(ordinal_of[at]), pa.array(np.zeros(len(at), dtype=np.int32)),
-            pa.array(frame.line[at]), pa.array(frame.offset[at]), pa.array(frame.length[at]),
-            _constant(rule.kind, pa.string(), len(at)),
-            frame.columns[rule.reference].cast(pa.string()).take(take), amount,
-        ]  # fmt: skip
-        pieces.append((at, pa.Table.from_arrays(arrays, schema=REMITTANCES)))
-    if not pieces:
-        return REMITTANCES.empty_table()
-    at, table = _in_order(pieces)
-    first = np.searchsorted(at, at, side="left")
-    sequence = pa.array((np.arange(len(at)) - first + 1).astype(np.int32))
-    return table.set_column(1, "sequence", sequence)
-
-
-def _sums(layout: Rows, frame: Frame) -> pa.Table:
-    """The rows whose identity does not hold, as controls."""
-    parts = [CONTROLS.empty_table()]
-    for rule in layout.sums:
-        found = np.zeros(frame.size, dtype=np.int64)
-        for names, factor in ((rule.plus, 1), (rule.minus, -1)):
-            for name in names:
-                found += factor * ints(pc.fill_null(frame.columns[name], 0))
-        declared = ints(pc.fill_null(frame.columns[rule.total], 0))
-        names = frame.columns[rule.name].cast(pa.string())
-        for row in np.flatnonzero((declared != found) & chosen(rule, frame)):
-            control = {
-                "code": rule.code, "batch_ord": int(frame.batch_ord[row]) or None,
-                "measure": f"{rule.total} of {rule.name} {names[row]}", "unit": "cents",
-                "declared": int(declared[row]), "found": int(found[row]),
-                "line": int(frame.line[row]), "byte_offset": int(frame.offset[row]),
-                "field": rule.total,
-            }  # fmt: skip
-            parts.append(pa.Table.from_pylist([control], schema=CONTROLS))
-    return pa.concat_tables(parts)
-
-
-def _repeated(names: list[str], parts: list[tuple[pa.Array, Ints, Ints]], notes: Notes) -> None:
-    if not parts:
-        return
-    keys = pa.chunked_array([key for key, _, _ in parts]).combine_chunks()
-    codes = ints(keys.dictionary_encode().indices)
-    order = np.argsort(codes, kind="stable")
-    again = np.flatnonzero(codes[order][1:] == codes[order][:-1]) + 1
-    if not len(again):
-        return
-    lines = np.concatenate([line for _, line, _ in parts])
-    offsets = np.concatenate([offset for _, _, offset in parts])
-    for place in again:
-        row, before = int(order[place]), int(order[place - 1])
-        values = str(keys[row]).split(_SEPARATOR)
-        what = ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
-        notes.add(
-            "ROW_REPEATED", f"{what} stands already in line {lines[before]}; each may stand once",
-            line=int(lines[row]), byte_offset=int(offsets[row]), field=names[-1],
-        )  # fmt: skip
+    def _remittances(self, frame: Frame, lead: Bools, receipts: Ints) -> pa.Table:
+        """What receipts are for; numbered on over the rows and chunks of one receipt."""
+        stubs, before = self._stubs, self._stubs.last
+        if self._layout.same_receipt:
+            receipts = stubs.ordinals(lead, receipts)
+        table = remittances_of(self._layout, frame, receipts, (before, stubs.remittances))
+        if self._layout.same_receipt and frame.size:
+            ordinals = ints(table["ordinal"])
+            fresh = int((ordinals == stubs.last).sum())
+            stubs.remittances = fresh + (stubs.remittances if before == stubs.last else 0)
+        return table

@@ -23,6 +23,7 @@ Table = Literal[
     "receipts", "set_aside", "bank_lines", "bank_balances", "receivables", "accounts",
     "drawer_closes", "acks", "ignored",
 ]  # fmt: skip
+DERIVED = Value(type="cents")
 OWN_TARGETS = ("ordinal", "line", "byte_offset", "byte_length", "batch_ord")
 
 
@@ -70,11 +71,13 @@ class Ask(Strict):
 
 class Rule(Condition):
     """Rows that become rows of a table. Each row of the file must be taken by exactly one rule;
-    a rule `beside` the others takes what they take once more (a fee beside its sale)."""
+    a rule `beside` the others takes what they take once more (a fee beside its sale). Bank lines
+    of a `shown` rule are never posted."""
 
     table: Table
     fill: dict[str, str | Fill] = Field(default_factory=dict)
     beside: bool = False
+    shown: bool = False
     ask: Ask | None = None
 
 
@@ -111,9 +114,60 @@ class BatchKey(Strict):
     between: str = " "
 
 
+class Derived(Strict):
+    """An amount that other columns make: what is in `plus`, less what is in `minus`.
+
+    Banks write debits in a column of their own with or without a minus: of columns in `absolute`
+    the sign is dropped first. `one` allows one of the columns only to be other than zero. With
+    `flag`, a column that holds words for credit or debit gives the sign: `agree` holds the file
+    where the amount's own sign contradicts it, `flag` and `sign` say which of them counts.
+    """
+
+    plus: list[str] = Field(default_factory=list)
+    minus: list[str] = Field(default_factory=list)
+    absolute: list[str] = Field(default_factory=list)
+    one: bool = False
+    flag: str | None = None
+    credit: list[str] = Field(default_factory=list)
+    debit: list[str] = Field(default_factory=list)
+    trust: Literal["agree", "flag", "sign"] = "agree"
+
+    @model_validator(mode="after")
+    def _whole(self) -> Derived:
+        if (self.flag is None) != (not self.credit and not self.debit):
+            raise ValueError("flag, credit and debit belong together")
+        if set(self.absolute) - {*self.plus, *self.minus}:
+            raise ValueError("absolute names columns of plus and minus")
+        return self
+
+    def columns_used(self) -> set[str]:
+        """The columns that the amount is made of."""
+        return {*self.plus, *self.minus, *([self.flag] if self.flag else [])}
+
+
+class Balance(Strict):
+    """A running balance: each row's is that of the row before and its amount. `backward`: the
+    newest row comes first. The chain begins anew where `account` changes; a blank is passed
+    over."""
+
+    column: str
+    amount: str
+    order: Literal["forward", "backward"] = "forward"
+    account: str | None = None
+
+
 class Rows(Strict):
     """How rows become tables."""
 
+    derived: dict[str, Derived] = Field(default_factory=dict)
+    balance: Balance | None = None
+    # Columns that make the identity of a bank line, for downloads that overlap.
+    line_identity: list[str] = Field(default_factory=list)
+    # The column of the row's currency: other than the format's, a bank line is shown and never
+    # posted, and any other row holds the file.
+    currency_column: str | None = None
+    # Columns that name one receipt: rows that follow with the same are further remittances of it.
+    same_receipt: list[str] = Field(default_factory=list)
     rows: list[Rule] = Field(min_length=1)
     remittances: list[Remittance] = Field(default_factory=list)
     checks: list[Check] = Field(default_factory=list)
@@ -124,6 +178,8 @@ class Rows(Strict):
 
 def mistakes(rows: Rows, columns: Mapping[str, Value], records: Sequence[str]) -> Iterator[str]:
     """What is wrong with rules whose columns and records are those: one sentence each."""
+    yield from _wrong_derived(rows, columns)
+    columns = {**columns, **dict.fromkeys(rows.derived, DERIVED)}
     for label, used in _used(rows):
         for column in sorted(used - set(columns)):
             yield f"{label}: there is no column '{column}'{nearest(column, list(columns))}"
@@ -139,6 +195,22 @@ def mistakes(rows: Rows, columns: Mapping[str, Value], records: Sequence[str]) -
             yield f"{label}: there is no code '{code}'{nearest(code, list(CODES))}"
     for number, rule in enumerate(rows.rows, 1):
         yield from _wrong_fills(f"rows {number}", rule, columns)
+
+
+def _wrong_derived(rows: Rows, columns: Mapping[str, Value]) -> Iterator[str]:
+    for name, derived in rows.derived.items():
+        if name in columns:
+            yield f"derived: '{name}' is a column of the file already"
+        for column in sorted(derived.columns_used() - set(columns)):
+            yield f"derived {name}: there is no column '{column}'{nearest(column, list(columns))}"
+        for column in (*derived.plus, *derived.minus):
+            if column in columns and columns[column].arrow != pa.int64():
+                yield f"derived {name}: '{column}' is no amount"
+    known = {**columns, **dict.fromkeys(rows.derived, DERIVED)}
+    balance = rows.balance
+    for column in (balance.column, balance.amount) if balance else ():
+        if column in known and known[column].arrow != pa.int64():
+            yield f"balance: '{column}' is no amount"
 
 
 def _conditions(rows: Rows) -> Iterator[tuple[str, Condition]]:
@@ -169,6 +241,12 @@ def _used(rows: Rows) -> Iterator[tuple[str, set[str]]]:
         yield "unique", set(names)
     if rows.batch is not None:
         yield "batch", set(rows.batch.join)
+    if rows.balance is not None:
+        given = (rows.balance.column, rows.balance.amount, rows.balance.account)
+        yield "balance", {name for name in given if name is not None}
+    yield "line_identity", set(rows.line_identity)
+    yield "same_receipt", set(rows.same_receipt)
+    yield "currency_column", {rows.currency_column} if rows.currency_column else set()
 
 
 def _codes(rows: Rows) -> Iterator[tuple[str, str]]:
