@@ -22,12 +22,10 @@ def days(view: Bytes, order: str = "YYMMDD", pivot: int = PIVOT) -> tuple[Ints, 
 
     `order` is YYMMDD or MMDDYY. A bad row has the day NO_DATE.
     """
-    pairs = [order[place : place + 2] for place in (0, 2, 4)]
-    parts, bads = {}, []
-    for place, name in zip((0, 2, 4), pairs, strict=True):
-        parts[name], bad = digits(view[:, place : place + 2])
-        bads.append(bad)
-    bad = bads[0] | bads[1] | bads[2]
+    number, bad = digits(view)
+    pairs = (number // 10_000, number // 100 % 100, number % 100)
+    names = (order[:2], order[2:4], order[4:])
+    parts = dict(zip(names, pairs, strict=True))
     year = np.where(parts["YY"] < pivot, 2000, 1900) + parts["YY"]
     month, day = parts["MM"], parts["DD"]
     bad = bad | (month < 1) | (month > 12) | (day < 1)

@@ -95,7 +95,9 @@ def _table(found: Fields, lines: Lines, runs: list[Run], ordinal: int) -> pa.Tab
     keys = pa.array([run.key for run in runs], type=pa.string()).take(owners)
     day = np.where(lines.day[rows] == NO_DATE, lines.entry[rows], lines.day[rows])
     head, last = lines.head[rows], lines.last[rows]
-    take = pa.array(rows)
+    columns = (lines.kind, lines.reference, lines.customer_reference, lines.text)
+    if len(rows) < len(lines.head):  # all of them but in a damaged file
+        columns = tuple(column.take(pa.array(rows)) for column in columns)
     return pa.table(
         [
             pa.array(np.arange(ordinal, ordinal + len(rows), dtype=np.int64)),
@@ -104,11 +106,9 @@ def _table(found: Fields, lines: Lines, runs: list[Run], ordinal: int) -> pa.Tab
             pa.array(found.end[last] - found.start[head]),
             accounts,
             date_column(np.where(day == NO_DATE, opened, day)),
-            lines.kind.take(take),
+            columns[0],
             pa.array(lines.sign[rows] * (lines.milli[rows] // scale) * factor),
-            lines.reference.take(take),
-            lines.customer_reference.take(take),
-            lines.text.take(take),
+            *columns[1:],
             pa.array(shown | lines.expected[rows]),
             pc.binary_join_element_wise(keys, pa.array(index + 1).cast(pa.string()), ":"),
         ],

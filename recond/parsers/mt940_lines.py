@@ -17,7 +17,7 @@ from recond.parsers.columns import Bytes, Ints, Mask, blank_to_null, raw_column
 from recond.parsers.dates import NO_DATE, day_of, days
 from recond.parsers.mt940_fields import INFORMATION, Fields
 from recond.parsers.notes import Notes
-from recond.parsers.spans import either, either_text, gathered, span_view
+from recond.parsers.spans import either, either_text, gathered
 
 LARGEST = 10**14  # thousandths: no payment of a city is larger, and a block of them fits int64
 WRAPPED = 65  # characters: a line that is full goes on in the next one without a blank
@@ -104,7 +104,9 @@ def read_lines(
                 "A character of a reference or text could not be decoded and was replaced.",
             )  # fmt: skip
         columns[name] = blank_to_null(text)
-    kind = raw_column(np.where(bad[:, None], 32, span_view(found.data, cut.kind_at, 4)))
+    kinds = _view(found.data, cut.kind_at, 4)
+    kinds[bad] = 32
+    kind = raw_column(kinds)
     _warn_dates(found, heads, cut, bad, notes)
     return Lines(
         heads, nexts - 1, cut.day, cut.entry, cut.sign, cut.by_letter, cut.milli, cut.expected,
@@ -115,7 +117,7 @@ def read_lines(
 def _cut(found: Fields, heads: Ints, pivot: int) -> _Cut:
     data, end = found.data, found.end[heads]
     place = found.start[heads] + 4
-    day, undated = days(span_view(data, place, 6), "YYMMDD", pivot)
+    day, undated = days(_view(data, place, 6), "YYMMDD", pivot)
     entered = data[place + 6] - np.uint8(_ZERO) <= _NINE
     entry = np.full(len(heads), NO_DATE, dtype=np.int64)
     mark = place + np.where(entered, 10, 6)
@@ -129,10 +131,9 @@ def _cut(found: Fields, heads: Ints, pivot: int) -> _Cut:
     milli, length, strange = _amounts(data, start)
     kind_at = start + length
     odd |= strange | (kind_at + 4 > end) | ~_NSF[data[kind_at]]
-    for step in (1, 2, 3):
-        odd |= ~_KIND[data[kind_at + step]]
+    odd |= ~_KIND[_view(data, kind_at, 4)].all(axis=1)
     if entered.any():
-        odd |= entered & _no_digits(span_view(data, place + 6, 4))
+        odd |= entered & _no_digits(_view(data, place + 6, 4))
     reference = np.minimum(kind_at + 4, end)
     slashes = np.flatnonzero((data[:-1] == _SLASH) & (data[1:] == _SLASH))
     slashes = np.append(slashes, len(data))
@@ -142,6 +143,12 @@ def _cut(found: Fields, heads: Ints, pivot: int) -> _Cut:
         day, entry, np.where(reversal, -by_letter, by_letter), by_letter, milli,
         np.zeros(len(heads), dtype=np.bool_), odd, kind_at, _trimmed(data, reference, split), bank,
     )  # fmt: skip
+
+
+def _view(data: Bytes, start: Ints, width: int) -> Bytes:
+    """`width` bytes from each start; behind every line there are PAD bytes, so none is outside."""
+    view: Bytes = data[start[:, None] + np.arange(width)]
+    return view
 
 
 def _trimmed(data: Bytes, start: Ints, end: Ints) -> tuple[Ints, Ints]:
