@@ -50,6 +50,7 @@ class Identify(Strict):
     names: list[str] = Field(default_factory=lambda: ["*"])
     first_line: str | None = None
     contains: str | None = None
+    lacks: str | None = None
     columns: list[str] = Field(default_factory=list)
     without_columns: list[str] = Field(default_factory=list)
 
@@ -113,8 +114,8 @@ class Formats(Mapping[str, Format]):
     def identify(self, inbox: str | None, name: str, head: bytes) -> Identified:
         """Which format claims a file of that name whose first bytes are `head` (HEAD is enough).
 
-        Order: inbox, name pattern, first line, columns. Two claims are never decided by a
-        preference: the file is held (reliability.md fault 16).
+        Order: inbox, name pattern, first line, what the first bytes hold and lack, columns. Two
+        claims are never decided by a preference: the file is held (reliability.md fault 16).
         """
         candidates = self.of_inbox(inbox)
         refusals = [refusal(fmt, name, head) for fmt in candidates]
@@ -138,6 +139,8 @@ def refusal(fmt: Format, name: str, head: bytes) -> str | None:
         return f"the first line does not match {fmt.first_line}"
     if fmt.contains is not None and not re.search(fmt.contains, "\n".join(lines)):
         return f"its first {HEAD} bytes hold nothing like {fmt.contains}"
+    if fmt.lacks is not None and re.search(fmt.lacks, "\n".join(lines)):
+        return f"its first {HEAD} bytes hold something like {fmt.lacks}"
     if not fmt.columns and not fmt.without_columns:
         return None
     # Banks print title lines above the header (formats.md section 14): layouts say how many.
@@ -215,6 +218,7 @@ def read_format(text: str, path: str) -> Format:
         names=tuple(top.identify.names),
         first_line=top.identify.first_line,
         contains=top.identify.contains,
+        lacks=top.identify.lacks,
         columns=tuple(top.identify.columns),
         without_columns=tuple(top.identify.without_columns),
         sample=top.sample,
@@ -244,7 +248,7 @@ def _check(top: FormatFile, document: Document) -> None:
             known = sorted(words)
             hint = nearest(word, known) or (f"; known are {', '.join(known[:9])}")
             wrong.append((key, f"there is no {key[-1]} '{word}'{hint}"))
-    expressions = (("first_line", regexes.MAX_OPEN_QUANTIFIERS), ("contains", 0))
+    expressions = (("first_line", regexes.MAX_OPEN_QUANTIFIERS), ("contains", 0), ("lacks", 0))
     for key_name, most in expressions:
         expression = getattr(top.identify, key_name)
         fault = None if expression is None else regexes.lint(expression, most)

@@ -198,6 +198,47 @@ ACKS = _schema(
     ("billing_transaction_id", TEXT),
 )
 
+# What an X12 820 says of a payment that the bank brings: advice, not money. It is tied to a
+# receipt by trace number and amount.
+ADVICES = _schema(
+    ("ordinal", pa.int64()),  # from 1 in file order: that of its batch
+    *PLACE,  # of the whole transaction set
+    ("batch_ord", pa.int32()),
+    ("handling", TEXT),  # BPR01: C payment and remittance, I remittance only, …
+    ("method", TEXT),  # BPR04: ACH, CHK, FWT …
+    ("amount_cents", CENTS),  # BPR02: of the whole payment
+    ("trace_number", TEXT),  # TRN02
+    ("payer_name", TEXT),
+    ("effective_date", DATE),
+    ("netted", pa.bool_()),  # its lines make the payment only when each is net of its own ADX
+    ("lines", pa.int64()),
+)
+
+ADVICE_LINES = _schema(
+    ("ordinal", pa.int64()),  # ADVICES.ordinal; the advice follows its lines
+    ("sequence", pa.int32()),  # from 1 within the advice
+    *PLACE,
+    ("qualifier", TEXT),  # RMR01
+    ("reference", TEXT),
+    ("amount_cents", CENTS),  # RMR04; null where it is empty
+    ("adjusted_cents", CENTS),  # sum of the ADX inside the RMR
+)
+
+# A deposit of check images (X9.37): what the bank will credit as one amount. No receipts.
+IMAGE_DEPOSITS = _schema(
+    ("ordinal", pa.int64()),
+    *PLACE,
+    ("level", TEXT),  # FILE or CASH_LETTER: one deposit and its parts, never to be added up
+    ("identity", TEXT),  # of the cash letter; of the file its modifier
+    ("origin", TEXT),
+    ("destination", TEXT),
+    ("business_date", DATE),
+    ("amount_cents", CENTS),
+    ("items", pa.int64()),
+    ("returned_cents", CENTS),  # of the amount: what stands in return records (31)
+    ("test", pa.bool_()),  # marked as a test: no deposit, never matched
+)
+
 # Everything that a grammar may return, by the name it has in `Parsed.tables`.
 TABLES: Mapping[str, pa.Schema] = {
     "receipts": RECEIPTS,
@@ -211,6 +252,9 @@ TABLES: Mapping[str, pa.Schema] = {
     "accounts": ACCOUNTS,
     "drawer_closes": DRAWER_CLOSES,
     "acks": ACKS,
+    "advices": ADVICES,
+    "advice_lines": ADVICE_LINES,
+    "image_deposits": IMAGE_DEPOSITS,
 }
 
 # Where cents of a receipt stand: `bucket` of PLACEMENTS and of the placement table.
@@ -225,7 +269,12 @@ BUCKETS: Mapping[int, str] = {
 }
 
 # The order in which one `process` run takes files (contract section 3).
-KINDS = ("manifest", "accounts", "receivables", "payments", "drawer_closes", "bank", "acks")
+# Advices come before the payments that they explain.
+KINDS = (
+    "manifest", "accounts", "receivables", "advices", "payments", "drawer_closes", "deposits",
+    "bank", "acks",
+)  # fmt: skip
+PAYMENT_KINDS = ("advices", "payments")  # receipts, and what explains them
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +347,7 @@ class Format:
     names: tuple[str, ...] = ("*",)  # file name patterns, case-blind
     first_line: str | None = None  # regular expression that the first line must match
     contains: str | None = None  # regular expression to be found in the first bytes
+    lacks: str | None = None  # and one that must not be
     columns: tuple[str, ...] = ()  # column names that the first line must hold
     without_columns: tuple[str, ...] = ()  # column names that it must not hold
     sample: str = ""  # one line of such a file, for `recond formats list`

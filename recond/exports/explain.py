@@ -159,11 +159,18 @@ def _remittances(
     found = connection.execute(
         select(schema.remittance).where(stub.receipt_no == number).order_by(stub.sequence)
     )
-    return [
-        {"kind": row.kind, "reference": row.reference, "amount": _amount(row.amount_cents),
-         **_place(source, row, read_source, row.byte_length or 0)}
-        for row in found
-    ]  # fmt: skip
+    told = []
+    for row in found:
+        one = {
+            "kind": row.kind, "reference": row.reference, "amount": _amount(row.amount_cents)
+        }  # fmt: skip
+        if row.file_no is None:
+            told.append({**one, **_place(source, row, read_source, row.byte_length or 0)})
+        else:  # a line of the payer's advice, which came as a file of its own
+            other = _file(connection, row.file_no)
+            place = _place(other, row, read_source, row.byte_length or 0)
+            told.append({**one, "file_id": other["file_id"], "name": other["name"], **place})
+    return told
 
 
 def _decisions(connection: Connection, number: int, cents: int) -> list[Told]:

@@ -106,7 +106,10 @@ def _read(told: Told) -> list[str]:
     lines += [f"  {label}: {_one_line(read[name])}" for name, label in _FACTS.items() if read[name]]
     for stub in told["remittances"]:
         amount = f" for {stub['amount']}" if stub["amount"] else ""
-        lines.append(f"  remittance on line {stub['line']}: {_one_line(stub['reference'])}{amount}")
+        where = f"line {stub['line']}" + (
+            f" of {_one_line(stub['name'])}" if "name" in stub else ""
+        )
+        lines.append(f"  remittance on {where}: {_one_line(stub['reference'])}{amount}")
     stands = told["stands"]
     lines.append(
         f"Where it stands: {_STATES[stands['state']]}; applied {stands['applied_amount']}, on"

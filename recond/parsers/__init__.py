@@ -39,7 +39,7 @@ class Grammar:
         return cast("Parse", import_module(self.module).parse)
 
 
-_NAMES = ("delimited", "fixed", "lockbox", "bai2", "nacha", "camt", "mt940", "ofx")
+_NAMES = ("delimited", "fixed", "lockbox", "bai2", "nacha", "camt", "mt940", "ofx", "x12", "x937")
 
 GRAMMARS: Mapping[str, Grammar] = MappingProxyType(
     {name: Grammar(name, f"recond.parsers.{name}", name == "camt") for name in _NAMES}

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.model import RECEIPTS, REMITTANCES, SET_ASIDE, Format
-from recond.parsers import x12
+from recond.parsers import x12_addenda as x12
 from recond.parsers.columns import SPACE, Bytes, Ints, text_column
 from recond.parsers.nacha_batches import Reading
 from recond.parsers.nacha_checks import DECLARE_ADDENDA, REMITTANCE
@@ -166,11 +166,12 @@ class _Said:
         entries, owner, extra = chosen[likely], block.owner[remittance], block.extra[remittance]
         cuts = np.searchsorted(owner, np.stack([entries, entries + 1])).T.tolist()
         parts = np.ascontiguousarray(block.rows.view[extra, 3 : 3 + PART]).tobytes()
-        text = parts.decode("latin-1")
+        told = x12.remittances_820([parts[first * PART : last * PART] for first, last in cuts])
         cents = block.amount[entries].tolist()
-        # A loop over receipts: each 820 is a text of its own, read segment by segment.
-        for index, (first, last), amount in zip(likely.tolist(), cuts, cents, strict=True):
-            said = x12.remittances_820(text[first * PART : last * PART])
+        # A loop over receipts with an 820, which were read all at once.
+        for index, (first, last), amount, said in zip(
+            likely.tolist(), cuts, cents, told, strict=True
+        ):
             if said is not None:
                 self._read(reading, index, said, extra[first:last], amount)
 

@@ -1,228 +1,213 @@
-r"""X12 segments, and what the 820 says a payment is for (formats section 6).
+"""X12 820 and 823 files: payment order and remittance advice, lockbox (formats section 6).
 
-The 820 stands whole in the addenda of an ACH CTX entry, with or without its envelope, or as a
-bare `RMR*IV*26801*PO*4408.75\` in the one addendum of a CCD or PPD entry. It explains a payment
-and moves no money: amounts are int64 cents, text is as read.
+    ISA interchange > GS group > ST transaction set > … > SE > GE > IEA
+
+An 820 explains money that the bank brings and moves none (`x12_advice`); an 823 is a lockbox's
+detail and brings receipts (`x12_lockbox`). Acknowledgements (997, 999) are kept and say nothing
+about money. Any other set holds the file. What stands in ACH addenda is read by the same segments
+and the same rule of sums (`x12_addenda`).
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
-# How an 820 is known in free text: an envelope, a set header, a payment order or a remittance
-# line. The element separator is whatever stands behind the segment's name.
-_START = re.compile(
-    r"(?<![A-Za-z0-9])(?:ISA(?P<isa>[^A-Za-z0-9 ])\d\d(?P=isa)"
-    r"|ST(?P<st>[^A-Za-z0-9 ])820(?P=st)"
-    r"|BPR(?P<bpr>[^A-Za-z0-9 ])[CDIPUXZ](?P=bpr)"
-    r"|RMR(?P<rmr>[^A-Za-z0-9 ])[A-Z0-9]{0,3}(?P=rmr))"
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from recond.model import BATCHES, CONTROLS, Format, Parsed, Transmission
+from recond.parsers.columns import Ints
+from recond.parsers.notes import Notes
+from recond.parsers.x12_advice import Advices
+from recond.parsers.x12_envelope import Detail, Envelope, segment_place
+from recond.parsers.x12_lockbox import Checks
+from recond.parsers.x12_reader import Reader
+from recond.parsers.x12_segments import Segments
+from recond.parsers.x12_sets import (
+    ADVICE,
+    LOCKBOX,
+    Fault,
+    OpenSet,
+    Sets,
+    carried,
+    check_kinds,
+    check_names,
+    set_faults,
+    sets_of,
 )
-_TERMINATORS = "\\~\n\r'|^"
-_DECIMAL = re.compile(r"(-?)([0-9]{0,13})(?:\.([0-9]{0,2})0*)?", re.ASCII)
-_ISA_ELEMENTS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One segment: its elements (the first is its name) and where it starts in the text."""
+class Layout(BaseModel):
+    """The `[layout]` table of an X12 format. It has no keys: an interchange says itself how it is
+    delimited, and a set what it is."""
 
-    elements: tuple[str, ...]
-    position: int
-
-    @property
-    def name(self) -> str:
-        """The segment's identifier, such as RMR."""
-        return self.elements[0]
-
-    def element(self, number: int) -> str:
-        """Element `number` from 1, without outer blanks; empty where it is not given."""
-        return self.elements[number].strip() if number < len(self.elements) else ""
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-@dataclass(frozen=True, slots=True)
-class RemittanceLine:
-    """One RMR: what is paid, and how much of the payment is for it.
+def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
+    """Tables and problems of an X12 file, in blocks of about one MiB.
 
-    `amount_cents` is RMR04, None where it is empty. `adjusted_cents` is the sum of the ADX that
-    stand inside the RMR: RMR04 is usually net of them already.
+    The last chunk has the transmission: its identity is sender and number (ISA05, ISA06, ISA13),
+    its digest covers the sets without their envelope. Declared are the deposits' checks and
+    totals (823), else the sets (GE01) and their BPR02. Bad data never raises.
     """
-
-    qualifier: str
-    reference: str
-    amount_cents: int | None
-    adjusted_cents: int
-    position: int  # of the segment in the text
-
-
-@dataclass(frozen=True, slots=True)
-class Remittances:
-    """What an 820 says: its lines, its own total, and what could not be read."""
-
-    lines: tuple[RemittanceLine, ...]
-    handling: str  # BPR01: C payment and remittance, I remittance only, …
-    total_cents: int | None  # BPR02
-    trace: str  # TRN02
-    outside_cents: int  # sum of ADX that stand outside any RMR
-    faults: tuple[str, ...]
+    if not isinstance(fmt.layout, Layout):
+        raise TypeError(f"format {fmt.name} has no layout of the x12 grammar")
+    file = _File(fmt)
+    reader = Reader(source, file.notes)
+    for segments in reader.blocks():
+        yield Parsed(file.take(segments), file.notes.drain())
+    tables, transmission = file.finish(broken=reader.broken)
+    yield Parsed(tables, (*file.notes.drain(), *file.notes.rest()), transmission)
 
 
-def decimal_cents(text: str) -> int | None:
-    """Cents of an X12 decimal number (`6950.5`, `-143.76`, `.5`), None when it is none.
+class _File:
+    """One file: the envelope, the open set, and what its two kinds of sets came to."""
 
-    ASCII digits only, an explicit point, at most two places that are not zero.
-    """
-    match = _DECIMAL.fullmatch(text)
-    if match is None or not (match[2] or match[3]):
-        return None
-    cents = int(match[2] or "0") * 100 + int((match[3] or "").ljust(2, "0"))
-    return -cents if match[1] else cents
+    def __init__(self, fmt: Format) -> None:
+        self.notes = Notes()
+        self.currency = fmt.currency
+        self.envelope = Envelope(self.notes)
+        self.detail = Detail()
+        self.advices = Advices(fmt, self.notes)
+        self.checks = Checks(fmt, self.notes)
+        self.open = OpenSet()
+        self.next_ord = 1
+        self.acknowledgements = 0
+        self.payments = False  # whether any set is an 820 or 823
 
+    def take(self, segments: Segments) -> dict[str, pa.Table]:
+        """The tables of a block."""
+        self.envelope.take(segments)
+        sets = sets_of(segments, self.open)
+        self.acknowledgements += check_kinds(segments, sets, self.notes)
+        money = (sets.kind == ADVICE) | (sets.kind == LOCKBOX)
+        following = carried(segments, sets)
+        tables: dict[str, pa.Table] = {}
+        if money.any():
+            self.payments = True
+            self.detail.add(segments)
+            chosen = np.flatnonzero(sets.inside((ADVICE, LOCKBOX)))
+            check_names(segments, chosen, self.notes)
+            self._currencies(segments, chosen)
+            tables = self._money(segments, sets, following)
+        self.open = following
+        return {name: table for name, table in tables.items() if table.num_rows}
 
-def segments(text: str) -> tuple[tuple[Segment, ...], str | None]:
-    """The segments of an X12 text and what is wrong with its delimiters, if anything.
+    def _money(
+        self, segments: Segments, sets: Sets, following: OpenSet
+    ) -> dict[str, pa.Table]:  # fmt: skip
+        fresh = sets.start >= 0
+        ords = np.zeros(len(sets), dtype=np.int64)
+        numbered = fresh & (sets.kind == ADVICE)
+        ords[numbered] = self.next_ord + np.arange(int(numbered.sum()))
+        ords[0] = self.open.ord
+        self.next_ord += int(numbered.sum())
+        tables: dict[str, pa.Table] = {}
+        if (sets.kind == ADVICE).any():
+            tables, firsts, sums = self.advices.take(segments, sets, ords)
+            if sets.still_open and sets.kind[-1] == ADVICE:
+                following.ord, following.firsts, following.sums = int(ords[-1]), firsts, sums
+        if (sets.kind == LOCKBOX).any():
+            found, self.next_ord = self.checks.take(segments, sets, self.next_ord)
+            tables |= found
+            self.checks.settle()
+        for fault in set_faults(segments, sets):
+            self._fault(segments, sets, fault, ords)
+        if sets.end[-1] >= 0 and sets.kind[-1] == LOCKBOX:
+            self.checks.of_set = []
+        return self._with_controls(tables)
 
-    With an ISA the delimiters are its own: the element separator behind its name, the segment
-    terminator behind its sixteenth element (counted, since real ISA are not always 106 long).
-    Without, the separator stands behind the first segment's name, and the terminator is the
-    first of the usual ones that ends a segment.
-    """
-    start = _START.search(text)
-    if start is None:
-        return (), "no X12 segment was found"
-    separator = next(group for group in start.groups() if group)
-    if start["isa"]:
-        pieces = text[start.start() :].split(separator, _ISA_ELEMENTS)
-        if len(pieces) <= _ISA_ELEMENTS or len(pieces[-1]) < 2:
-            return (), "the ISA segment ends before its sixteenth element"
-        terminator: str | None = pieces[-1][1]
-    else:
-        terminator = _terminator(text[start.start() :], separator)
-    found, position = [], start.start()
-    for piece in text[position:].split(terminator) if terminator else [text[position:]]:
-        lead = len(piece) - len(piece.lstrip(" \r\n"))
-        body = piece.strip("\r\n") if lead == 0 else piece[lead:].strip("\r\n")
-        if body.strip():
-            found.append(Segment(tuple(body.rstrip(" ").split(separator)), position + lead))
-        position += len(piece) + 1
-    return tuple(found), None
+    def _fault(self, segments: Segments, sets: Sets, fault: Fault, ords: Ints) -> None:
+        """A set's own control that does not hold: it holds the batches of that set."""
+        kind = int(sets.kind[fault.number])
+        if kind == LOCKBOX:
+            batches = [slip.ord for slip in self.checks.of_set]
+        else:
+            batches = [int(ords[fault.number])] if kind == ADVICE else []
+        place = segment_place(segments, fault.row, "SE01")
+        number = segments.text(fault.row, 2)
+        for batch_ord in batches:
+            if fault.words:
+                name = "SE02" if fault.code == "SET_NUMBER_WRONG" else "SE01"
+                place["field"] = name
+                self.notes.add(fault.code, fault.words, batch_ord=batch_ord, **place)
+                continue
+            self.envelope.controls.append(
+                (fault.code, batch_ord, f"segments of transaction set {number}", "count",
+                 fault.declared, fault.found, place["line"], place["byte_offset"], "SE01")
+            )  # fmt: skip
 
+    def _currencies(self, segments: Segments, chosen: Ints) -> None:
+        rows = segments.rows("CUR")
+        if not len(rows):
+            return
+        rows = np.intersect1d(rows, chosen)
+        said = segments.column(rows, 2)
+        other = pc.fill_null(pc.not_equal(said, self.currency), True)
+        for at in np.flatnonzero(other.to_numpy(zero_copy_only=False)).tolist():
+            self.notes.add(
+                "CURRENCY_WRONG",
+                f"CUR02 reads '{said[at].as_py() or ''}' and the format is of {self.currency}; "
+                "amounts of two currencies are never added up. Reject the file.",
+                **segment_place(segments, int(rows[at]), "CUR02"),
+            )
 
-@lru_cache(maxsize=64)
-def _ends(separator: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """The usual terminators, and how each looks where it ends a segment."""
-    tag = rf"\s*(?:$|[A-Z][A-Z0-9]{{1,2}}{re.escape(separator)})"
-    marks = [mark for mark in _TERMINATORS if mark != separator]
-    return tuple((mark, re.compile(re.escape(mark) + tag)) for mark in marks)
+    def _with_controls(self, tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
+        rows = self.envelope.controls + self.checks.controls
+        self.envelope.controls, self.checks.controls = [], []
+        if rows:
+            columns = zip(CONTROLS, zip(*rows, strict=True), strict=True)
+            arrays = [pa.array(values, type=one.type) for one, values in columns]
+            tables["controls"] = pa.Table.from_arrays(arrays, schema=CONTROLS)
+        closed, self.checks.closed = self.checks.closed, []
+        if closed:
+            slips = [
+                {"batch_ord": one.ord, "batch": one.name, "line": one.line,
+                 "declared_count": one.declared_checks, "declared_cents": one.declared_cents,
+                 "found_count": one.checks, "found_cents": one.cents}
+                for one in closed
+            ]  # fmt: skip
+            batches = pa.Table.from_pylist(slips, schema=BATCHES)
+            known = tables.get("batches", BATCHES.empty_table())
+            tables["batches"] = pa.concat_tables([known, batches])
+        return tables
 
+    def finish(self, *, broken: bool) -> tuple[dict[str, pa.Table], Transmission]:
+        """What only the end of the file shows."""
+        notes = self.notes
+        self.checks.close_deposit()
+        self.checks.settle()
+        if not broken:
+            self.envelope.finish()
+        if self.payments and self.envelope.test is not None:
+            line, offset = self.envelope.test
+            notes.add(
+                "STATEMENT_NOT_FINAL",
+                "ISA15 says that the interchange is a test; nothing of it is believed. Ask the "
+                "sender for production data.",
+                line=line, byte_offset=offset, field="ISA15",
+            )  # fmt: skip
+        if self.acknowledgements:
+            notes.add(
+                "ACKNOWLEDGEMENT",
+                f"{self.acknowledgements} acknowledgements (997, 999) are kept; they hold no "
+                "payments.",
+            )
+        elif not self.envelope.sets and self.envelope.interchanges:
+            notes.add("NO_ACTIVITY", "The file has no transaction set of payments.")
+        return self._with_controls({}), self._transmission()
 
-def _terminator(text: str, separator: str) -> str | None:
-    for mark, ending in _ends(separator):
-        if mark in text and ending.search(text):
-            return mark
-    return None
-
-
-def remittances_820(text: str) -> Remittances | None:
-    """What an 820, whole or in part, says of a payment; None when the text is no X12 at all.
-
-    `text` is the transaction as it stands, inner blanks kept. Faults are sentences without a
-    full stop; with any of them the lines may not be all that the payer sent. Counts of the
-    envelope (SE01, GE, IEA) are checked where the segments are there. Formats section 6.
-    """
-    if _START.search(text) is None:
-        return None
-    found, fault = segments(text)
-    faults = [fault] if fault else []
-    faults += _envelope_faults(found)
-    lines: list[RemittanceLine] = []
-    outside, inside = 0, False
-    handling, total, trace = "", None, ""
-    for segment in found:
-        if segment.name == "RMR":
-            lines.append(_line(segment, faults))
-            inside = True
-        elif segment.name in {"ENT", "SE", "ST"}:
-            inside = False
-        elif segment.name == "ADX":
-            adjusted = decimal_cents(segment.element(1))
-            if adjusted is None:
-                faults.append(f"ADX01 reads '{segment.element(1)}' and is no amount")
-            elif inside:
-                lines[-1] = _adjusted(lines[-1], adjusted)
-            else:
-                outside += adjusted
-        elif segment.name == "BPR":
-            handling, total = segment.element(1), decimal_cents(segment.element(2))
-            if total is None:
-                faults.append(f"BPR02 reads '{segment.element(2)}' and is no amount")
-        elif segment.name == "TRN" and not trace:
-            trace = segment.element(2)
-    return Remittances(tuple(lines), handling, total, trace, outside, tuple(faults))
-
-
-def _line(segment: Segment, faults: list[str]) -> RemittanceLine:
-    amount_text = segment.element(4)
-    amount = decimal_cents(amount_text)
-    reference = segment.element(2)
-    if amount_text and amount is None:
-        faults.append(f"RMR04 reads '{amount_text}' and is no amount")
-    if not reference:
-        faults.append("RMR02 is empty, so nothing says what is paid")
-    return RemittanceLine(segment.element(1), reference, amount, 0, segment.position)
-
-
-def _adjusted(line: RemittanceLine, cents: int) -> RemittanceLine:
-    adjusted = line.adjusted_cents + cents
-    return RemittanceLine(
-        line.qualifier, line.reference, line.amount_cents, adjusted, line.position
-    )
-
-
-def _envelope_faults(found: tuple[Segment, ...]) -> list[str]:
-    """What the envelope declares and the text does not hold."""
-    faults: list[str] = []
-    opened: int | None = None
-    for index, segment in enumerate(found):
-        if segment.name == "ST":
-            opened = index
-        elif segment.name == "SE" and opened is not None:
-            held = index - opened + 1
-            if segment.element(1).lstrip("0") != str(held):
-                faults.append(f"SE01 declares {segment.element(1)} segments, {held} are there")
-            if segment.element(2) != found[opened].element(2):
-                faults.append("SE02 is not the number of its ST")
-            opened = None
-    if opened is not None:
-        faults.append("the transaction set has no SE, so its end is missing")
-    names = [segment.name for segment in found]
-    for head, tail in (("ISA", "IEA"), ("GS", "GE")):
-        if names.count(head) != names.count(tail):
-            faults.append(f"{names.count(head)} {head} and {names.count(tail)} {tail} segments")
-    return faults
-
-
-def paid_lines(said: Remittances, cents: int) -> tuple[RemittanceLine, ...]:
-    """The lines with the amounts that are paid for each, for a payment of `cents`.
-
-    RMR04 is net of the ADX inside it when the RMR04 alone, or with the ADX outside, make the
-    payment; only when all ADX together do, each line is netted of its own. Otherwise the lines
-    stay as read and do not add up: that is for matching to ask (formats section 6).
-    """
-    named = sum(line.amount_cents or 0 for line in said.lines)
-    inner = sum(line.adjusted_cents for line in said.lines)
-    if cents in (named, named + said.outside_cents):
-        return said.lines
-    if not inner or named + inner + said.outside_cents != cents:
-        return said.lines
-    return tuple(
-        RemittanceLine(
-            line.qualifier,
-            line.reference,
-            None if line.amount_cents is None else line.amount_cents + line.adjusted_cents,
-            line.adjusted_cents,
-            line.position,
-        )
-        for line in said.lines
-    )
+    def _transmission(self) -> Transmission:
+        counts: tuple[Any, ...] = (None, None, None, None)
+        checks, advices = self.checks, self.advices
+        if checks.declared_cents is not None:
+            counted = None if checks.declared_checks is None else checks.checks
+            counts = (checks.declared_checks, checks.declared_cents, counted, checks.cents)
+        elif advices.count:
+            counts = (self.envelope.declared_sets, advices.declared_cents, self.envelope.sets,
+                      advices.found_cents)  # fmt: skip
+        return Transmission(self.envelope.identity, self.detail.hexdigest(), *counts)

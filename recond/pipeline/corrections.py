@@ -12,9 +12,9 @@ from recond.errors import RefusedError, UsageError
 from recond.exceptions.codes import CODES
 from recond.exceptions.desk import Question
 from recond.intake.containers import open_unpacked
-from recond.model import ITEM, SET_ASIDE, SUSPENSE, Problem, Transmission
+from recond.model import ITEM, PAYMENT_KINDS, SET_ASIDE, SUSPENSE, Problem, Transmission
 from recond.money import format_cents
-from recond.pipeline import acks, mirror, moves, numbered
+from recond.pipeline import acks, advices, mirror, moves, numbered
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.payments import Arrival
 from recond.pipeline.reading import Reading, read
@@ -26,7 +26,8 @@ from recond.store import schema
 file, batch, receipt, problem = schema.file, schema.batch, schema.receipt, schema.problem
 TOTALS = frozenset(
     {"FILE_TOTAL_WRONG", "FILE_COUNT_WRONG", "FILE_HASH_WRONG", "BATCH_TOTAL_WRONG",
-     "BATCH_COUNT_WRONG", "BATCH_HASH_WRONG", "SNAPSHOT_TOTAL_WRONG", "BALANCE_WRONG"}
+     "BATCH_COUNT_WRONG", "BATCH_HASH_WRONG", "SNAPSHOT_TOTAL_WRONG", "BALANCE_WRONG",
+     "DEPOSIT_TOTAL_WRONG", "DEPOSIT_COUNT_WRONG"}
 )  # fmt: skip
 FileRow = Row[tuple[object, ...]]
 
@@ -172,12 +173,13 @@ def _post(connection: Connection, run: Run, held: _Held, reading: Reading | None
         message, _, questions = acks.take_acks(connection, run, arrived, row.file_id, reading)
         run.desk(connection).open(questions)
         return message
-    if row.kind != "payments":
+    if row.kind not in PAYMENT_KINDS:
         if reading is None:
             return "nothing"
         done, questions = write_records(connection, row.file_no, row.file_id, reading)
         run.desk(connection).open(questions)
         return done
+    tied = advices.believe(connection, row.file_no, held.batch_ord, "waiting")
     due = receipt.c.received_date <= run.today.isoformat()
     keys = pa.array(
         list(
@@ -190,7 +192,7 @@ def _post(connection: Connection, run: Run, held: _Held, reading: Reading | None
         pa.int64(),
     )
     if not len(keys):
-        return "no receipts"
+        return f"no receipts; {tied} advices are tied to payments" if tied else "no receipts"
     label = "" if held.batch_ord is None else f".{held.batch_ord}"
     receipts, _ = stored_receipts(connection, keys)
     if row.state == "held":
@@ -302,6 +304,7 @@ def reject(connection: Connection, run: Run, file_id: str, reason: str) -> str:
     held = _held(connection, file_id, None)
     state = "rejected" if held.row.state == "held" else "accepted"
     _set_state(connection, held, "rejected")
+    advices.believe(connection, held.row.file_no, None, "rejected")
     connection.execute(
         update(file)
         .where(file.c.file_no == held.row.file_no)

@@ -21,7 +21,7 @@ from recond.exceptions.desk import Question
 from recond.ledger import FACTS, Source
 from recond.matching.cascade import match
 from recond.model import SUSPENSE, Matched, Parsed
-from recond.pipeline import numbered
+from recond.pipeline import advices, numbered
 from recond.pipeline.reading import Reading
 from recond.pipeline.run import Run
 from recond.receivables.book import fetch_book
@@ -43,6 +43,9 @@ class Tally:
     held: int = 0
     future: int = 0
     skipped: int = 0
+    advices: int = 0
+    advised_cents: int = 0
+    explained: int = 0  # advices whose payment was there already
     conflicts: list[Question] = field(default_factory=list)
 
 
@@ -64,6 +67,8 @@ def take_payments(connection: Connection, run: Run, arrival: Arrival, reading: R
     for number, chunk in enumerate(_joined(reading.chunks(), run.chunk_receipts())):
         part = source if number == 0 else _part_of(source, number)
         _take_chunk(connection, run, arrival, chunk, part, tally)
+    if tally.advices:
+        tally.explained = advices.explain_stored(connection, arrival.file_no)
     run.desk(connection).open(tally.conflicts)
     return tally
 
@@ -73,7 +78,7 @@ def _joined(chunks: Iterator[Parsed], limit: int) -> Iterator[Parsed]:
     parts: list[Parsed] = []
     receipts = 0
     for chunk in chunks:
-        rows = chunk.table("receipts").num_rows
+        rows = chunk.table("receipts").num_rows + chunk.table("advice_lines").num_rows
         if parts and receipts + rows > limit:
             yield _one(parts)
             parts, receipts = [], 0
@@ -84,7 +89,7 @@ def _joined(chunks: Iterator[Parsed], limit: int) -> Iterator[Parsed]:
 
 
 def _one(parts: list[Parsed]) -> Parsed:
-    names = ("receipts", "remittances", "set_aside")
+    names = ("receipts", "remittances", "set_aside", "advices", "advice_lines")
     return Parsed(
         {n: pa.concat_tables([p.table(n) for p in parts]).combine_chunks() for n in names}
     )
@@ -111,9 +116,13 @@ def _take_chunk(
     tally.skipped += int(seen.skipped.sum())
     set_aside = set_aside.filter(pa.array(~seen.skipped_aside))
     insert_table(connection, schema.set_aside, set_aside, constants={"file_no": arrival.file_no})
+    held = None if arrival.held else arrival.held_batches
+    tally.advised_cents += advices.keep(connection, arrival.file_no, chunk, held)
+    tally.advices += chunk.table("advices").num_rows
     if receipts.num_rows == 0:
         return
     _insert_receipts(connection, run, receipts)
+    remittances = advices.explain_new(connection, receipts, remittances)
     sound = _sound(receipts, arrival) & ~conflicting
     due = sound & _due(receipts, run)
     tally.held += int((~sound).sum())

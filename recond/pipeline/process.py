@@ -134,15 +134,17 @@ def _inbox_for(run: Run, path: Path) -> str:
     if path.name.endswith(MANIFEST_SUFFIX):
         return "receivables"
     head = containers.head_of(path, HEAD)
-    claiming = [
-        inbox.name
+    claiming = {
+        inbox.name: fmt
         for inbox in run.home.settings.inbox
-        if run.formats.identify(inbox.name, path.name, head).format is not None
-    ]
-    if len(claiming) != 1:
-        what = "no inbox takes" if not claiming else f"inboxes {', '.join(claiming)} could take"
-        raise UsageError(f"{what} {path}; name one with --inbox")
-    return claiming[0]
+        if (fmt := run.formats.identify(inbox.name, path.name, head).format) is not None
+    }
+    if claiming and len({fmt.name for fmt in claiming.values()}) == 1:
+        # one format that may arrive in several inboxes: the first that it names is its own
+        (fmt, *_) = claiming.values()
+        return min(claiming, key=fmt.inboxes.index)
+    what = f"inboxes {', '.join(claiming)} could take" if claiming else "no inbox takes"
+    raise UsageError(f"{what} {path}; name one with --inbox")
 
 
 def _highest(run: Run) -> int:

@@ -20,7 +20,7 @@ from recond.exceptions.codes import CODES
 from recond.exceptions.desk import Question
 from recond.intake import containers
 from recond.ledger import instant
-from recond.model import BATCHES, Format, Problem, Transmission
+from recond.model import BATCHES, PAYMENT_KINDS, Format, Problem, Transmission
 from recond.money import format_cents
 from recond.parsers import GRAMMARS
 from recond.pipeline import acks, duplicates, mirror, voids
@@ -206,7 +206,7 @@ def _hold(
     """The whole file waits: its receipts are listed, nothing posts, one question asks."""
     arrived = recognised.arrived
     tally = Tally()
-    if recognised.kind == "payments":
+    if recognised.kind in PAYMENT_KINDS:
         held = Arrival(arrived.file_no, file_id, arrived.name, held=True, held_batches=frozenset())
         tally = take_payments(connection, run, held, reading)
     errors = reading.errors("FILE")
@@ -243,7 +243,7 @@ def _write(
     arrived = recognised.arrived
     questions: list[Question] = []
     listed: list[Problem] = []  # asked about once for all of them
-    if recognised.kind == "payments":
+    if recognised.kind in PAYMENT_KINDS:
         message = _write_payments(connection, run, arrived, reading, file_id)
     elif recognised.kind in mirror.KINDS:
         message, questions = mirror.load(
@@ -272,6 +272,12 @@ def _write_payments(
 
 def _words(tally: Tally, voided: int) -> str:
     parts = [f"{tally.posted} receipts, {format_cents(tally.posted_cents)}"]
+    if tally.advices:
+        told = (
+            f"{tally.advices} remittance advices of {format_cents(tally.advised_cents)},"
+            f" {tally.explained} of them for payments that are there; the others wait for theirs"
+        )
+        parts = [*parts, told] if tally.posted else [told]
     if tally.suspense:
         parts.append(f"{tally.suspense} in suspense, {format_cents(tally.suspense_cents)}")
     for count, words in (
@@ -285,7 +291,11 @@ def _words(tally: Tally, voided: int) -> str:
     return "; ".join(parts)
 
 
-_RECORDS = {"bank_balances": schema.bank_balance, "drawer_closes": schema.drawer_close}
+_RECORDS = {
+    "bank_balances": schema.bank_balance,
+    "drawer_closes": schema.drawer_close,
+    "image_deposits": schema.image_deposit,
+}
 
 
 def write_records(

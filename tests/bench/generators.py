@@ -192,6 +192,31 @@ def _decimal(cents: int) -> str:
     return f"{cents // 100}.{cents % 100:02d}"
 
 
+SET_LINES = 20
+
+
+def x12(city: City) -> Iterator[str]:
+    """An 820 every twenty payments: each of them is one remittance line."""
+    isa = ("00", " " * 10, "00", " " * 10, "ZZ", "PAYER".ljust(15), "ZZ", "CITY".ljust(15),
+           "260316", "0630", "U", "00501", "000000001", "0", "P", ">")  # fmt: skip
+    yield "*".join(("ISA", *isa)) + "~"
+    yield "GS*RA*PAYER*CITY*20260316*0630*1*X*005010~"
+    sets = range(0, len(city.cents), SET_LINES)
+    for number, first in enumerate(sets, 1):
+        cents = city.cents[first : first + SET_LINES]
+        total = int(sum(cents))
+        yield f"ST*820*{number:09d}~"
+        yield f"BPR*C*{total // 100}.{total % 100:02d}*C*ACH*CTX************20260316~"
+        yield f"TRN*1*{number:015d}~"
+        yield f"N1*PR*{name(number)}~"
+        yield "ENT*1~"
+        for key, one in zip(city.accounts[first : first + SET_LINES], cents, strict=True):
+            yield f"RMR*IV*{account_number(key)}*PI*{one // 100}.{one % 100:02d}~"
+        yield f"SE*{len(cents) + 6}*{number:09d}~"
+    yield f"GE*{len(sets)}*1~"
+    yield "IEA*1*000000001~"
+
+
 def receivables(city: City) -> Iterator[str]:
     """One open item an account."""
     yield (
@@ -213,6 +238,7 @@ FILES: dict[str, Callable[[City], Iterator[str]]] = {
     "mt940": mt940,
     "cashier": cashier,
     "camt": camt,
+    "x12": x12,
     "receivables": receivables,
 }
 

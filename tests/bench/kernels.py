@@ -237,6 +237,26 @@ def camt(path: Path) -> tuple[int, int]:
     return count, cents
 
 
+def x12(path: Path) -> tuple[int, int]:
+    """RMR lines of 820s: reference and amount, delimiters known beforehand."""
+    count = cents = 0
+    for data in blocks(path):
+        places = np.flatnonzero((data == ord("*")) | (data == ord("~")))
+        ends = np.flatnonzero(data[places] == ord("~"))
+        first = np.concatenate([np.zeros(1, np.int64), ends[:-1] + 1])
+        starts = np.concatenate([np.zeros(1, np.int64), places[ends[:-1]] + 2])
+        rmr = (data[starts] == ord("R")) & (data[starts + 1] == ord("M"))
+        mark, end = first[rmr], places[ends[rmr]]
+        texts = [spans_text(data, places[mark + n] + 1, places[mark + n + 1]) for n in (0, 1)]
+        whole = spans_integer(data, places[mark + 3] + 1, end - 3)
+        part = digits(data[end[:, None] + np.arange(-2, 0)])
+        amounts = whole * 100 + part
+        pa.table({"qualifier": texts[0], "reference": texts[1], "cents": amounts})
+        count += len(mark)
+        cents += int(amounts.sum())
+    return count, cents
+
+
 KERNELS = {
     "camt": camt,
     "nacha": nacha,
@@ -244,4 +264,5 @@ KERNELS = {
     "bai2": bai2,
     "mt940": mt940,
     "cashier": cashier,
+    "x12": x12,
 }

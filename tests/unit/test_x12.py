@@ -6,11 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recond.parsers.x12 import Remittances, decimal_cents, paid_lines, remittances_820, segments
+from recond.parsers.x12_addenda import Remittances, paid_lines, remittances_820
+from recond.parsers.x12_amounts import decimal_cents
+
+
+def said_of(text: str) -> Remittances | None:
+    (said,) = remittances_820([text.encode("latin-1", "replace")])
+    return said
 
 
 def read(text: str) -> Remittances:
-    said = remittances_820(text)
+    said = said_of(text)
     assert said is not None
     return said
 
@@ -46,7 +52,7 @@ def test_a_decimal_round_trips(cents: int) -> None:
 @pytest.mark.parametrize("text", ["", "MAY RENT", "FARMRMR*X", "ST. JOHN CHURCH", "RMR IV 7",
                                   "PAY-GATE payment\\", "ISA ROSE"])  # fmt: skip
 def test_free_text_is_no_820(text: str) -> None:
-    assert remittances_820(text) is None
+    assert said_of(text) is None
 
 
 @pytest.mark.parametrize("end", ["\\", "~", "\n", "\r\n", "~\r\n", "|"])
@@ -58,8 +64,7 @@ def test_a_bare_line_reads_with_any_terminator(end: str) -> None:
 
 
 def test_a_line_without_terminator_or_amount_reads() -> None:
-    (line,) = read("RMR*IV*WA-1").lines if remittances_820("RMR*IV*WA-1") else (None,)
-    assert line is not None
+    (line,) = read("RMR*IV*WA-1").lines
     assert (line.reference, line.amount_cents) == ("WA-1", None)
 
 
@@ -75,8 +80,7 @@ def test_an_envelope_names_its_own_delimiters() -> None:
     assert said.faults == ()
     assert (said.total_cents, said.lines[0].reference) == (10400, "A")
     assert read(text).faults == ("1 ISA and 0 IEA segments", "1 GS and 0 GE segments")
-    found, fault = segments(isa[:40])
-    assert (found, fault) == ((), "the ISA segment ends before its sixteenth element")
+    assert read(isa[:40]).faults == ("the ISA segment ends before its sixteenth element",)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +122,12 @@ def test_adjustments_outside_any_line_leave_the_lines_as_they_are() -> None:
 
 @given(st.text(max_size=200))
 def test_no_text_raises(text: str) -> None:
-    remittances_820(text)
-    remittances_820("RMR*IV*" + text)
-    remittances_820("ISA*00*" + text)
+    for start in ("", "RMR*IV*", "ISA*00*", "ST*820*", "BPR*C*"):
+        said_of(start + text)
+
+
+@given(st.lists(st.sampled_from(["RMR*IV*A*PI*1\\", "ST|820|1~RMR|IV|B||2~SE|3|1~", "FREE TEXT",
+                                 "ISA*00*", "RMR*IV*C"]), max_size=9))  # fmt: skip
+def test_texts_read_together_say_what_each_says_alone(texts: list[str]) -> None:
+    together = remittances_820([text.encode() for text in texts])
+    assert together == [said_of(text) for text in texts]

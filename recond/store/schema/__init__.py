@@ -12,7 +12,8 @@ between buckets and sums to zero. What a receipt's state is, is the sum of its p
 
 from __future__ import annotations
 
-from recond.store.schema.bank import bank_balance, bank_line, drawer_close
+from recond.store.schema.advice import advice, advice_line
+from recond.store.schema.bank import bank_balance, bank_line, drawer_close, image_deposit
 from recond.store.schema.base import (
     INT,
     MAX_CENTS,
@@ -67,6 +68,8 @@ __all__ = [
     "account",
     "account_alias",
     "acknowledgement",
+    "advice",
+    "advice_line",
     "bank_balance",
     "bank_line",
     "batch",
@@ -79,6 +82,7 @@ __all__ = [
     "exception",
     "file",
     "future_receipt",
+    "image_deposit",
     "item",
     "job",
     "journal_line",

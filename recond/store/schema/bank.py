@@ -61,3 +61,21 @@ drawer_close = keyed_only(
     text("counts"),
     PrimaryKeyConstraint("file_no", "ordinal"),
 )
+
+# Deposits of check images (X9.37), to be matched with the line of the bank that credits them.
+image_deposit = keyed_only(
+    "image_deposit",
+    Column("file_no", INT, ForeignKey("file.file_no"), nullable=False),
+    Column("ordinal", INT, nullable=False),
+    *place(),
+    text("level", nullable=False),  # FILE, CASH_LETTER
+    text("identity"),
+    text("origin"),
+    text("destination"),
+    text("business_date"),
+    cents("amount_cents"),
+    Column("items", INT, nullable=False),
+    cents("returned_cents"),
+    Column("test", INT, nullable=False),
+    PrimaryKeyConstraint("file_no", "ordinal"),
+)

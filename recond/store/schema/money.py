@@ -43,6 +43,7 @@ remittance = keyed_only(
     text("kind", nullable=False),
     text("reference"),
     cents("amount_cents", nullable=True),
+    Column("file_no", INT),  # of a line that stands in another file: the payer's advice (820)
     PrimaryKeyConstraint("receipt_no", "sequence"),
 )
 

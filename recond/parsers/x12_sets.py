@@ -1,0 +1,175 @@
+"""Transaction sets ST … SE: which are there, what kind each is, and the control of each.
+
+A set may be larger than a block: what is known of an open one is carried on. Sets of a block are
+numbered from 0, the one that was open before the block (`OpenSet`), then one for each ST.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from recond.parsers.columns import Ints, Mask
+from recond.parsers.notes import Notes
+from recond.parsers.spans import span_digits
+from recond.parsers.x12_envelope import same_number, segment_place
+from recond.parsers.x12_segments import Segments
+
+ADVICE, LOCKBOX, ACKNOWLEDGEMENT = 820, 823, 997
+_ACKNOWLEDGEMENTS = ("997", "999", "824", "864")
+_AGAIN = "Ask the sender for the file again."
+
+
+@dataclass(slots=True)
+class OpenSet:
+    """A set that is not closed yet, as far as it was read. `ord` is its batch for an 820, 0 for
+    all others; `firsts` are the first values of an 820's heading (`x12_advice`)."""
+
+    kind: int = 0
+    number: str = ""
+    line: int = 0
+    offset: int = 0
+    segments: int = 0
+    ord: int = 0
+    firsts: dict[str, Any] = field(default_factory=dict)
+    sums: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """The sets of a block. `of` is the set of each segment; `start` and `end` are its ST and SE
+    rows, -1 where they stand in another block; `kind` is 820, 823, 997 or 0."""
+
+    before: OpenSet
+    of: Ints
+    start: Ints
+    end: Ints
+    kind: Ints
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def inside(self, kinds: tuple[int, ...]) -> Mask:
+        """Which segments stand in a set of these kinds, from ST to SE."""
+        end = self.end[self.of]
+        mask: Mask = np.isin(self.kind, kinds)[self.of] & (
+            (end < 0) | (np.arange(len(self.of)) <= end)
+        )
+        return mask
+
+    @property
+    def still_open(self) -> bool:
+        """Whether the last set goes on in the next block."""
+        return bool(self.end[-1] < 0 and (self.start[-1] >= 0 or self.before.segments))
+
+
+def sets_of(segments: Segments, before: OpenSet) -> Sets:
+    """The sets of a block behind `before`."""
+    starts, ends = segments.rows("ST"), segments.rows("SE")
+    mark = np.zeros(len(segments), dtype=np.int64)
+    mark[starts] = 1
+    of = np.cumsum(mark)
+    count = len(starts) + 1
+    end = np.full(count, -1)
+    end[of[ends]] = ends
+    kind = np.zeros(count, dtype=np.int64)
+    kind[0] = before.kind
+    if len(starts):
+        names = segments.column(starts, 1)
+        for text, number in (("820", ADVICE), ("823", LOCKBOX)):
+            kind[1:][pc.fill_null(pc.equal(names, text), False).to_numpy(False)] = number
+        for text in _ACKNOWLEDGEMENTS:
+            mask = pc.fill_null(pc.equal(names, text), False).to_numpy(False)
+            kind[1:][mask] = ACKNOWLEDGEMENT
+    return Sets(before, of, np.concatenate([np.array([-1]), starts]), end, kind)
+
+
+def carried(segments: Segments, sets: Sets) -> OpenSet:
+    """The last set of a block as it goes on, with its segments counted; a new, empty one where
+    it is closed."""
+    if not sets.still_open:
+        return OpenSet()
+    first = int(sets.start[-1])
+    if first < 0:
+        one = sets.before
+        one.segments += len(segments)
+        return one
+    line, offset = segments.place(first)
+    return OpenSet(
+        int(sets.kind[-1]), segments.text(first, 2), line, offset, len(segments) - first
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A set whose own control does not hold: `number` is the set's in its block."""
+
+    number: int
+    code: str  # SET_COUNT_WRONG or SET_NUMBER_WRONG
+    row: int
+    declared: int
+    found: int
+    words: str
+
+
+def set_faults(segments: Segments, sets: Sets) -> list[Fault]:
+    """What the SE of the sets say and the sets do not hold. Numbers are compared as columns;
+    only what differs is looked at one by one."""
+    closed = np.flatnonzero(sets.end >= 0)
+    rows, starts = sets.end[closed], sets.start[closed]
+    said, bad = span_digits(segments.data, *segments.spans(rows, 1), most=10)
+    held = np.where(starts >= 0, rows - starts + 1, sets.before.segments + rows + 1)
+    faults = []
+    for at in np.flatnonzero(bad | (said != held)).tolist():
+        text = segments.text(int(rows[at]), 1)
+        words = f"SE01 reads '{text}' and is no number" if bad[at] else ""
+        faults.append(
+            Fault(int(closed[at]), "SET_COUNT_WRONG", int(rows[at]), int(said[at]),
+                  int(held[at]), words)
+        )  # fmt: skip
+    whole = starts >= 0
+    differ = np.zeros(len(rows), dtype=np.bool_)
+    if whole.any():
+        first, last = segments.column(starts[whole], 2), segments.column(rows[whole], 2)
+        same = pc.fill_null(pc.equal(first, last), False).to_numpy(zero_copy_only=False)
+        differ[whole] = ~same
+    differ |= ~whole
+    for at in np.flatnonzero(differ).tolist():
+        start, row = int(starts[at]), int(rows[at])
+        number = segments.text(start, 2) if start >= 0 else sets.before.number
+        text = segments.text(row, 2)
+        if not same_number(text, number):
+            words = f"SE02 reads '{text}', but ST02 is '{number}'. {_AGAIN}"
+            faults.append(Fault(int(closed[at]), "SET_NUMBER_WRONG", row, 0, 0, words))
+    return faults
+
+
+def check_kinds(segments: Segments, sets: Sets, notes: Notes) -> int:
+    """Tell sets that hold no remittance; returns how many acknowledgements begin here."""
+    starts = np.flatnonzero(sets.start >= 0)
+    for one in starts[sets.kind[starts] == 0][: notes.kept].tolist():
+        row = int(sets.start[one])
+        name = segments.text(row, 1)
+        health = " It is health care data, which does not belong here." if (
+            name in {"835", "837", "270", "271", "276", "277", "834"}) else ""  # fmt: skip
+        notes.add(
+            "SET_NOT_READ",
+            f"The transaction set {name} is neither 820 nor 823 and holds no remittance that is "
+            f"read.{health} Reject the file.",
+            **segment_place(segments, row, "ST01"),
+        )
+    return int((sets.kind[starts] == ACKNOWLEDGEMENT).sum())
+
+
+def check_names(segments: Segments, chosen: Ints, notes: Notes) -> None:
+    """Tell segments of an 820 or 823 (the rows `chosen`) that these sets do not have."""
+    # a name that was misread would take its amount with it
+    for row in chosen[segments.tag[chosen] == 0][: notes.kept].tolist():
+        notes.add(
+            "CODE_UNKNOWN",
+            f"The segment {segments.name(row)} is none of the transaction set; it was not read.",
+            **segment_place(segments, row, segments.name(row)),
+        )
