@@ -15,10 +15,12 @@ import io
 import os
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from recond.exceptions.codes import CODES
 from recond.formats import HEAD, load_home_formats
+from recond.model import Problem
 from recond.pipeline.reading import read
 
 INBOXES = {  # of the manifest's formats
@@ -36,7 +38,11 @@ def outcome(data: bytes, inbox: str, name: str) -> str:
     fmt = load_home_formats(None).identify(inbox, name, data[:HEAD]).format
     if fmt is None:
         return "held"
-    found = read(lambda: io.BytesIO(data), fmt, "0" * 16, 10_000).problems
+    return judged(read(lambda: io.BytesIO(data), fmt, "0" * 16, 10_000).problems)
+
+
+def judged(found: Sequence[Problem]) -> str:
+    """What a file with these problems comes to."""
     kinds = {(CODES[p.code].severity, CODES[p.code].scope) for p in found}
     if ("error", "FILE") in kinds:
         return "held"

@@ -93,7 +93,6 @@ _LIST = (
     Code("SUMMARY_DIFFERS", "warning", "FILE", "A summary amount is not the sum of its details."),
     Code("REPEATED_BOX_DAY", "warning", "FILE", "A lockbox, day and batch came before in another transmission."),
     Code("CONTROL_WAIVED", "warning", "FILE", "A control that the format file waives did not hold."),
-    Code("STATEMENT_NOT_FINAL", "error", "FILE", "A deletion, correction or test statement is never posted by itself.", FILE_ANSWERS),
     Code("NO_STATEMENT", "error", "FILE", "The file is of a bank's format and holds no statement.", ("reject",)),
     Code("BANK_REFUSED", "error", "FILE", "The bank answered with an error and not with a statement.", ("reject",)),
     Code("BALANCE_WRONG", "error", "FILE", "Opening balance and lines of a statement do not make its closing balance.", FILE_ANSWERS),

@@ -92,15 +92,18 @@ def _too_long(notes: Notes, line: int, offset: int) -> None:
     )
 
 
-def _without_nuls(data: Bytes, offset: int, notes: Notes) -> Bytes:
+def _without_nuls(lines: LineBlock, notes: Notes) -> Bytes:
+    data = lines.data
     nuls = np.flatnonzero(data == _NUL)
     if not len(nuls):
         return data
-    place = offset + int(nuls[0])
+    place = lines.offset + int(nuls[0])
+    row = int(np.searchsorted(lines.starts, nuls[0], side="right")) - 1
     notes.add(
         "NUL_BYTES",
         f"The file holds NUL bytes, the first at byte {place}: it was damaged on its way. Ask the "
         "bank to send it again.",
+        line=lines.first_line + row,
         byte_offset=place,
     )
     clean = data.copy()
@@ -132,7 +135,7 @@ def _codes(data: Bytes, start: Ints, end: Ints) -> Ints:
 
 def _records(lines: LineBlock, notes: Notes) -> Records:
     offset = lines.offset
-    data = _without_nuls(lines.data, offset, notes)
+    data = _without_nuls(lines, notes)
     start, stop = trimmed(data, lines.starts, lines.ends)
     filled = start < stop
     line = lines.first_line + np.flatnonzero(filled)

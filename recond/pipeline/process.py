@@ -194,7 +194,7 @@ def _hold_back(run: Run) -> Callable[[intake.Candidate], str | None]:
         path = candidate.inbox.path / name
         if (candidate.inbox.path / f"{name}{MANIFEST_SUFFIX}").exists():
             return None
-        if time.time() - path.lstat().st_mtime > limits.manifest_wait_minutes * 60:
+        if time.time() - path.lstat().st_ctime > limits.manifest_wait_minutes * 60:
             return None  # it is taken, and held for want of its manifest
         return None if _vouched(run, name) else f"waits for {name}{MANIFEST_SUFFIX}"
 

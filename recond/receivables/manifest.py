@@ -118,7 +118,8 @@ def _against_manifest(
     result = [Problem("SNAPSHOT_TOTAL_WRONG", sentence) for sentence in problems]
     last = last_snapshot(connection, full=False)
     follows = manifest.previous_snapshot
-    if follows is not None and (last is None or last.snapshot != follows):
+    first = last is None and manifest.mode == "full"  # a new home begins with any full snapshot
+    if follows is not None and not first and (last is None or last.snapshot != follows):
         here = last.snapshot if last else None
         result.append(
             Problem(

@@ -1,0 +1,149 @@
+"""Codes that no single file can raise: what must have come before, and what then becomes of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from office import (
+    TODAY,
+    Office,
+    check,
+    csv_text,
+    lockbox_file,
+    money,
+    receivable,
+    receivables_csv,
+)
+
+from recond.parsers import lockbox
+from recond.pipeline.process import FileOutcome
+from recond.verbs.common import problems_of
+
+ROWS = [receivable("1001", "I1", "WATER", "2026-03-01", 9000)]
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    made = Office(tmp_path / "home")
+    yield made
+    made.close()
+
+
+def problems(office: Office, outcome: FileOutcome) -> list[str]:
+    with office.run().store.read() as connection:
+        return [str(row["code"]) for row in problems_of(connection, outcome.file_no)]
+
+
+def test_a_lockbox_day_and_batch_that_came_before_is_a_warning(office: Office) -> None:
+    office.take("receivables", "open.csv", receivables_csv(ROWS))
+    first = office.take("lockbox", "a.bai", lockbox_file([check(100, ("1001", None))]))
+    assert problems(office, first) == []
+    again = lockbox_file([check(200, ("1001", None))], time="1700")
+    second = office.take("lockbox", "b.bai", again)
+    assert (second.state, problems(office, second)) == ("accepted", ["REPEATED_BOX_DAY"])
+    other = lockbox_file([check(300, ("1001", None))], box="0077777", time="1800")
+    assert problems(office, office.take("lockbox", "c.bai", other)) == []
+    later = lockbox_file([check(400, ("1001", None))], day=TODAY - dt.timedelta(1), time="1900")
+    assert problems(office, office.take("lockbox", "d.bai", later)) == []
+    assert office.applied() == {"I1": 1000}
+    office.prove()
+
+
+def test_a_file_that_recond_fails_on_is_held_and_the_next_one_is_taken(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take("receivables", "open.csv", receivables_csv(ROWS))
+    monkeypatch.setattr(lockbox, "parse", fail)
+    held = office.take("lockbox", "a.bai", lockbox_file([check(100, ("1001", None))]))
+    assert (held.state, held.message.split(":")[0]) == ("held", "FILE_FAILED")
+    assert office.questions() == ["FILE_FAILED"]
+    assert office.applied() == {}
+    office.prove()
+
+
+def fail(*_: object) -> Iterator[None]:
+    raise RuntimeError("the parser has a mistake")
+    yield
+
+
+def manifest(**more: object) -> str:
+    return json.dumps({"snapshot": "S1", "mode": "full", "rows": 1, "open_cents": 9000, **more})
+
+
+def taken(office: Office, name: str, content: str) -> FileOutcome:
+    """What becomes of a receivables file that is dropped beside its manifest."""
+    office.drop("receivables", name, content)
+    return next(one for one in office.process() if one.name == name)
+
+
+def test_a_snapshot_that_does_not_follow_the_last_one_is_held(office: Office) -> None:
+    office.drop("receivables", "1.csv.manifest.json", manifest(previous_snapshot="S0"))
+    assert taken(office, "1.csv", receivables_csv(ROWS)).state == "accepted"  # a new home begins
+    rows = [receivable("1001", "I1", "WATER", "2026-03-01", 9000, open_cents="8000")]
+    said = manifest(snapshot="S3", previous_snapshot="S2", open_cents=8000)
+    office.drop("receivables", "3.csv.manifest.json", said)
+    held = taken(office, "3.csv", receivables_csv(rows))
+    assert (held.state, held.message.split(":")[0]) == ("held", "SNAPSHOT_SEQUENCE")
+
+
+def test_a_manifest_that_cannot_be_read_or_does_not_hold(office: Office) -> None:
+    for name, text in (("a", "{not json"), ("b", '{"mode": "half"}'), ("c", '{"rows": "many"}')):
+        held = office.take("receivables", f"{name}.csv.manifest.json", text)
+        assert (held.state, held.message.split(":")[0]) == ("held", "MANIFEST_WRONG")
+    office.drop("receivables", "1.csv.manifest.json", manifest(rows=2))
+    held = taken(office, "1.csv", receivables_csv(ROWS))
+    assert (held.state, held.message.split(":")[0]) == ("held", "SNAPSHOT_TOTAL_WRONG")
+
+
+def test_a_file_without_its_manifest_waits_an_hour_and_is_held(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.drop("receivables", "1.csv.manifest.json", manifest())
+    taken(office, "1.csv", receivables_csv(ROWS))
+    office.drop("receivables", "2.csv", receivables_csv([*ROWS]) + "\n")
+    os.utime(office.home.inbox("receivables") / "2.csv", (1, 1))  # how old its sender says it is
+    assert office.process() == []
+    assert [r["state"] for r in office.rows("files") if r["name"] == "2.csv"] == ["waiting"]
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 59 * 60)
+    assert office.process() == []
+    monkeypatch.setattr(time, "time", lambda: real() + 61 * 60)
+    (held,) = office.process()
+    assert (held.state, held.message.split(":")[0]) == ("held", "MANIFEST_MISSING")
+
+
+def counter(*rows: tuple[str, int, str, str]) -> str:
+    return csv_text(
+        [
+            {"receipt_number": number, "drawer": "D1", "cashier": "ANA",
+             "business_date": TODAY.isoformat(), "time": "09:00", "account_number": "1001",
+             "item_number": "", "tender": "CASH", "amount": money(cents), "void_of": void,
+             "approved_by": by}
+            for number, cents, void, by in rows
+        ]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("void", "code", "applied"),
+    [
+        (("R2", -500, "R1", "BOB"), None, {}),
+        (("R2", -500, "R1", ""), "VOID_NOT_APPROVED", {"I1": 500}),
+        (("R2", -499, "R1", "BOB"), "VOID_AMOUNT_WRONG", {"I1": 500}),
+        (("R2", -500, "R9", "BOB"), "VOID_WITHOUT_ORIGINAL", {"I1": 500}),
+    ],
+)
+def test_voids_take_back_what_they_name_and_nothing_else(
+    office: Office, void: tuple[str, int, str, str], code: str | None, applied: dict[str, int]
+) -> None:
+    office.take("receivables", "open.csv", receivables_csv(ROWS))
+    office.take("cashier", "a.csv", counter(("R1", 500, "", ""), void))
+    assert office.questions() == ([code] if code else [])
+    assert office.applied() == applied
+    office.prove()
