@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import sqlite3
@@ -35,6 +36,21 @@ def expect(home: Path, files: list[tuple[str, str]]) -> None:
         time.sleep(0.05)
 
 
+RUBBISH = {
+    "random.bin": hashlib.shake_256(b"seed").digest(3000),
+    "photo.png": b"\x89PNG\r\n\x1a\n" + hashlib.shake_256(b"png").digest(1000),
+    "half.bai": office.lockbox_file([office.check(100, ("1001", None))]).encode()[:300],
+    "zeros": bytes(500),
+}
+
+
+def expect_states(home: Path, states: dict[str, str]) -> None:
+    end = time.monotonic() + PATIENCE
+    while (found := dict(files_of(home))) | states != found:
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+
+
 def test_the_daemon_processes_what_comes_and_holds_the_lock(tmp_path: Path) -> None:
     home = tmp_path / "home"
     made = office.Office(home)
@@ -55,6 +71,14 @@ def test_the_daemon_processes_what_comes_and_holds_the_lock(tmp_path: Path) -> N
             (tmp_path / "empty").touch()
             (tmp_path / "empty").rename(home / "inbox" / "lockbox" / "empty")
             expect(home, [("ar.csv", "accepted"), ("empty", "held")])
+            rubbish = {f"{inbox}-{name}": (inbox, data + inbox.encode())
+                       for inbox in ("lockbox", "bank", "ach", "cashier", "card", "receivables")
+                       for name, data in RUBBISH.items()}  # fmt: skip
+            for name, (inbox, data) in rubbish.items():
+                (tmp_path / name).write_bytes(data)
+                (tmp_path / name).rename(home / "inbox" / inbox / name)
+            expect_states(home, dict.fromkeys(rubbish, "held"))
+            assert process.poll() is None
             second = subprocess.run(
                 [*recond, "process", "--home", str(home)], capture_output=True, check=False
             )
@@ -66,5 +90,7 @@ def test_the_daemon_processes_what_comes_and_holds_the_lock(tmp_path: Path) -> N
             process.wait()
     connection = sqlite3.connect(home / "recond.db")
     job = connection.execute("SELECT job, last_error FROM job").fetchall()
+    assert connection.execute("SELECT count(*) FROM receipt WHERE receipt_no IN"
+                              " (SELECT receipt_no FROM decision)").fetchone() == (0,)  # fmt: skip
     connection.close()
     assert job == [("checkpoint", None)]

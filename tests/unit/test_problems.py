@@ -22,13 +22,17 @@ AWAITED = {
 
 @pytest.mark.parametrize("path", problemtable.files(), ids=lambda path: path.name)
 def test_a_file_with_one_fault_comes_to_what_the_table_says(path: Path) -> None:
-    """A new file gets its row by `python -m tests.problemtable > …/OUTCOMES.tsv`."""
-    assert problemtable.row(path) in OUTCOMES
+    """A new file gets its row by `python -m tests.problemtable > …/OUTCOMES.tsv`; until then it
+    must at least raise its code."""
+    row = problemtable.row(path)
+    known = [line for line in OUTCOMES if line.startswith(f"{path.name}\t")]
+    assert known in ([row], [])
+    assert "never told" not in row
 
 
 def test_the_table_has_no_row_of_a_file_that_is_gone() -> None:
     names = {path.name for path in problemtable.files()}
-    assert {line.split("\t")[0] for line in OUTCOMES[1:]} == names
+    assert {line.split("\t")[0] for line in OUTCOMES[1:]} <= names
 
 
 def test_every_file_raises_the_code_that_it_is_named_after() -> None:
