@@ -213,6 +213,19 @@ def match(
 
 
 @app.command()
+def clear(
+    home: HomeOption = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Match deposits to the lines of bank statements."""
+    from recond.verbs.work import clear_verb
+
+    raise typer.Exit(clear_verb(home, json, dry_run, day(as_of)))
+
+
+@app.command()
 def reverse(
     application: str,
     reason: ReasonOption,
@@ -238,7 +251,8 @@ def export(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Write a dataset (files receipts applications exceptions receivables journal), or what is
+    """Write a dataset (files receipts applications exceptions receivables deposits
+    bank_lines clearings journal), or what is
     new for the billing system (postings)."""
     if dataset == "postings":
         from recond.verbs.handover import export_postings_verb

@@ -23,6 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from recond.calendar import Calendar
 from recond.errors import ConfigError
 from recond.matching.policy import ChargeType, Policy, Rules, ScanLine
 from recond.money import parse_decimal
@@ -155,6 +156,31 @@ class Delegation(Section):
     end: dt.date
 
 
+class Days(Section):
+    """`[calendar]`: on which days banks and the office work."""
+
+    bank_holidays: Literal["FED", "none"] = "FED"
+    city_holidays: tuple[dt.date, ...] = ()
+
+
+class Clearing(Section):
+    """`[clearing]`: how deposits meet the lines of bank statements."""
+
+    late_days: int = Field(default=3, ge=0)  # bank days until a deposit is asked about
+    days_before: int = Field(default=2, ge=0)  # a line may come so many bank days early
+    days_after: int = Field(default=5, ge=0)  # and so many late
+    fee_codes: tuple[str, ...] = ("661", "698")  # type codes that are fees of the bank
+    deposit_days: int = Field(default=1, ge=0)  # office days until a bag must be at the bank
+
+
+class Merchant(Section):
+    """`[[merchant]]`: how a card processor settles."""
+
+    merchant_id: str
+    model: Literal["net", "gross"] = "net"
+    lag_days: int = Field(default=0, ge=0)  # bank days from settlement to credit
+
+
 DEFAULT_INBOXES = tuple(
     Inbox(name=name)
     for name in ("receivables", "lockbox", "bank", "ach", "cashier", "card", "acks")
@@ -180,6 +206,9 @@ class Settings(BaseSettings):
     roles: Roles = Roles()
     limits: Limits = Limits()
     delegation: tuple[Delegation, ...] = ()
+    calendar: Days = Days()
+    clearing: Clearing = Clearing()
+    merchant: tuple[Merchant, ...] = ()
     inbox: tuple[Inbox, ...] = DEFAULT_INBOXES
     source: tuple[PaymentSource, ...] = ()
     charge_type: tuple[ChargeType, ...] = ()
@@ -220,6 +249,10 @@ class Settings(BaseSettings):
                 return source.posted_by
         return "recond"
 
+    def bank_calendar(self) -> Calendar:
+        """The days on which banks and the office work."""
+        return Calendar.of(self.calendar.bank_holidays, self.calendar.city_holidays)
+
     def rules(self) -> Rules:
         """What matching may do, from the charge types, policies and scan lines."""
         given: dict[str, Any] = {
@@ -240,8 +273,10 @@ class Settings(BaseSettings):
         clearing = (
             ("LOCKBOX", gl.lockbox_clearing),
             ("ACH_CREDIT", gl.ach_clearing),
+            ("ACH_DEBIT", gl.ach_clearing),
             ("CARD", gl.card_clearing),
             ("CASHIER", gl.counter_clearing),
+            ("BANK", gl.bank),
         )
         own = tuple(
             (charge.code, charge.gl_account)

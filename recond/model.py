@@ -93,6 +93,7 @@ BATCHES = _schema(
     ("declared_cents", CENTS),
     ("found_count", pa.int64()),
     ("found_cents", CENTS),
+    ("source", TEXT),  # who sent it: the lockbox number, the originator's company id
 )
 
 # Declared against found, at every level of the format; `controls.compare` makes the problems.

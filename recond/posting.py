@@ -61,8 +61,10 @@ class Chart:
     clearing: tuple[tuple[str, str], ...] = (
         ("LOCKBOX", "1080"),
         ("ACH_CREDIT", "1081"),
+        ("ACH_DEBIT", "1081"),
         ("CARD", "1082"),
         ("CASHIER", "1083"),
+        ("BANK", "1010"),  # money that came as a bank line is in the bank already
     )
     due_to_funds: str = "2080"
     suspense: str = "2100"

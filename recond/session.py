@@ -77,6 +77,7 @@ def run_of(
         clock=now,
         actor=actor,
         hash_key=home.secret().hex()[:16],
+        calendar=settings.bank_calendar(),
     )
 
 

@@ -206,6 +206,40 @@ def lockbox_file(
     return "\n".join(lines) + "\n"
 
 
+def statement(
+    opening: int,
+    lines: Sequence[tuple[str, int, str]],
+    day: dt.date = TODAY,
+    closing: int | None = None,
+    account: str = "0044012345",
+    modifier: str = "2",
+) -> str:
+    """A BAI2 statement of one account and day; `lines` are type code, unsigned cents, text."""
+    signed = sum(cents if code < "400" else -cents for code, cents, _ in lines)
+    end = opening + signed if closing is None else closing
+    ymd = day.strftime("%y%m%d")
+    control = opening + end + sum(cents for _, cents, _ in lines)
+    records = [f"03,{account},USD,010,{opening},,,015,{end},,/"]
+    records += [
+        f"16,{code},{cents},,REF{number:04d},,{text}"
+        for number, (code, cents, text) in enumerate(lines, 1)
+    ]
+    records.append(f"49,{control},{len(records) + 1}/")
+    inside = len(records) + 2
+    return (
+        "\n".join(
+            [
+                f"01,BANK,CITY,{ymd},0630,{account}{opening},,,2/",
+                f"02,CITY,BANK,1,{ymd},,USD,{modifier}/",
+                *records,
+                f"98,{control},1,{inside}/",
+                f"99,{control},1,{inside + 2}/",
+            ]
+        )
+        + "\n"
+    )
+
+
 def luhn_digit(digits: str) -> str:
     """The Luhn digit behind a row of digits, from the definition."""
     total = 0

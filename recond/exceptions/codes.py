@@ -24,6 +24,7 @@ FLAG_ANSWERS = (
 CREDIT_ANSWERS = (
     "accept_1", "accept_2", "accept_3", "assign", "split", "on_account", "refund", "hold",
 )  # fmt: skip
+BANK_ANSWERS = ("link", "acknowledge", *(a for a in SUSPENSE_ANSWERS if a != "return_item"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,22 @@ _LIST = (
     Code("CASH_ONLY_ACCOUNT", "question", "ITEM", "The account takes only cash for a time; the payment is posted all the same.", FLAG_ANSWERS),
     Code("LARGE_AMOUNT", "question", "ITEM", "The payment is unusually large; it is posted.", FLAG_ANSWERS),
     Code("ARRANGEMENT_AT_RISK", "question", "ITEM", "A payment leaves an installment of an arrangement short.", FLAG_ANSWERS),
+    Code("BANK_CREDIT_UNMATCHED", "question", "BANK", "The bank credited money that no deposit explains; it waits in suspense.", BANK_ANSWERS),
+    Code("BANK_CREDIT_REPEATED", "question", "BANK", "The bank credited the same money again; it waits in suspense.", BANK_ANSWERS),
+    Code("CLEARING_AMBIGUOUS", "question", "BANK", "A bank credit fits more than one deposit; it waits in suspense.", BANK_ANSWERS),
+    Code("CREDIT_ELSEWHERE", "question", "BANK", "A bank credit has the amount of a deposit and names another source; it waits in suspense.", BANK_ANSWERS),
+    Code("BANK_DEBIT_UNKNOWN", "question", "BANK", "The bank took money and nothing explains it.", ("link", "acknowledge", "hold")),
+    Code("DEPOSIT_NOT_CREDITED", "question", "BANK", "A deposit is on no statement days after it was expected.", ("link", "acknowledge", "hold")),
+    Code("DEPOSIT_AMOUNT_DIFFERS", "question", "BANK", "The bank credited another amount than was deposited.", ("link", "acknowledge", "hold")),
+    # the counter
+    Code("DRAWER_SHORT", "question", "CASHIER", "A drawer holds less than its receipts say.", ("acknowledge", "hold")),
+    Code("DRAWER_OVER", "question", "CASHIER", "A drawer holds more than its receipts say.", ("acknowledge", "hold")),
+    Code("DRAWER_COMPOSITION", "question", "CASHIER", "Cash and checks of a drawer are swapped against its receipts; the sum is right.", ("acknowledge", "hold")),
+    Code("DRAWER_COUNT_WRONG", "question", "CASHIER", "The denominations of a close are not its counted cash.", ("acknowledge", "hold")),
+    Code("DRAWER_NOT_CLOSED", "question", "CASHIER", "A drawer has receipts and its day ended without a close.", ("acknowledge", "hold")),
+    Code("CLOSE_WITHOUT_RECEIPTS", "question", "CASHIER", "A drawer was closed and none of its receipts came.", ("acknowledge", "hold")),
+    Code("RECEIPT_NUMBER_GAP", "question", "CASHIER", "Receipt numbers of a drawer are missing.", ("acknowledge", "hold")),
+    Code("DEPOSIT_LATE", "question", "CASHIER", "A bag went to the bank later than the office allows.", ("acknowledge", "hold")),
     Code("REVERSED", "question", "ITEM", "An application was reversed; the money waits in suspense.", SUSPENSE_ANSWERS),
 )  # fmt: skip
 

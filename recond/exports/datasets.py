@@ -22,6 +22,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from recond.errors import RefusedError, UsageError
 from recond.exceptions.suggest import suggestions
+from recond.exports import bank
 from recond.exports.columns import AMOUNT, FileIds, Int64, fetch, fetch_table, int64s
 from recond.exports.receipts import RECEIPTS, receipts
 from recond.exports.scope import Scope
@@ -319,6 +320,9 @@ DATASETS = {
     "applications": Dataset(APPLICATIONS, _applications),
     "exceptions": Dataset(EXCEPTIONS, _exceptions),
     "receivables": Dataset(RECEIVABLES, _receivables),
+    "deposits": Dataset(bank.DEPOSITS, bank.deposits),
+    "bank_lines": Dataset(bank.BANK_LINES, bank.bank_lines),
+    "clearings": Dataset(bank.CLEARINGS, bank.clearings),
     "journal": Dataset(JOURNAL, _journal),
 }
 

@@ -259,4 +259,5 @@ def _row(number: int, batch: OneBatch) -> dict[str, object]:
         "declared_cents": batch.declared_cents,
         "found_count": batch.found_count,
         "found_cents": batch.found_cents,
+        "source": batch.lockbox or None,
     }

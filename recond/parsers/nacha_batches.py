@@ -273,6 +273,7 @@ def _end_batch(reading: Reading, batch: Batch, declared: dict[str, int | None]) 
             declared.get("credit"),
             found.count,
             found.credit,
+            batch.company_id or None,
         )
     )
     if found.count == 0:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 from recond import ids
 from recond.ledger import FACTS, Source
 from recond.model import DECISIONS, PLACEMENTS, QUESTIONS, VOIDED, Matched
+from recond.pipeline import deposits
 from recond.pipeline.payments import DATED_BY_RECEIPT
 from recond.pipeline.run import Run
 from recond.store import schema
@@ -224,6 +225,9 @@ def take_out(
         left = sum(stand.cents for stand in owner.stands)
         moves.append(Move(owner.receipt_no, rule, reason, owner.stands, [Stand(VOIDED, left)]))
     write(connection, run, moves, rule, reason)
+    if moves:
+        gone = deposits.of_receipts(connection, [move.receipt_no for move in moves])
+        deposits.note(connection, gone, sign=-1)
     desk = run.desk(connection)
     desk.resolve(desk.open_of_receipts([move.receipt_no for move in moves]), reason)
     return len(moves)

@@ -21,7 +21,7 @@ from recond.exceptions.desk import Question
 from recond.ledger import FACTS, Source
 from recond.matching.cascade import match
 from recond.model import SUSPENSE, Matched, Parsed
-from recond.pipeline import advices, numbered
+from recond.pipeline import advices, deposits, numbered
 from recond.pipeline.reading import Reading
 from recond.pipeline.run import Run
 from recond.receivables.book import fetch_book
@@ -238,6 +238,7 @@ def place(
     book = fetch_book(connection, remittances, run.rules, run.since())
     matched = match(receipts, remittances, book, run.rules, run.today)
     run.ledger(connection).post(facts_of(receipts), matched, source)
+    deposits.note(connection, receipts)
     ask(connection, run, matched)
     placements = matched.placements
     return pc.unique(placements["ordinal"].filter(pc.equal(placements["bucket"], SUSPENSE))).cast(

@@ -21,7 +21,7 @@ from recond.formats import HEAD
 from recond.intake import containers
 from recond.ledger import instant
 from recond.model import KINDS, Problem
-from recond.pipeline import handover, mirror, rematch
+from recond.pipeline import clear, handover, mirror, rematch
 from recond.pipeline.run import Run
 from recond.pipeline.take import MANIFEST_SUFFIX, Arrived, Effect, Recognised, recognise, take
 from recond.store import schema
@@ -114,6 +114,7 @@ def process(
     _, lists = worklists.take_dropped(run, wait=wait, stop=stop)
     with run.store.write() as connection:
         rematch.rematch(connection, run)
+        clear.clear(connection, run)
         handover.ask_for_answers(connection, run)
     return Pass(tuple(outcomes), len(seen.waiting) + lists)
 
@@ -336,6 +337,7 @@ def _take_all(
             )
         )  # fmt: skip
     rematch.rematch(connection, run)
+    clear.clear(connection, run)
 
 
 def _unclaimed(number: int, inbox: str, path: Path) -> Arrived:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from recond.calendar import Calendar
+from recond.config import Merchant
 from recond.exceptions.desk import Desk
 from recond.formats import Formats
 from recond.home import Home
@@ -36,6 +38,7 @@ class Run:
     clock: Callable[[], dt.datetime]  # UTC
     actor: str
     hash_key: str  # 16 characters: the key of payers' hashes
+    calendar: Calendar  # on which days banks and the office work
 
     def ledger(self, connection: Connection) -> Ledger:
         """The writer of money on a connection."""
@@ -59,6 +62,13 @@ class Run:
     def archived(self, sha256: str) -> Path:
         """Where the archive keeps the bytes with this SHA-256."""
         return self.home.archive / sha256[:2] / sha256
+
+    def merchant(self, merchant_id: str) -> Merchant:
+        """How this card merchant settles."""
+        for one in self.home.settings.merchant:
+            if one.merchant_id == merchant_id:
+                return one
+        return Merchant(merchant_id=merchant_id)
 
     def chunk_receipts(self) -> int:
         """How many receipts are matched at once."""

@@ -23,7 +23,7 @@ from recond.ledger import instant
 from recond.model import BATCHES, PAYMENT_KINDS, Format, Problem, Transmission
 from recond.money import format_cents
 from recond.parsers import GRAMMARS
-from recond.pipeline import acks, duplicates, mirror, voids
+from recond.pipeline import acks, deposits, duplicates, mirror, statements, voids
 from recond.pipeline.payments import Arrival, Tally, take_payments
 from recond.pipeline.reading import Reading, read
 from recond.pipeline.run import Run
@@ -112,6 +112,8 @@ def take(connection: Connection, run: Run, recognised: Recognised) -> Effect:
     found += duplicates.resent(connection, reading.transmission)
     found += duplicates.repeated_batches(connection, reading)
     found += duplicates.repeated_box_days(connection, reading)
+    if recognised.kind == "bank" and not any(one.code == "BALANCE_WRONG" for one in found):
+        found += statements.balance_problems(reading)
     manifest, doubts = mirror.believe(connection, run, recognised.kind, arrived, reading)
     reading = replace(reading, problems=(*found, *doubts))
     file_id = ids.new_file_id(connection, arrived.sha256)
@@ -266,6 +268,7 @@ def _write_payments(
         arrived.file_no, file_id, arrived.name, held=False, held_batches=reading.held_batches
     )
     tally = take_payments(connection, run, arrival, reading)
+    deposits.note_batches(connection, arrived.file_no)
     voided = voids.take_voids(connection, run, arrived.file_no, file_id, arrived.name)
     return _words(tally, voided)
 
@@ -316,6 +319,8 @@ def write_records(
         for name, table in _RECORDS.items():
             rows = chunk.table(name)
             counts[name] += insert_table(connection, table, rows, constants={"file_no": file_no})
+    if counts["bank_lines"] or counts["bank_balances"]:
+        statements.keep(connection, file_no)
     words = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count]
     if skipped:
         words.append(f"{skipped} bank lines seen before and skipped")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import select
 from recond import render
 from recond.lock import locked
 from recond.pipeline import corrections
+from recond.pipeline.clear import clear
 from recond.pipeline.process import FileOutcome, process, try_out
 from recond.pipeline.rematch import rematch
 from recond.pipeline.run import Run
@@ -78,6 +80,19 @@ def match_verb(home: Path | None, as_json: bool, dry_run: bool, as_of: dt.date |
     with locked(run.home.path, "match"), run.write(dry_run=dry_run) as connection:
         done = rematch(connection, run)
     told = {"due": done.due, "identified": done.identified, "credits": done.credits}
+    if as_json:
+        render.json_line(told)
+    else:
+        render.say(", ".join(f"{count} {name}" for name, count in told.items()))
+    return 1 if somebody_waits(run) else 0
+
+
+def clear_verb(home: Path | None, as_json: bool, dry_run: bool, as_of: dt.date | None) -> int:
+    """`recond clear`: 0, or 1 when something waits for a person."""
+    run = open_run(home, as_of, AUTOMATIC)
+    with locked(run.home.path, "clear"), run.write(dry_run=dry_run) as connection:
+        done = clear(connection, run)
+    told = asdict(done)
     if as_json:
         render.json_line(told)
     else:

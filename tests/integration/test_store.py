@@ -143,7 +143,36 @@ JOURNAL = {
     "debit_cents": 5,
     "credit_cents": 0,
 }
+DEPOSIT = {
+    "deposit_no": 1,
+    "deposit_id": "D1",
+    "file_no": 1,
+    "batch_ord": 1,
+    "kind": "lockbox",
+    "channel": "LOCKBOX",
+    "business_date": "2026-03-16",
+    "expected_date": "2026-03-16",
+    "amount_cents": 5,
+    "receipts_cents": 5,
+    "aside_cents": 0,
+    "fee_cents": 0,
+    "made_date": "2026-03-16",
+}
+CLEARING = {
+    "clearing_no": 1,
+    "clearing_id": "C1",
+    "file_no": 1,
+    "ordinal": 1,
+    "deposit_no": 1,
+    "cents": 5,
+    "rule": "day",
+    "evidence": "",
+    "business_date": "2026-03-16",
+    "cleared_at": "2026-03-16T12:00:00Z",
+}
 MONEY = {
+    "deposit": DEPOSIT,
+    "clearing": CLEARING,
     "receipt": RECEIPT,
     "entry": ENTRY,
     "decision": DECISION,

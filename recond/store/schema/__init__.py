@@ -24,6 +24,16 @@ from recond.store.schema.base import (
     receipt_key,
 )
 from recond.store.schema.billing import acknowledgement, drift, outbox, posted_entry
+from recond.store.schema.deposits import (
+    clearing,
+    deposit,
+    drawer_session,
+    line_part,
+    open_deposit,
+    open_line,
+    statement,
+    undeposited,
+)
 from recond.store.schema.intake import batch, file, job, meta, problem, waiting
 from recond.store.schema.mirror import account, account_alias, item, reference_shape, snapshot
 from recond.store.schema.money import (
@@ -56,6 +66,8 @@ IMMUTABLE = (
     posted_entry,
     acknowledgement,
     decision_made,
+    deposit,
+    clearing,
 )
 
 __all__ = [
@@ -73,10 +85,13 @@ __all__ = [
     "bank_balance",
     "bank_line",
     "batch",
+    "clearing",
     "comment",
     "decision",
     "decision_made",
+    "deposit",
     "drawer_close",
+    "drawer_session",
     "drift",
     "entry",
     "exception",
@@ -86,9 +101,12 @@ __all__ = [
     "item",
     "job",
     "journal_line",
+    "line_part",
     "meta",
     "metadata",
     "numbered_record",
+    "open_deposit",
+    "open_line",
     "outbox",
     "period_change",
     "placement",
@@ -100,6 +118,8 @@ __all__ = [
     "remittance",
     "set_aside",
     "snapshot",
+    "statement",
+    "undeposited",
     "waiting",
     "work_file",
     "work_row",

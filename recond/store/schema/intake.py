@@ -82,6 +82,7 @@ batch = keyed_only(
     cents("declared_cents", nullable=True),
     Column("found_count", INT),
     cents("found_cents", nullable=True),
+    text("source"),  # the lockbox number, the originator's company id
     text("state", nullable=False),  # accepted, held, rejected
     PrimaryKeyConstraint("file_no", "batch_ord"),
     Index("ix_batch_identity", "identity"),

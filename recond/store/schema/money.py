@@ -31,6 +31,13 @@ receipt = Table(
     text("taken_by"),
     text("payment"),
     Index("ix_receipt_repeat_key", "repeat_key"),
+    Index(
+        "ix_receipt_drawer",
+        "drawer",
+        "received_date",
+        sqlite_where=sql("drawer IS NOT NULL"),
+        postgresql_where=sql("drawer IS NOT NULL"),
+    ),
     sqlite_strict=True,
 )
 

@@ -1,0 +1,161 @@
+"""Invariants of the bank: clearing accounts, deposits, statement lines (see `check`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, cast, func, select
+
+from recond.model import VOIDED
+from recond.store import schema
+
+if TYPE_CHECKING:
+    from recond.check import Books, Broken
+
+receipt, placement, line = schema.receipt, schema.placement, schema.journal_line
+# Entries that place no receipt: they are proved by what they say of deposits and lines.
+SOURCES = ("deposit", "clear")
+
+
+def _sum(column: Any) -> Any:
+    return cast(func.coalesce(func.sum(column), 0), schema.INT)
+
+
+def _balance(books: Books, gl_account: str) -> int:
+    """Credits less debits of an account of the pool fund."""
+    return books.number(
+        select(_sum(line.c.credit_cents) - _sum(line.c.debit_cents)).where(
+            line.c.fund == books.chart.pool_fund, line.c.gl_account == gl_account
+        )
+    )
+
+
+def clearing_differs(books: Books) -> list[Broken]:
+    """Clearing accounts whose balance is not the list of what is not reconciled: what deposits
+    still expect, receipts that no deposit holds yet, and what returned items and withheld money
+    wait for (domain section 2.7)."""
+    deposit, clearing = schema.deposit, schema.clearing
+    wanted: dict[str, int] = {}
+    accounts = dict(books.chart.clearing)
+    bank = books.chart.bank
+
+    def add(rows: Any, sign: int = 1) -> None:
+        for channel, cents in books.connection.execute(rows):
+            account = accounts[channel]
+            if account != bank:
+                wanted[account] = wanted.get(account, 0) + sign * int(cents)
+
+    add(select(deposit.c.channel, _sum(deposit.c.amount_cents)).group_by(deposit.c.channel))
+    brought = (
+        select(deposit.c.channel, _sum(clearing.c.cents))
+        .join(deposit, deposit.c.deposit_no == clearing.c.deposit_no)
+        .group_by(deposit.c.channel)
+    )
+    add(brought, -1)
+    posted = (
+        select(receipt.c.channel, _sum(placement.c.cents))
+        .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
+        .where(placement.c.bucket != VOIDED)
+        .group_by(receipt.c.channel)
+    )
+    add(posted)
+    add(select(deposit.c.channel, _sum(deposit.c.receipts_cents)).group_by(deposit.c.channel), -1)
+    # refunds and chargebacks of a card batch: the bank kept them, the journal waits for their
+    # receipts
+    add(select(deposit.c.channel, _sum(deposit.c.aside_cents)).group_by(deposit.c.channel), -1)
+    found = {account: -_balance(books, account) for account in set(accounts.values()) - {bank}}
+    return [
+        {"gl_account": account, "journal": found[account], "not_reconciled": wanted.get(account, 0)}
+        for account in sorted(found)
+        if found[account] != wanted.get(account, 0)
+    ]
+
+
+def undeposited(books: Books) -> list[Broken]:
+    """Channels whose posted receipts are neither in a deposit nor waiting for one."""
+    waiting = schema.undeposited
+    sums: dict[str, list[int]] = {}
+    queries = (
+        select(receipt.c.channel, _sum(placement.c.cents))
+        .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
+        .where(placement.c.bucket != VOIDED, receipt.c.channel != "BANK")
+        .group_by(receipt.c.channel),
+        select(schema.deposit.c.channel, _sum(schema.deposit.c.receipts_cents)).group_by(
+            schema.deposit.c.channel
+        ),
+        select(waiting.c.channel, _sum(waiting.c.cents)).group_by(waiting.c.channel),
+    )
+    for place, query in enumerate(queries):
+        for channel, cents in books.connection.execute(query):
+            sums.setdefault(channel, [0, 0, 0])[place] = int(cents)
+    return [
+        {"channel": channel, "posted": a, "deposited": b, "waiting": c}
+        for channel, (a, b, c) in sorted(sums.items())
+        if a != b + c
+    ]
+
+
+def bank_differs(books: Books) -> list[Broken]:
+    """The bank account in the journal is what lines brought, and bank receipts that stand."""
+    cleared = books.number(select(_sum(schema.clearing.c.cents)))
+    standing = books.number(
+        select(_sum(placement.c.cents))
+        .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
+        .where(placement.c.bucket != VOIDED, receipt.c.channel == "BANK")
+    )
+    journal = -_balance(books, books.chart.bank)
+    if journal == cleared + standing:
+        return []
+    return [{"bank": journal, "cleared": cleared, "in_receipts": standing}]
+
+
+def lines_differ(books: Books) -> list[Broken]:
+    """Lines that brought something, but not what they are over."""
+    clearing, line_ = schema.clearing.c, schema.bank_line.c
+    return books.rows(
+        select(
+            line_.file_no, line_.ordinal, line_.amount_cents, _sum(clearing.cents).label("cleared")
+        )
+        .join(
+            schema.clearing,
+            and_(clearing.file_no == line_.file_no, clearing.ordinal == line_.ordinal),
+        )
+        .group_by(line_.file_no, line_.ordinal, line_.amount_cents)
+        .having(func.sum(clearing.cents) != line_.amount_cents)
+    )
+
+
+def twice(books: Books) -> list[Broken]:
+    """Lines that are a deposit's money and a receipt's at once: a credit counted twice."""
+    clearing = schema.clearing.c
+    key = clearing.file_no * (1 << schema.ORDINAL_BITS) + clearing.ordinal
+    return books.rows(
+        select(receipt.c.receipt_no, _sum(placement.c.cents).label("standing"))
+        .join(schema.clearing, key == receipt.c.receipt_no)
+        .join(placement, placement.c.receipt_no == receipt.c.receipt_no)
+        .where(receipt.c.channel == "BANK", placement.c.bucket != VOIDED)
+        .group_by(receipt.c.receipt_no)
+        .having(func.sum(placement.c.cents) != 0)
+    )
+
+
+def left_differs(books: Books) -> list[Broken]:
+    """Deposits whose open rest is not their amount less what lines brought."""
+    deposit, opened = schema.deposit.c, schema.open_deposit.c
+    brought = (
+        select(_sum(schema.clearing.c.cents))
+        .where(schema.clearing.c.deposit_no == deposit.deposit_no)
+        .scalar_subquery()
+    )
+    withdrawal = schema.deposit.alias()
+    withdrawn = (
+        select(_sum(withdrawal.c.amount_cents))
+        .where(withdrawal.c.withdraws_no == deposit.deposit_no)
+        .scalar_subquery()
+    )
+    left = deposit.amount_cents + withdrawn - brought
+    return books.rows(
+        select(deposit.deposit_id, left.label("left"), opened.left_cents)
+        .outerjoin(schema.open_deposit, opened.deposit_no == deposit.deposit_no)
+        .where(deposit.withdraws_no.is_(None), func.coalesce(opened.left_cents, 0) != left)
+    )

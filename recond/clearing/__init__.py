@@ -1,0 +1,1 @@
+"""Deposits and the statement lines that bring them: who clears whom. Pure."""

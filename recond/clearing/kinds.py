@@ -1,0 +1,55 @@
+"""What a statement line's type code says of the money: which kinds of deposits it may bring.
+
+BAI2 codes (formats.md section 1). Codes of other formats, and general ones (399 miscellaneous
+credit), may bring any kind: amount, day and words must tell.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from recond.arrays import Ints
+from recond.clearing.tables import ACH, ANY, CARD, COUNTER, LOCKBOX, RETURN
+
+NOTHING = 0  # wires and book transfers settle no deposit: they are payments themselves
+
+_CREDITS = {
+    LOCKBOX: ("115", "116"),
+    ACH | CARD: ("142", "143", "145", "164", "165", "166", "169"),
+    COUNTER | LOCKBOX: ("172", "173", "174", "175", "176", "301", "362", "366"),
+    NOTHING: ("191", "195", "196", "201", "206", "208", "221"),
+}
+_DEBITS = {RETURN: ("554", "555", "557", "558", "409", "469")}
+KINDS = {code: bits for table in (_CREDITS, _DEBITS) for bits, codes in table.items()
+         for code in codes}  # fmt: skip
+DIRECT = frozenset(_CREDITS[NOTHING])
+OF_CHANNEL = {
+    "LOCKBOX": LOCKBOX,
+    "ACH_CREDIT": ACH,
+    "ACH_DEBIT": ACH,
+    "CARD": CARD,
+    "CASHIER": COUNTER,
+}
+TENDERS = {
+    LOCKBOX: "CHECK",
+    COUNTER | LOCKBOX: "CHECK",
+    ACH | CARD: "ACH",
+    NOTHING: "WIRE",
+}
+
+
+def kinds_of(type_codes: pa.ChunkedArray | pa.Array, cents: Ints) -> Ints:
+    """The kinds that each line may bring, as bits; debits bring returns only."""
+    coded = type_codes.cast(pa.string()).combine_chunks() if isinstance(
+        type_codes, pa.ChunkedArray) else type_codes  # fmt: skip
+    dictionary = coded.dictionary_encode()
+    bits = [KINDS.get(code, ANY) for code in dictionary.dictionary.to_pylist()]
+    codes = dictionary.indices.fill_null(len(bits)).to_numpy(zero_copy_only=False)
+    found = np.array([*bits, ANY], np.int64)[codes]
+    return np.where(cents < 0, RETURN, found & ~RETURN)
+
+
+def tender_of(type_code: str | None) -> str:
+    """What kind of payment a line is when nothing else says so."""
+    return TENDERS.get(KINDS.get(type_code or "", ANY), "OTHER")

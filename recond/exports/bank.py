@@ -1,0 +1,190 @@
+"""The datasets of the bank: deposits, bank_lines, clearings (contract section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, and_, case, func, select
+
+from recond.exports.columns import AMOUNT, FileIds, fetch, int64s
+from recond.exports.scope import Scope
+from recond.model import SUSPENSE, VOIDED
+from recond.money import decimal_from_cents
+from recond.store import schema
+
+TEXT, DATE, INT64 = pa.string(), pa.date32(), pa.int64()
+
+DEPOSITS = pa.schema(
+    [("deposit_id", TEXT), ("kind", TEXT), ("channel", TEXT), ("business_date", DATE),
+     ("expected_date", DATE), ("amount", AMOUNT), ("reference", TEXT), ("state", TEXT),
+     ("bank_line_id", TEXT), ("credited_amount", AMOUNT)]
+)  # fmt: skip
+BANK_LINES = pa.schema(
+    [("bank_line_id", TEXT), ("file_id", TEXT), ("line", INT64), ("bank_account", TEXT),
+     ("value_date", DATE), ("type_code", TEXT), ("amount", AMOUNT), ("reference", TEXT),
+     ("text", TEXT), ("state", TEXT)]
+)  # fmt: skip
+CLEARINGS = pa.schema(
+    [("clearing_id", TEXT), ("deposit_id", TEXT), ("bank_line_id", TEXT), ("amount", AMOUNT),
+     ("rule", TEXT), ("cleared_at", TEXT), ("evidence", TEXT)]
+)  # fmt: skip
+
+# The contract's word for each channel of receipts.
+CHANNELS = {"LOCKBOX": "lockbox", "ACH_CREDIT": "ach", "ACH_DEBIT": "ach", "CARD": "card",
+            "CASHIER": "cashier"}  # fmt: skip
+
+deposit, clearing, line = schema.deposit, schema.clearing, schema.bank_line
+
+
+def deposits(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
+    """One row a deposit by number; dates limit the business date. `state`: in_transit, discrepant
+    (another amount was credited), reconciled, withdrawn (its file was replaced). `bank_line_id`
+    is its line; of several the first, dataset clearings has them all."""
+    brought = select(func.sum(clearing.c.cents)).where(
+        clearing.c.deposit_no == deposit.c.deposit_no, scope.known(clearing.c.business_date)
+    )
+    first = select(func.min(clearing.c.file_no * (1 << schema.ORDINAL_BITS) + clearing.c.ordinal))
+    first = first.where(
+        clearing.c.deposit_no == deposit.c.deposit_no, scope.known(clearing.c.business_date)
+    )
+    taken_back = schema.deposit.alias()
+    withdrawn = (
+        select(taken_back.c.deposit_no)
+        .where(taken_back.c.withdraws_no == deposit.c.deposit_no,
+               scope.known(taken_back.c.made_date))
+        .exists()
+    )  # fmt: skip
+    cents = func.coalesce(brought.scalar_subquery(), 0)
+    state = case(
+        (withdrawn, "withdrawn"),
+        (cents == deposit.c.amount_cents, "reconciled"),
+        (cents == 0, "in_transit"),
+        else_="discrepant",
+    )
+    channel = case(
+        *((deposit.c.channel == name, word) for name, word in CHANNELS.items()),
+        else_=deposit.c.channel,
+    )
+    statement = (
+        select(
+            deposit.c.deposit_id, deposit.c.kind, channel, deposit.c.business_date,
+            deposit.c.expected_date, deposit.c.amount_cents, deposit.c.reference, state,
+            first.scalar_subquery(), cents,
+        )
+        .where(
+            deposit.c.amount_cents != 0, deposit.c.withdraws_no.is_(None),
+            deposit.c.kind != "return", scope.known(deposit.c.made_date),
+            scope.within(deposit.c.business_date),
+        )
+        .order_by(deposit.c.deposit_no)
+    )  # fmt: skip
+    raw = pa.schema(
+        [pa.field(f.name, INT64 if f.name in {"amount", "bank_line_id", "credited_amount"}
+                  else f.type) for f in DEPOSITS]
+    )  # fmt: skip
+    files = FileIds.load(connection)
+    for found in fetch(connection, statement, raw):
+        made = {
+            "amount": decimal_from_cents(found["amount"]),
+            "bank_line_id": _line_ids(files, found["bank_line_id"]),
+            "credited_amount": decimal_from_cents(found["credited_amount"]),
+        }
+        yield _batch(found, made, DEPOSITS)
+
+
+def bank_lines(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
+    """One row a line by arrival and place; dates limit the value date. `state`: cleared (it
+    brought deposits, or is a fee), suspense and receipt (it is a receipt, in suspense or placed),
+    open (a debit that nothing explains), shown (same-day), part (an item of another line's
+    total)."""
+    part, placement = schema.line_part.c, schema.placement.c
+    key = line.c.file_no * (1 << schema.ORDINAL_BITS) + line.c.ordinal
+    in_part = select(part.ordinal).where(
+        part.file_no == line.c.file_no, part.ordinal == line.c.ordinal
+    )
+    cleared = select(clearing.c.clearing_no).where(
+        clearing.c.file_no == line.c.file_no,
+        clearing.c.ordinal == line.c.ordinal,
+        scope.known(clearing.c.business_date),
+    )
+    decision, entry = schema.decision.c, schema.entry.c
+    standing = (
+        select(func.sum(placement.cents))
+        .join(schema.decision, and_(decision.receipt_no == placement.receipt_no,
+                                    decision.version == placement.version))
+        .join(schema.entry, entry.entry_no == decision.entry_no)
+        .where(placement.receipt_no == key, placement.bucket != VOIDED,
+               scope.known(entry.business_date))
+    )  # fmt: skip
+    waiting = standing.where(placement.bucket == SUSPENSE)
+    state = case(
+        (line.c.same_day == 1, "shown"),
+        (in_part.exists(), "part"),
+        (cleared.exists(), "cleared"),
+        (func.coalesce(waiting.scalar_subquery(), 0) != 0, "suspense"),
+        (func.coalesce(standing.scalar_subquery(), 0) != 0, "receipt"),
+        else_="open",
+    )
+    file = schema.file.c
+    statement = (
+        select(
+            line.c.ordinal, line.c.file_no, line.c.line, line.c.bank_account, line.c.value_date,
+            line.c.type_code, line.c.amount_cents, line.c.reference, line.c.text, state,
+        )
+        .join(schema.file, file.file_no == line.c.file_no)
+        .where(scope.known(file.business_date), scope.within(line.c.value_date))
+        .order_by(line.c.file_no, line.c.ordinal)
+    )  # fmt: skip
+    numbers = {"bank_line_id", "file_id", "amount"}
+    raw = pa.schema([pa.field(f.name, INT64 if f.name in numbers else f.type) for f in BANK_LINES])
+    files = FileIds.load(connection)
+    for found in fetch(connection, statement, raw):
+        file_no = int64s(found["file_id"])
+        keys = (file_no << schema.ORDINAL_BITS) | int64s(found["bank_line_id"])
+        made = {
+            "bank_line_id": _line_ids(files, pa.array(keys)),
+            "file_id": files.of_files(file_no),
+            "amount": decimal_from_cents(found["amount"]),
+        }
+        yield _batch(found, made, BANK_LINES)
+
+
+def clearings(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
+    """One row a deposit and line, in order; dates limit the line's value date."""
+    key = clearing.c.file_no * (1 << schema.ORDINAL_BITS) + clearing.c.ordinal
+    statement = (
+        select(
+            clearing.c.clearing_id, deposit.c.deposit_id, key, clearing.c.cents, clearing.c.rule,
+            clearing.c.cleared_at, clearing.c.evidence,
+        )
+        .join(deposit, deposit.c.deposit_no == clearing.c.deposit_no)
+        .join(line, and_(line.c.file_no == clearing.c.file_no,
+                         line.c.ordinal == clearing.c.ordinal))
+        .where(scope.known(clearing.c.business_date), scope.within(line.c.value_date),
+               deposit.c.kind != "return")
+        .order_by(clearing.c.clearing_no)
+    )  # fmt: skip
+    numbers = {"bank_line_id", "amount"}
+    raw = pa.schema([pa.field(f.name, INT64 if f.name in numbers else f.type) for f in CLEARINGS])
+    files = FileIds.load(connection)
+    for found in fetch(connection, statement, raw):
+        made = {
+            "bank_line_id": _line_ids(files, found["bank_line_id"]),
+            "amount": decimal_from_cents(found["amount"]),
+        }
+        yield _batch(found, made, CLEARINGS)
+
+
+def _line_ids(files: FileIds, keys: pa.Array) -> pa.Array:
+    """`L` + file id without its letter + `-` + ordinal; null where the key is."""
+    known = keys.is_valid()
+    made = files.receipts(int64s(keys.fill_null(0))) if len(files.numbers) else keys
+    text = pc.replace_substring_regex(made.cast(pa.string()), "^R", "L")
+    return pc.if_else(known, text, pa.scalar(None, pa.string()))
+
+
+def _batch(found: pa.RecordBatch, made: dict[str, pa.Array], shown: pa.Schema) -> pa.RecordBatch:
+    columns = [made[name] if name in made else found[name] for name in shown.names]
+    return pa.record_batch(columns, schema=shown)

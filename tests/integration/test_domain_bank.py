@@ -1,0 +1,374 @@
+"""Worked examples of the bank (domain section 3 C and D), with their cents, through `process`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from office import (
+    Office,
+    cents,
+    check,
+    csv_text,
+    lockbox_file,
+    money,
+    receivable,
+    receivables_csv,
+    statement,
+)
+
+MON, TUE, WED, THU = (dt.date(2026, 3, day) for day in (16, 17, 18, 19))
+FRIDAY = dt.date(2026, 3, 13)
+OWED = [receivable(f"100000000{n}", f"W{n}", "WATER", "2026-03-28", 9_000_000) for n in (1, 2, 3)]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    made = Office(tmp_path / "home", url)
+    made.take("receivables", "open.csv", receivables_csv(OWED), FRIDAY)
+    yield made
+    made.prove()
+    made.close()
+
+
+def lockbox(office: Office, amount: int, day: dt.date, today: dt.date, **more: Any) -> None:
+    content = lockbox_file([check(amount, ("1000000001", None))], day, **more)
+    outcome = office.take("lockbox", f"{day}{amount}.bai", content, today)
+    assert outcome.state == "accepted"
+
+
+def bank(
+    office: Office, opening: int, lines: list[tuple[str, int, str]], day: dt.date, today: dt.date
+) -> None:
+    outcome = office.take("bank", f"{day}.bai2", statement(opening, lines, day), today)
+    assert outcome.state == "accepted", outcome.message
+
+
+def asked(office: Office) -> list[tuple[str, int]]:
+    return [
+        (row["code"], cents(row["amount"]))
+        for row in office.rows("exceptions")
+        if row["status"] != "resolved"
+    ]
+
+
+def clearing_balances(office: Office) -> dict[str, int]:
+    """Clearing accounts of the journal, and what deposits say is not reconciled: the same."""
+    gl = {account: net for (fund, account), net in office.journal().items() if fund == "100"}
+    return {account: gl[account] for account in ("1080", "1081", "1082", "1083") if account in gl}
+
+
+def test_e34_header_detail_and_credit_agree(office: Office) -> None:
+    lockbox(office, 3418225, TUE, TUE)
+    assert clearing_balances(office) == {"1080": 3418225}
+    bank(office, 128000000, [("115", 3418225, "LOCKBOX 0012345")], TUE, WED)
+    (deposit,) = office.rows("deposits")
+    (line,) = office.rows("bank_lines")
+    assert (deposit["kind"], deposit["channel"], deposit["state"]) == (
+        "lockbox", "lockbox", "reconciled",
+    )  # fmt: skip
+    assert deposit["bank_line_id"] == line["bank_line_id"]
+    assert (deposit["business_date"], deposit["expected_date"]) == (TUE, TUE)
+    (clearing,) = office.rows("clearings")
+    assert cents(clearing["amount"]) == cents(line["amount"]) == 3418225
+    assert clearing_balances(office) == {}
+    assert office.journal()["100", "1010"] == 3418225
+    assert asked(office) == []
+
+
+def test_e34_the_bank_credits_less_and_corrects_it(office: Office) -> None:
+    lockbox(office, 3418225, TUE, TUE)
+    bank(office, 0, [("115", 3417225, "LOCKBOX 0012345")], TUE, WED)
+    assert asked(office) == [("DEPOSIT_AMOUNT_DIFFERS", -1000)]
+    assert office.rows("deposits")[0]["state"] == "discrepant"
+    assert clearing_balances(office) == {"1080": 1000}
+    bank(office, 3417225, [("399", 1000, "CORRECTION LOCKBOX")], THU, THU)
+    assert asked(office) == []
+    assert office.rows("deposits")[0]["state"] == "reconciled"
+    assert sum(cents(row["amount"]) for row in office.rows("clearings")) == 3418225
+
+
+def test_e34_a_held_batch_makes_no_deposit_and_its_credit_waits(office: Office) -> None:
+    good, bad = check(10000, ("1000000001", None)), check(5000, ("1000000002", None))
+    content = lockbox_file([[good], [bad]], TUE, totals={2: 5100})
+    outcome = office.take("lockbox", "two.bai", content, TUE)
+    assert outcome.state == "partly_held"
+    assert [cents(row["amount"]) for row in office.rows("deposits")] == [10000]
+    bank(office, 0, [("115", 15000, "LOCKBOX 0012345")], TUE, WED)
+    assert ("BANK_CREDIT_UNMATCHED", 15000) in asked(office)
+    from recond.pipeline import corrections
+    from recond.pipeline.clear import clear
+
+    run = office.run(WED)
+    with run.store.write() as connection:
+        corrections.accept(connection, run, outcome.file_id, None, "the bank is right")
+        clear(connection, run)
+    assert {row["state"] for row in office.rows("deposits")} == {"reconciled"}
+    assert office.rows("bank_lines")[0]["state"] == "cleared"
+    assert office.journal()["100", "1010"] == 15000
+    assert "BANK_CREDIT_UNMATCHED" not in office.questions()
+
+
+def test_e40_a_deposit_that_is_on_no_statement(office: Office) -> None:
+    thursday = dt.date(2026, 3, 12)
+    lockbox(office, 318450, thursday, FRIDAY)
+    bank(office, 0, [("142", 777, "ACH")], FRIDAY, MON)
+    assert "DEPOSIT_NOT_CREDITED" not in office.questions()
+    office.process(TUE)  # three bank days after Thursday
+    assert ("DEPOSIT_NOT_CREDITED", 318450) in asked(office)
+    office.process(WED)
+    assert office.questions().count("DEPOSIT_NOT_CREDITED") == 1
+    bank(office, 777, [("115", 318450, "LOCKBOX 0012345")], WED, THU)
+    assert "DEPOSIT_NOT_CREDITED" not in office.questions()
+
+
+def test_e43_a_late_file_takes_its_credit_out_of_suspense(office: Office) -> None:
+    bank(office, 0, [("115", 3418225, "LOCKBOX 0012345")], MON, TUE)
+    assert asked(office) == [("BANK_CREDIT_UNMATCHED", 3418225)]
+    journal = office.journal()
+    assert (journal["100", "1010"], journal["100", "2100"]) == (3418225, -3418225)
+    (receipt,) = office.rows("receipts")
+    assert (receipt["state"], receipt["channel"]) == ("unidentified", "BANK")
+    assert receipt["received_date"] == MON
+    assert office.rows("bank_lines")[0]["state"] == "suspense"
+    lockbox(office, 3418225, MON, THU)
+    assert asked(office) == []
+    journal = office.journal()
+    assert journal["100", "1010"] == 3418225
+    assert ("100", "2100") not in journal
+    assert ("100", "1080") not in journal
+    assert office.rows("bank_lines")[0]["state"] == "cleared"
+    assert office.applied() == {"W1": 3418225}  # once
+
+
+def test_a_wire_pays_the_account_that_its_text_names(office: Office) -> None:
+    bank(office, 0, [("195", 25000, "WIRE FROM ACME ACCT 1000000002")], MON, TUE)
+    (receipt,) = office.rows("receipts")
+    assert (receipt["channel"], receipt["tender"], receipt["state"]) == ("BANK", "WIRE", "applied")
+    assert office.applied() == {"W2": 25000}
+    assert asked(office) == []
+    assert office.rows("bank_lines")[0]["state"] == "receipt"
+
+
+def test_items_of_a_total_are_shown_and_not_posted_twice(office: Office) -> None:
+    lockbox(office, 3000, MON, MON)
+    lines = [("115", 3000, "LOCKBOX 0012345"), ("116", 1000, "ITEM"), ("116", 2000, "ITEM")]
+    content = statement(0, lines, MON, closing=3000)
+    assert office.take("bank", "day.bai2", content, TUE).state == "accepted"
+    assert [row["state"] for row in office.rows("bank_lines")] == ["cleared", "part", "part"]
+    assert office.journal()["100", "1010"] == 3000
+    assert asked(office) == []
+
+
+def test_same_day_lines_are_shown(office: Office) -> None:
+    lockbox(office, 3000, MON, MON)
+    content = statement(0, [("115", 3000, "LOCKBOX 0012345")], MON, modifier="4")
+    office.take("bank", "intraday.bai2", content, MON)
+    assert [row["state"] for row in office.rows("bank_lines")] == ["shown"]
+    assert clearing_balances(office) == {"1080": 3000}
+
+
+def test_e39_a_statement_that_does_not_add_up_is_held(office: Office) -> None:
+    lines = [("115", 3418225, "LOCKBOX"), ("555", 10000, "RETURNED")]
+    content = statement(128000000, lines, MON, closing=131408125)
+    outcome = office.take("bank", "wrong.bai2", content, TUE)
+    assert outcome.state == "held"
+    assert office.questions() == ["BALANCE_WRONG"]
+    assert office.rows("bank_lines") == []
+
+
+def test_a_missing_statement_breaks_the_chain_until_it_comes(office: Office) -> None:
+    bank(office, 1000, [("661", 100, "ANALYSIS FEE")], MON, TUE)
+    bank(office, 800, [("661", 100, "ANALYSIS FEE")], WED, THU)
+    assert asked(office) == [("STATEMENT_CHAIN_BROKEN", -100)]
+    bank(office, 900, [("661", 100, "ANALYSIS FEE")], TUE, THU)
+    assert asked(office) == []
+    journal = office.journal()
+    assert (journal["100", "1010"], journal["100", "5910"]) == (-300, 300)
+
+
+def test_an_unknown_debit_is_asked_and_in_no_account(office: Office) -> None:
+    bank(office, 1000, [("699", 250, "MISC DEBIT")], MON, TUE)
+    assert asked(office) == [("BANK_DEBIT_UNKNOWN", 250)]
+    office.process(THU)
+    assert asked(office) == [("BANK_DEBIT_UNKNOWN", 250)]
+    assert ("100", "1010") not in office.journal()
+
+
+def test_the_same_credit_again_is_suspected(office: Office) -> None:
+    lockbox(office, 3000, MON, MON)
+    bank(office, 0, [("115", 3000, "LOCKBOX 0012345")], MON, TUE)
+    bank(office, 3000, [("115", 3000, "LOCKBOX 0012345")], TUE, WED)
+    assert asked(office) == [("BANK_CREDIT_REPEATED", 3000)]
+
+
+# --- cards ----------------------------------------------------------------------------------------
+
+CARDS = ("merchant_id", "batch_number", "settlement_date", "brand", "transaction_id", "sale_date",
+         "account_number", "gross_amount", "fee_amount", "net_amount", "type")  # fmt: skip
+SALES = (12550, 8800, 43125, 6500, 1, 10400)
+
+
+def card_rows(amounts: tuple[int, ...], day: dt.date, batch: str) -> list[dict[str, str]]:
+    rows = []
+    for number, gross in enumerate(amounts, 1):
+        fee = (gross * 215 + 5000) // 10000 + 10
+        rows.append(
+            dict(zip(CARDS, ("WEB", batch, day.isoformat(), "VISA", f"{batch}-{number}",
+                             day.isoformat(), f"100000000{1 + number % 3}", money(gross),
+                             money(fee), money(gross - fee), "SALE"), strict=True))
+        )  # fmt: skip
+    return rows
+
+
+def test_e36_cards_settle_net_and_the_fee_is_an_expense(office: Office) -> None:
+    office.take("card", "c.csv", csv_text(card_rows(SALES, MON, "CB1600"), CARDS), MON)
+    (deposit,) = office.rows("deposits")
+    assert cents(deposit["amount"]) == 79566
+    assert sum(office.applied().values()) == 81376
+    assert office.journal()["510", "5910"] == 1810
+    bank(office, 0, [("165", 79566, "MERCHANT CB1600")], TUE, WED)
+    assert office.rows("deposits")[0]["state"] == "reconciled"
+    assert clearing_balances(office) == {}
+    assert asked(office) == []
+
+
+def test_e36_the_fee_is_shared_to_funds_by_largest_remainder(tmp_path: Path) -> None:
+    office = Office(tmp_path / "funds")
+    funds = [
+        receivable("2000000001", "A", "WATER", "2026-03-28", 41000),
+        receivable("2000000002", "B", "SEWER", "2026-03-28", 25376),
+        receivable("2000000003", "C", "SANITATION", "2026-03-28", 15000),
+    ]
+    office.take("receivables", "open.csv", receivables_csv(funds), MON)
+    rows = card_rows((41000, 25376, 15000), MON, "CB1700")
+    for number, row in enumerate(rows):
+        row["account_number"] = f"200000000{number + 1}"
+        row["fee_amount"], row["net_amount"] = "0.00", row["gross_amount"]
+    rows[0]["fee_amount"], rows[0]["net_amount"] = "18.10", money(41000 - 1810)
+    office.take("card", "c.csv", csv_text(rows, CARDS), MON)
+    journal = office.journal()
+    assert [journal[fund, "5910"] for fund in ("510", "520", "530")] == [912, 564, 334]
+    office.prove()
+    office.close()
+
+
+def test_e37_a_weekend_of_cards_in_one_credit(office: Office) -> None:
+    days = [(FRIDAY, 81376), (dt.date(2026, 3, 14), 20000), (dt.date(2026, 3, 15), 15500)]
+    for number, (day, gross) in enumerate(days):
+        rows = card_rows((gross,), day, f"CB190{number}")
+        rows[0]["fee_amount"], rows[0]["net_amount"] = "0.00", rows[0]["gross_amount"]
+        office.take("card", f"{number}.csv", csv_text(rows, CARDS), MON)
+    bank(office, 0, [("165", 116876, "MERCHANT SETTLEMENT")], MON, TUE)
+    assert {row["state"] for row in office.rows("deposits")} == {"reconciled"}
+    assert asked(office) == []
+
+
+# --- the counter ----------------------------------------------------------------------------------
+
+RECEIPTS = ("receipt_number", "drawer", "cashier", "business_date", "time", "account_number",
+            "item_number", "tender", "amount")  # fmt: skip
+
+
+def counter(
+    office: Office, rows: list[tuple[str, str, int]], today: dt.date, day: dt.date = MON
+) -> None:
+    made = [
+        dict(zip(RECEIPTS, (number, "D1", "alvarez", day.isoformat(), "09:00", "1000000003", "",
+                            tender, money(amount)), strict=True))
+        for number, tender, amount in rows
+    ]  # fmt: skip
+    name = f"receipts{day}{rows[0][0]}.csv"
+    assert office.take("cashier", name, csv_text(made, RECEIPTS), today).state == "accepted"
+
+
+def close(
+    office: Office, cash: int, checks: int, today: dt.date, deposited: str = "", counts: str = "",
+    day: dt.date = MON,
+) -> None:  # fmt: skip
+    row = {
+        "drawer": "D1", "cashier": "alvarez", "business_date": day.isoformat(),
+        "opening_float": "200.00", "counted_cash": money(cash), "counted_checks": money(checks),
+        "deposit_bag": f"BAG{day:%m%d}", "deposit_date": deposited, "verified_by": "supervisor",
+        "counts": counts,
+    }  # fmt: skip
+    outcome = office.take("cashier", f"close{day}.csv", csv_text([row]), today)
+    assert outcome.state == "accepted"
+
+
+def test_e27_a_drawer_that_agrees_and_its_bag(office: Office) -> None:
+    counter(office, [("000001", "CASH", 227267), ("000002", "CHECK", 318450)], MON)
+    counts = "100=7;50=11;20=43;10=18;5=22;1=61;0.25=34;0.10=21;0.05=16;0.01=27"
+    close(office, 247267, 318450, MON, counts=counts)
+    (deposit,) = office.rows("deposits")
+    assert (cents(deposit["amount"]), deposit["channel"]) == (545717, "cashier")
+    assert deposit["expected_date"] == TUE
+    assert clearing_balances(office) == {"1083": 545717}
+    bank(office, 0, [("174", 545717, "DEPOSIT")], TUE, WED)
+    assert office.rows("deposits")[0]["state"] == "reconciled"
+    assert asked(office) == []
+
+
+def test_e28_short_is_an_expense_and_receivables_stay(office: Office) -> None:
+    counter(office, [("000001", "CASH", 227767)], MON)
+    close(office, 247267, 0, MON)
+    assert asked(office) == [("DRAWER_SHORT", -500)]
+    journal = office.journal()
+    assert (journal["100", "5900"], journal["100", "1083"]) == (500, 227267)
+    assert office.applied() == {"W3": 227767}
+
+
+def test_e29_over_is_revenue_and_no_customers(office: Office) -> None:
+    counter(office, [("000001", "CASH", 226767)], MON)
+    close(office, 247267, 0, MON)
+    assert asked(office) == [("DRAWER_OVER", 500)]
+    assert office.journal()["100", "4900"] == -500
+    # a second file of the same drawer and day explains it
+    counter(office, [("000002", "CASH", 500)], MON)
+    assert asked(office) == []
+    assert ("100", "4900") not in office.journal()
+    assert clearing_balances(office) == {"1083": 227267}
+
+
+def test_e30_a_missing_number(office: Office) -> None:
+    counter(office, [("000186", "CASH", 100), ("000187", "CASH", 6500), ("000189", "CASH", 1)], MON)
+    close(office, 20000 + 6601, 0, MON)
+    assert asked(office) == [("RECEIPT_NUMBER_GAP", 0)]
+    (question,) = office.rows("exceptions")
+    assert "000188" in question["message"]
+
+
+def test_e31_checks_in_place_of_cash(office: Office) -> None:
+    counter(office, [("000001", "CASH", 227267), ("000002", "CHECK", 318450)], MON)
+    close(office, 237267, 328450, MON)
+    assert asked(office) == [("DRAWER_COMPOSITION", 10000)]
+    assert clearing_balances(office) == {"1083": 545717}
+
+
+def test_e33_a_late_bag(office: Office) -> None:
+    counter(office, [("000001", "CASH", 100)], FRIDAY, FRIDAY)
+    close(office, 20100, 0, FRIDAY, deposited="2026-03-17", day=FRIDAY)
+    assert asked(office) == [("DEPOSIT_LATE", 100)]
+
+
+def test_a_close_before_its_receipts_waits_for_its_day_to_end(office: Office) -> None:
+    close(office, 20100, 0, MON)
+    assert asked(office) == []
+    office.process(TUE)
+    assert asked(office) == [("CLOSE_WITHOUT_RECEIPTS", 100)]
+    counter(office, [("000001", "CASH", 100)], TUE)
+    assert asked(office) == []
+    assert [cents(row["amount"]) for row in office.rows("deposits")] == [100]
+
+
+def test_receipts_without_a_close_are_asked_about_the_next_day(office: Office) -> None:
+    counter(office, [("000001", "CASH", 100)], MON)
+    assert asked(office) == []
+    office.process(TUE)
+    assert asked(office) == [("DRAWER_NOT_CLOSED", 100)]
+    close(office, 20100, 0, TUE)
+    assert asked(office) == []
