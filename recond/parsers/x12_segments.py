@@ -75,6 +75,7 @@ class Segments:
     offset: int
     marks: Marks
     plain: bool  # no segment has a line break inside
+    ascii: bool
     encoding: str  # UTF-8 where the bytes are, else Latin-1, which reads anything
 
     def __len__(self) -> int:
@@ -89,7 +90,11 @@ class Segments:
 
     def spans(self, rows: Ints, element: int) -> tuple[Ints, Ints]:
         """Places of an element of some rows; an empty span at its end where it is not given."""
-        count, end = self.count[rows], self.end[rows]
+        count = self.count[rows]
+        if len(rows) and int(count.min()) > element:  # given everywhere, and never the last
+            low = self.low[rows] + element
+            return self.bounds[low] + 1, self.bounds[low + 1]
+        end = self.end[rows]
         inner = count > element
         low = np.where(count >= element, self.low[rows] + element, 0)
         start = np.where(count >= element, self.bounds[low] + 1, end)
@@ -105,7 +110,10 @@ class Segments:
             found = self.column(rows[known], element)
             return found.take(pa.array(place, mask=~known))
         start, end = self.spans(rows, element)
-        texts, _ = span_text(self.data, start, end, self.encoding)
+        if self.ascii:
+            texts = _plain_text(self.data, start, end)
+        else:
+            texts, _ = span_text(self.data, start, end, self.encoding)
         edges = self.data[np.minimum(start, len(self.data) - 1)], self.data[end - 1]
         if bool((edges[0] == SPACE).any() or (edges[1] == SPACE).any()):
             texts = pc.ascii_trim(texts, characters=" ")
@@ -135,13 +143,21 @@ class Segments:
         return Segments(
             self.data, self.start[one], self.end[one], self.tag[one], self.bounds, self.low[one],
             self.count[one], self.line[one], self.offset,
-            self.marks, self.plain, self.encoding,
+            self.marks, self.plain, self.ascii, self.encoding,
         )  # fmt: skip
 
 
+def _plain_text(data: Bytes, start: Ints, end: Ints) -> pa.StringArray:
+    """Text of ascending spans of ASCII: spans and the gaps between them are one array."""
+    bounds = np.empty(2 * len(start) + 1, dtype=np.int32)
+    bounds[0:-1:2], bounds[1::2] = start, end
+    bounds[-1] = end[-1] if len(end) else 0
+    both = pa.StringArray.from_buffers(2 * len(start), pa.py_buffer(bounds), pa.py_buffer(data))
+    return both.take(pa.array(np.arange(0, 2 * len(start), 2)))
+
+
 def _encoding(data: Bytes) -> str:
-    if not len(data) or int(data.max()) < _ASCII_END:
-        return "utf-8"
+    """UTF-8 where the bytes are UTF-8, else Latin-1."""
     try:
         data.tobytes().decode("utf-8")
     except UnicodeDecodeError:
@@ -183,8 +199,10 @@ def tokenise(
     count = high - low - 1
     named = np.where(count > 0, bounds[np.minimum(low + 1, len(bounds) - 1)], end) - start
     tags = _tags(data, start, named)
+    ascii_ = not len(data) or int(data.max()) < _ASCII_END
+    coding = "utf-8" if ascii_ else _encoding(data)
     return Segments(
-        data, start, end, tags, bounds, low, count, line, offset, marks, plain, _encoding(data)
+        data, start, end, tags, bounds, low, count, line, offset, marks, plain, ascii_, coding
     )  # fmt: skip
 
 

@@ -101,7 +101,13 @@ def test_an_820_without_payment_order_or_for_a_debit_is_held() -> None:
     assert read("x12_820", interchange(twice)).codes("error") == ["FILE_STRUCTURE"]
 
 
-@given(st.lists(st.text("-.0123456789", max_size=22), min_size=1, max_size=8))
+AMOUNTS = st.integers(0, 9_999_999).map(lambda cents: f"{cents // 100}.{cents % 100:02d}")
+
+
+@given(
+    st.lists(st.text("-.0123456789", max_size=22), min_size=1, max_size=8)
+    | st.lists(AMOUNTS | st.text(".0123456789/:", min_size=4, max_size=8), min_size=1, max_size=3)
+)
 def test_columns_of_decimals_are_read_as_one_by_one(texts: list[str]) -> None:
     data = np.frombuffer("*".join(texts).encode() + b"*", np.uint8)
     ends = np.cumsum([len(text) + 1 for text in texts]) - 1
