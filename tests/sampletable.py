@@ -27,6 +27,9 @@ INBOXES = {  # of the manifest's formats
     "ach": "ach",
     "bai2": "bank",
     "bai-lockbox": "lockbox",
+    "camt": "bank",
+    "check-recon": "bank",
+    "csv-bank": "bank",
     "mt940": "bank",
     "ofx": "bank",
 }

@@ -29,8 +29,11 @@ _TOKENS = {
     "DD": "(?P<d>[0-9]{2})",
     "M": "(?P<m>[0-9]{1,2})",
     "D": "(?P<d>[0-9]{1,2})",
+    "hh": "[0-9]{2}",
+    "mm": "[0-9]{2}",
+    "ss": "[0-9]{2}",  # a time of day is not kept
 }
-_TOKEN = re.compile("YYYY|YY|MM|DD|M|D")
+_TOKEN = re.compile("YYYY|YY|MM|DD|M|D|hh|mm|ss")
 _ARROW = {"cents": pa.int64(), "implied": pa.int64(), "integer": pa.int64(), "date": pa.date32()}
 
 
@@ -158,7 +161,7 @@ def date_pattern(format_: str) -> re.Pattern[str]:
     Raises ValueError for a format that does not name year, month and day once each.
     """
     tokens = _TOKEN.findall(format_)
-    if sorted(token[0] for token in tokens) != ["D", "M", "Y"]:
+    if sorted(token[0] for token in tokens if token.isupper()) != ["D", "M", "Y"]:
         raise ValueError(f"'{format_}' must hold YYYY or YY, MM or M, and DD or D, once each")
     parts = _TOKEN.split(format_)
     pattern = re.escape(parts[0])

