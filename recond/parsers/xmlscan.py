@@ -271,7 +271,9 @@ class Scanner:
 
     def _cut(self, data: bytes, searched: int) -> int:
         """Where the block may end: behind the last end tag of the unit, 0 where none is."""
-        limit = _open_end(data)
+        # What expat has not taken yet (an open quote, say) is not proved: it is not cut either.
+        proved = self._parser.CurrentByteIndex - (self._offset - self._begin[0])
+        limit = min(_open_end(data), max(proved, 0))
         while (at := data.rfind(self._unit, searched, limit)) >= 0:
             begin, end = data.rfind(b"<", 0, at), at + len(self._unit)
             if self._unit_tag.fullmatch(data, begin + 1, end):
@@ -284,6 +286,9 @@ class Scanner:
         view, starts, ends = _brackets(data)
         if len(starts) != len(ends) or bool((ends[:-1] > starts[1:]).any()):
             view, starts, ends = _brackets(_hidden_brackets(data))
+        if len(starts) != len(ends) or bool((ends[:-1] > starts[1:]).any()):
+            self._fault("FILE_STRUCTURE", "its elements cannot be told apart")
+            return
         lines, _ = split_lines(view)
         found = self._elements(view, starts, ends, lines)
         self._offset += len(data)

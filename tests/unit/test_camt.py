@@ -333,6 +333,16 @@ def test_a_doctype_is_refused_where_it_stands_before_anything_is_read() -> None:
     assert not amounts(result)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [('"USD">188', '"USD>188'), ("<AcctSvcrRef>B1", "<AcctSvcrRef B1"),
+                     ("<AcctSvcrRef>B1", "<!-- B1"), ("ANN", "<![CDATA[ANN"), ("ANN", "<?ANN")]
+)  # fmt: skip
+def test_what_stays_open_to_the_end_is_held(old: str, new: str) -> None:
+    result = outcome(message().replace(old, new, 1))
+    assert held(result)
+    assert not amounts(result)
+
+
 def test_no_statement_is_never_an_empty_success() -> None:
     assert held(outcome(message(""))) == ["NO_STATEMENT"]
     assert outcome(message(statement((), ()))).told("NO_ACTIVITY")
