@@ -18,17 +18,18 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, func, select, tuple_
 
 from recond.errors import RefusedError, UsageError
 from recond.exceptions.suggest import suggestions
 from recond.exports import bank
-from recond.exports.columns import AMOUNT, FileIds, Int64, fetch, fetch_table, int64s
+from recond.exports.columns import AMOUNT, ROWS, FileIds, Int64, fetch, fetch_table, int64s
 from recond.exports.receipts import RECEIPTS, receipts
 from recond.exports.scope import Scope
 from recond.model import ITEM
 from recond.money import decimal_from_cents
 from recond.store import schema
+from recond.store.engine import stage
 
 TEXT, DATE, INT64 = pa.string(), pa.date32(), pa.int64()
 
@@ -141,30 +142,12 @@ def _waiting(connection: Connection) -> pa.RecordBatch:
 def _applications(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
     """Money on items, reversals negative, by receipt, version and line; dates limit the effective
     date."""
-    placed, decision, entry = schema.placement.c, schema.decision.c, schema.entry.c
-    statement = (
-        select(placed.receipt_no, placed.version, placed.line, schema.account.c.account_number,
-               schema.item.c.item_number, placed.charge_type, placed.fund, placed.cents,
-               decision.rule, decision.entry_no, placed.reverses_version, placed.reverses_line)
-        .join(schema.decision, and_(decision.receipt_no == placed.receipt_no,
-                                    decision.version == placed.version))
-        .join(schema.entry, entry.entry_no == decision.entry_no)
-        .join(schema.item, schema.item.c.item_key == placed.item_key)
-        .join(schema.account, schema.account.c.account_key == schema.item.c.account_key)
-        .where(placed.bucket == ITEM, scope.known(entry.business_date),
-               scope.within(entry.effective_date))
-        .order_by(placed.receipt_no, placed.version, placed.line)
-    )  # fmt: skip
-    raw = pa.schema(
-        [("receipt_no", INT64), ("version", INT64), ("line", INT64), ("account_number", TEXT),
-         ("item_number", TEXT), ("charge_type", TEXT), ("fund", TEXT), ("cents", INT64),
-         ("rule", TEXT), ("entry_no", INT64), ("reverses_version", INT64),
-         ("reverses_line", INT64)]
-    )  # fmt: skip
     files, entries = FileIds.load(connection), _entries(connection)
-    for found in fetch(connection, statement, raw):
+    for found in _placed(connection, scope):
         numbers = int64s(found["receipt_no"])
-        made = _of_entries(entries, int64s(found["entry_no"])) | {
+        made = _of_entries(entries, int64s(found["entry_no"]))
+        made |= _of_items(connection, found["item_key"])
+        made |= {
             "application_id": files.applications(numbers, found["version"], found["line"]),
             "receipt_id": files.receipts(numbers),
             "amount": decimal_from_cents(found["cents"]),
@@ -173,6 +156,60 @@ def _applications(connection: Connection, scope: Scope) -> Iterator[pa.RecordBat
             ),
         }
         yield _picked(found, made, APPLICATIONS)
+
+
+_PLACED = pa.schema(
+    [("receipt_no", INT64), ("version", INT64), ("line", INT64), ("item_key", INT64),
+     ("charge_type", TEXT), ("fund", TEXT), ("cents", INT64), ("reverses_version", INT64),
+     ("reverses_line", INT64), ("rule", TEXT), ("entry_no", INT64)]
+)  # fmt: skip
+
+
+def _placed(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
+    """Placements on items with their rules and entries, in windows of their key."""
+    placed, decision, entry = schema.placement.c, schema.decision.c, schema.entry.c
+    key = (placed.receipt_no, placed.version, placed.line)
+    statement = (
+        select(*(placed[name] for name in _PLACED.names if name in placed), decision.rule,
+               decision.entry_no)
+        .join(schema.decision, and_(decision.receipt_no == placed.receipt_no,
+                                    decision.version == placed.version))
+        .where(placed.bucket == ITEM)
+        .order_by(*key)
+        .limit(ROWS)
+    )  # fmt: skip
+    if scope.as_of is not None or scope.bounded:
+        statement = statement.join(schema.entry, entry.entry_no == decision.entry_no).where(
+            scope.known(entry.business_date), scope.within(entry.effective_date)
+        )
+    last, more = (-1, 0, 0), True
+    while more:
+        found = fetch_table(connection, statement.where(tuple_(*key) > tuple_(*last)), _PLACED)
+        more = found.num_rows == ROWS
+        if found.num_rows:
+            end = found.slice(found.num_rows - 1).to_pylist()[0]
+            last = (end["receipt_no"], end["version"], end["line"])
+            yield found.to_batches()[0]
+
+
+def _of_items(connection: Connection, keys: pa.Array) -> dict[str, pa.Array]:
+    """Account and item number of each key. Looked up in order of the key: each page of the mirror
+    is then read once, and not as often as payments point to it."""
+    item, account = schema.item.c, schema.account.c
+    distinct = pc.unique(keys).sort()
+    staged = stage(
+        connection, "exported_items", pa.table({"item_key": distinct}), key=("item_key",)
+    )
+    statement = (
+        select(item.item_key, account.account_number, item.item_number)
+        .join(schema.account, account.account_key == item.account_key)
+        .where(item.item_key.in_(select(staged.c.item_key)))
+        .order_by(item.item_key)
+    )
+    to = pa.schema([("item_key", INT64), ("account_number", TEXT), ("item_number", TEXT)])
+    found = fetch_table(connection, statement, to)
+    rows = pa.array(np.searchsorted(int64s(found["item_key"]), int64s(keys)))
+    return {name: found[name].combine_chunks().take(rows) for name in to.names[1:]}
 
 
 def _entries(connection: Connection) -> pa.Table:

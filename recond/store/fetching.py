@@ -113,14 +113,9 @@ def _sqlite_blocks(
     """Lines from the driver itself: SQLAlchemy's row objects would double the time."""
     result = connection.execute(query, dict(values))
     cursor: Any = result.cursor
-    cursor.row_factory = _first
     while lines := cursor.fetchmany(rows):
-        yield ("\n".join(lines) + "\n").encode()
+        yield ("\n".join([line for (line,) in lines]) + "\n").encode()
     result.close()
-
-
-def _first(_cursor: object, row: tuple[str]) -> str:
-    return row[0]
 
 
 def _read_csv(

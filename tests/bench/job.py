@@ -5,8 +5,9 @@ entry, committed, exported.
 
 recond (its archive, controls, evidence, questions and journal included) beside the bare
 set-based stand-in of `standin` and, on SQLite, the pandas script that checks nothing. Seconds,
-ratio, rows written a payment, peak memory. PostgreSQL is the server that RECOND_TEST_POSTGRES
-names, or one started for the run.
+ratio, ratio of this process's own processor time (steadier on a busy machine; on PostgreSQL the
+server's is not in it), rows written a payment, peak memory. PostgreSQL is the server that
+RECOND_TEST_POSTGRES names, or one started for the run.
 """
 
 from __future__ import annotations
@@ -44,10 +45,11 @@ def standin(database: str, place: str, folder: Path) -> dict[str, Any]:
 
     list(staged(folder / "warm.ach"))  # imports are not the job
     job = (Sqlite if database == "sqlite" else Postgresql)(place)
-    started = time.perf_counter()
+    cpu, started = -time.process_time(), time.perf_counter()
     posted = job.job(folder / "payments.ach", folder / "standin.csv")
     seconds = time.perf_counter() - started
-    return {"seconds": seconds, "posted": posted, "rows": posted * ROWS_A_PAYMENT}
+    cpu += time.process_time()
+    return {"seconds": seconds, "cpu": cpu, "posted": posted, "rows": posted * ROWS_A_PAYMENT}
 
 
 def _open(folder: Path) -> Any:
@@ -77,12 +79,14 @@ def recond_load(database: str, place: str, folder: Path) -> None:
 def recond(_database: str, _place: str, folder: Path) -> dict[str, Any]:
     run = _open(folder)
     _process(run, "ach", folder / "warm.ach")  # imports are not the job
-    before, seconds = _rows(run), -time.perf_counter()
+    before = _rows(run)
+    cpu, seconds = -time.process_time(), -time.perf_counter()
     _process(run, "ach", folder / "payments.ach")
     exported = {name: _export(run, name, folder) for name in ("receipts", "applications")}
     seconds += time.perf_counter()
+    cpu += time.process_time()
     rows = _rows(run) - before
-    return {"seconds": seconds, "posted": exported["applications"], "rows": rows}
+    return {"seconds": seconds, "cpu": cpu, "posted": exported["applications"], "rows": rows}
 
 
 def _rows(run: Any) -> int:
@@ -124,7 +128,7 @@ def pandas(_database: str, place: str, folder: Path) -> dict[str, Any]:
     from sqlalchemy import create_engine
 
     engine = create_engine(f"sqlite:///{place}")
-    started = time.perf_counter()
+    cpu, started = -time.process_time(), time.perf_counter()
     widths = [(29, 39), (39, 54), (54, 76), (79, 94)]
     names = ["cents", "account", "name", "trace"]
     lines = pd.Series((folder / "payments.ach").read_text().splitlines())
@@ -136,7 +140,8 @@ def pandas(_database: str, place: str, folder: Path) -> dict[str, Any]:
     found = payments.merge(book, on=["account", "cents"])
     found.to_sql("payment", engine, index=False)
     found.to_csv(folder / "pandas.csv", index=False)
-    return {"seconds": time.perf_counter() - started, "posted": len(found), "rows": len(found)}
+    seconds, cpu = time.perf_counter() - started, cpu + time.process_time()
+    return {"seconds": seconds, "cpu": cpu, "posted": len(found), "rows": len(found)}
 
 
 WORKERS = {
@@ -182,7 +187,7 @@ def postgres_server(wanted: bool) -> Iterator[str | None]:
 
 def compare(database: str, server: str | None, files: Path, options: argparse.Namespace) -> None:
     print(f"{database}: {options.payments:,} payments against {options.items:,} open items")
-    base: float | None = None
+    base: dict[str, float] = {}
     for worker in options.workers.split(","):
         if worker == "pandas" and database != "sqlite":
             continue
@@ -202,11 +207,12 @@ def compare(database: str, server: str | None, files: Path, options: argparse.Na
         if "error" in found:
             print(f"  {worker:<9}did not finish: {found['error'][:200]}")
             continue
-        base = base or (found["seconds"] if worker == "standin" else None)
-        ratio = f"{found['seconds'] / base:5.2f}x stand-in" if base else ""
+        base = base or (found if worker == "standin" else {})
+        ratio = f"{found['seconds'] / base['seconds']:5.2f}x stand-in" if base else ""
+        ratio += f", of processor time {found['cpu'] / base['cpu']:5.2f}x" if base else ""
         wrong = "" if found["posted"] == options.payments else f"  posted {found['posted']:,}"
         rows = found["rows"] / options.payments
-        print(f"  {worker:<9}{found['seconds']:>7.2f} s  {ratio:<16}{rows:5.2f} rows a payment"
+        print(f"  {worker:<9}{found['seconds']:>7.2f} s  {ratio:<42}{rows:5.2f} rows a payment"
               f"  {found['rss_mb']:>5} MB{wrong}")  # fmt: skip
 
 
