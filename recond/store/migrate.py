@@ -6,14 +6,16 @@ whatever an older one has left.
 
 from __future__ import annotations
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, inspect, text
 
 from recond.errors import RefusedError
 from recond.store.engine import Store
+from recond.store.schema import SCHEMA_REVISION
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 
 def create_or_upgrade(store: Store) -> str:
@@ -23,6 +25,13 @@ def create_or_upgrade(store: Store) -> str:
     one transaction under the writer's lock, or nothing. Raises RefusedError for a database of a
     newer recond.
     """
+    if _is_current(store):
+        return SCHEMA_REVISION
+    # Alembic takes longer to import than a small file to post, and most starts upgrade nothing.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
     config = Config()
     config.set_main_option("script_location", "recond.store:migrations")
     config.set_main_option("path_separator", "os")
@@ -38,7 +47,17 @@ def create_or_upgrade(store: Store) -> str:
     return found
 
 
+def _is_current(store: Store) -> bool:
+    with store.read() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return False
+        found = connection.scalars(text("SELECT version_num FROM alembic_version")).all()
+    return list(found) == [SCHEMA_REVISION]
+
+
 def _known(connection: Connection, scripts: ScriptDirectory) -> str:
+    from alembic.migration import MigrationContext
+
     found = MigrationContext.configure(connection).get_current_revision() or ""
     revisions = [script.revision for script in scripts.walk_revisions()]
     if found and found not in revisions:
