@@ -128,6 +128,7 @@ ENTRY = {
     "entry_id": "E1",
     "source": "file",
     "effective_date": "2026-03-16",
+    "original_date": "2026-03-16",
     "period": "2026-03",
     "business_date": "2026-03-16",
     "posted_at": "2026-03-16T12:00:00Z",
