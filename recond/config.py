@@ -99,6 +99,8 @@ class Matching(Section):
     duplicate_window_days: int = Field(default=10, ge=0)
     large_amount: Amount = 100_000_00
     ocr_repair: bool = False
+    payer_memory: bool = False
+    payer_memory_months: int = Field(default=24, ge=1, le=240)
     chunk_receipts: int = Field(default=200_000, ge=1_000)
 
 
@@ -264,6 +266,8 @@ class Settings(BaseSettings):
             duplicate_window_days=self.matching.duplicate_window_days,
             large_cents=self.matching.large_amount,
             ocr_repair=self.matching.ocr_repair,
+            payer_memory=self.matching.payer_memory,
+            payer_memory_months=self.matching.payer_memory_months,
             **{name: value for name, value in given.items() if value},
         )
 

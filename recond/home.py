@@ -131,6 +131,9 @@ duplicate_window_days = 10   # an equal payment within so many days is posted an
 large_amount = "100000.00"   # a payment of so much is posted and flagged
 ocr_repair = false           # true: a scan line with one wrong digit posts when it leaves just one
                              # account whose due is the payment
+payer_memory = false         # true: what people decided twice about a payer leads its next payment
+                             # to the same account, if that owes just the payment
+payer_memory_months = 24     # so long after the last such decision
 chunk_receipts = 200000      # larger files are matched in pieces of so many receipts
 
 # GL accounts of the pool fund and of every other fund

@@ -159,10 +159,15 @@ def receivables_csv(rows: Sequence[Mapping[str, str]]) -> str:
 
 
 def check(
-    amount: int, *stubs: tuple[str, int | None], number: str = "", payer: str = ""
+    amount: int,
+    *stubs: tuple[str, int | None],
+    number: str = "",
+    payer: str = "",
+    bank: str = "0000123456",
 ) -> dict[str, Any]:
-    """One check of a lockbox file with its stubs (reference, cents or None)."""
-    return {"amount": amount, "stubs": stubs, "number": number, "payer": payer}
+    """One check of a lockbox file, of a payer's bank account, with its stubs (reference, cents or
+    None)."""
+    return {"amount": amount, "stubs": stubs, "number": number, "payer": payer, "bank": bank}
 
 
 def lockbox_file(
@@ -187,7 +192,7 @@ def lockbox_file(
         for item, one in enumerate(batch, 1):
             check_number = one["number"] or str(1000 * number + item)
             lines.append(
-                f"6{number:03d}{item:03d}{one['amount']:010d}{'091000019':<9}{'0000123456':<10}"
+                f"6{number:03d}{item:03d}{one['amount']:010d}{'091000019':<9}{one['bank']:<10}"
                 f"{check_number:>010}{day.strftime('%m%d%y')}{one['payer'] or 'A PAYER':<30}"
             )
             stubs = one["stubs"]

@@ -130,9 +130,11 @@ def match(
     aims = targets(remittances, payment, payments.totals, resolved)
     bankrupt = _overrule(aims, payments, accounts)
     refused = np.append(accounts.closed | accounts.bankrupt, False)
+    counted = np.bincount(payment[resolved.outcome != BLANK], minlength=len(payments.totals))
     led = follow(
-        book.leads, aims, payments.ordinal, payments.of_row, payments.totals, refused, items
-    )
+        book.leads, aims, payments.ordinal, payments.of_row, payments.totals, counted, refused,
+        items,
+    )  # fmt: skip
     aims = _led(aims, led, payments)
     due = Due.before(items)
     claims = _claims(aims, payments, accounts, items, rules)

@@ -1,9 +1,10 @@
 """Weak evidence that may decide what nothing else decides: repaired scan lines, payer memory.
 
-A lead names an account for a payment whose own evidence failed (a scan line with a wrong digit)
-or is missing. It posts only when the leads of the payment lead to exactly one account that takes
-payments and whose due is the payment, when its turn comes (domain examples E17, E18). Which leads
-there are is an office's choice; a new home follows none (contract section 4).
+A lead names an account for a payment whose own evidence failed (a scan line with a wrong digit,
+a reference that the books do not know) or is missing. It posts only when the leads of the payment
+lead to exactly one account that takes payments and whose due is the payment, when its turn comes
+(domain examples E17, E18). Which leads there are is an office's choice; a new home follows none
+(contract section 4).
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ import pyarrow.compute as pc
 
 from recond.matching.openitems import OpenItems, find, int64
 from recond.matching.resolve import LEADS
-from recond.matching.targets import CHECK, MISSING, Targets
+from recond.matching.targets import CHECK, MISSING, NOT_FOUND, Targets
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 # Which failure each rule of BOOK_LEADS may heal, in the order of resolve.LEADS.
-_HEALS = np.array([CHECK, MISSING], dtype=np.int64)
+_HEALS = np.array([CHECK, MISSING, NOT_FOUND], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,13 @@ def follow(
     ordinal: Ints,
     of_row: Ints,
     totals: Ints,
+    said: Ints,
     refused: Bools,
     items: OpenItems,
 ) -> Followed:
     """The leads (BOOK_LEADS) that decide. `ordinal` and `of_row`: the receipt rows and their
-    payments; `refused` accounts, by position, are led to by nothing."""
+    payments; `said`: how many references each payment gives: beside others a lead says nothing;
+    `refused` accounts, by position, are led to by nothing."""
     order = np.argsort(ordinal, kind="stable")
     row = find(ordinal[order], int64(leads["ordinal"]))
     account = find(items.keys, int64(leads["account_key"]))
@@ -57,7 +60,7 @@ def follow(
     due = np.zeros(len(items.keys), dtype=np.int64)
     np.add.at(due, items.account, items.open)
     fits = (aims.code[payment] == _HEALS[rule]) & (due[account] == totals[payment])
-    fits &= (totals[payment] > 0) & ~refused[account]
+    fits &= (totals[payment] > 0) & ~refused[account] & (said[payment] <= 1)
     payment, account, rule = payment[fits], account[fits], rule[fits]
     width = np.int64(len(items.keys) + 1)
     pair, first = np.unique(payment * width + account, return_index=True)

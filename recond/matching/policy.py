@@ -210,6 +210,8 @@ class Rules(_Frozen):
     scan_lines: tuple[ScanLine, ...] = (ScanLine(),)
     duplicate_window_days: int = Field(default=10, ge=0, le=3660)
     large_cents: int = Field(default=100_000_00, ge=1)  # a payment of so much is flagged
+    payer_memory: bool = False  # people's answers lead later payments of the same payer
+    payer_memory_months: int = Field(default=24, ge=1, le=240)
     ocr_repair: bool = False  # a scan line with one wrong digit may be repaired by its amount
 
     @model_validator(mode="after")

@@ -37,10 +37,11 @@ RULES = (
     "none",
     "scan_repair",
     "payer_memory",
+    "reference_memory",
 )
 SEVERAL, NONE = 6, 7
 # Rules of BOOK_LEADS: they decide only where nothing else does (see leads.py).
-LEADS = (("scan_repair", 8), ("payer_memory", 9))
+LEADS = (("scan_repair", 8), ("payer_memory", 9), ("reference_memory", 10))
 
 KINDS = ("ACCOUNT", "ALIAS", "ITEM", "BILL")  # of BOOK_REFERENCES, strongest first
 _RULE_OF_STRENGTH = np.array([1, 2, 3, 3, 4, 4, 5, 5], dtype=np.int64)

@@ -195,16 +195,18 @@ def suspense_reasons(
     return scattered(parts, len(code))
 
 
+_LED = {  # few payments are led, so a word a payment costs nothing
+    "scan_repair": "; one digit was misread: of the accounts that one other digit leaves, only ",
+    "payer_memory": "; people have put this payer's money on one account before, and ",
+    "reference_memory": "; people have put money with this reference on one account before, and ",
+}
+
+
 def led_to(said: pa.Array, payment: Ints, rule: Ints, account: Ints, numbers: pa.Array) -> pa.Array:
     """The evidence of each payment; of those that a lead decided, with where it led."""
     if not len(payment):
         return said
-    repaired = pa.array(rule[payment] == resolve.RULES.index("scan_repair"))
-    why = pc.if_else(
-        repaired,
-        "; one digit was misread: of the accounts that one other digit leaves, only ",
-        "; of the accounts that people put this payer's money on, only ",
-    )
+    why = pa.array([_LED[resolve.RULES[number]] for number in rule[payment].tolist()], pa.string())
     words = joined(
         said.take(pa.array(payment)), why, numbers.take(pa.array(account[payment])),
         " owes exactly the payment",

@@ -235,7 +235,7 @@ def place(
     tables. Returns the keys of those that stand in suspense."""
     if receipts.num_rows == 0:
         return pa.array([], pa.int64())
-    book = fetch_book(connection, remittances, run.rules, run.since())
+    book = fetch_book(connection, receipts, remittances, run.rules, run.since(), run.today)
     matched = match(receipts, remittances, book, run.rules, run.today)
     run.ledger(connection).post(facts_of(receipts), matched, source)
     deposits.note(connection, receipts)

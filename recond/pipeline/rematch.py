@@ -134,7 +134,7 @@ def _identify(connection: Connection, run: Run) -> int:
     if not len(keys):
         return 0
     receipts, remittances = stored_receipts(connection, keys)
-    book = fetch_book(connection, remittances, run.rules, run.since())
+    book = fetch_book(connection, receipts, remittances, run.rules, run.since(), run.today)
     matched = match(receipts, remittances, book, run.rules, run.today)
     return _move_identified(connection, run, matched)
 

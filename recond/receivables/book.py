@@ -27,18 +27,34 @@ from recond.model import (
     ITEM,
     Book,
 )
+from recond.receivables.memory import remembered
 from recond.store import schema
 from recond.store.engine import fetch_arrow, stage
 
 account, alias, item = schema.account, schema.account_alias, schema.item
 
 
-def fetch_book(connection: Connection, remittances: pa.Table, rules: Rules, since: dt.date) -> Book:
-    """The book for REMITTANCES. `since`: how far back payments count for duplicates."""
+def fetch_book(
+    connection: Connection,
+    receipts: pa.Table,
+    remittances: pa.Table,
+    rules: Rules,
+    since: dt.date,
+    today: dt.date,
+) -> Book:
+    """The book for RECEIPTS (`ordinal` is the key) and their REMITTANCES. `since`: how far back
+    payments count for duplicates."""
     meanings = _meanings(connection, references.lookups(remittances, rules))
-    leads = _repaired(connection, repairs(remittances, rules))
-    keys = pc.unique(pa.chunked_array([*meanings["account_key"].chunks,
-                                       *leads["account_key"].chunks], pa.int64()))  # fmt: skip
+    known = pc.unique(meanings["reference_key"])
+    ordinals = receipts["ordinal"].combine_chunks()
+    leads = pa.concat_tables(
+        [
+            _repaired(connection, repairs(remittances, rules)),
+            remembered(connection, ordinals, remittances, known, rules, today),
+        ]
+    )
+    named = [*meanings["account_key"].chunks, *leads["account_key"].chunks]
+    keys = pc.unique(pa.chunked_array(named, pa.int64()))
     return replace(book_of_accounts(connection, keys, meanings, since), leads=leads)
 
 

@@ -272,6 +272,29 @@ def test_a_lead_never_overrules_a_reference() -> None:
     assert asked(matched) == ["ACCOUNT_NOT_FOUND"]
 
 
+def test_a_lead_heals_only_the_failure_it_is_for() -> None:
+    world = World({A: "active"}, [Item("1", A, 500)])
+    for rule, receipt, code in (
+        ("payer_memory", by_account(1, 500, "9999"), "ACCOUNT_NOT_FOUND"),
+        ("reference_memory", Receipt(1, 500), "NO_REFERENCE"),
+        ("scan_repair", Receipt(1, 500), "NO_REFERENCE"),
+    ):
+        world.leads = [(1, A, rule)]
+        assert asked(world.match([receipt])) == [code]
+    world.leads = [(1, A, "reference_memory")]
+    matched = world.match([by_account(1, 500, "CLAIM 77")])
+    assert matched.decisions["rule"].to_pylist() == ["reference_memory"]
+
+
+def test_beside_other_references_a_lead_says_nothing() -> None:
+    """One of two stubs was misread: what it was for is not all of the check."""
+    world = World({A: "active", B: "active"}, [Item("1", A, 500), Item("2", B, 300)])
+    world.leads = [(1, A, "reference_memory"), (2, A, "scan_repair")]
+    both = Receipt(1, 500, (("REFERENCE", B, None), ("REFERENCE", "9999", None)))
+    lines = Receipt(2, 500, (("REFERENCE", B, None), ("REFERENCE", MISREAD, None)))
+    assert asked(world.match([both, lines])) == ["ACCOUNT_NOT_FOUND", "CHECK_DIGIT_FAILED"]
+
+
 def test_a_lead_needs_the_due_when_its_turn_comes() -> None:
     world = World({A: "active"}, [Item("1", A, 500)], leads=[(2, A, "payer_memory")])
     matched = world.match([by_account(1, 200), Receipt(2, 500)])
