@@ -78,7 +78,7 @@ def _receive(
     remittances = _remittances(lines)
     stored = receipts.drop_columns(["payer_account"]).rename_columns({"ordinal": "receipt_no"})
     run.ledger(connection).receive(stored)
-    book = fetch_book(connection, remittances, run.rules, run.since())
+    book = fetch_book(connection, receipts, remittances, run.rules, run.since(), run.today)
     matched = match(receipts, remittances, book, run.rules, run.today)
     placements = matched.placements
     waiting = pc.unique(placements["ordinal"].filter(pc.equal(placements["bucket"], SUSPENSE)))
