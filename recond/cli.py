@@ -240,6 +240,21 @@ def reverse(
 
 
 @app.command()
+def transfer(
+    receipt: str,
+    to: Annotated[str, typer.Option("--to", help="The account or item that it belongs to.")],
+    reason: ReasonOption,
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Ask for a misapplied payment to be moved; another person has to approve it."""
+    from recond.verbs.queue import request
+
+    request(home, "transfer", dry_run, day(as_of), None, receipt, to, reason)
+
+
+@app.command()
 def export(
     dataset: str,
     home: HomeOption = None,
@@ -401,6 +416,78 @@ def queue_import(
     raise typer.Exit(
         queue_import_verb(home, file, json, dry_run, day(as_of), acting_as, check, all_or_nothing)
     )
+
+
+@queue_app.command("approve")
+def queue_approve(
+    identity: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why; needed to deny.")] = "",
+    deny: Annotated[bool, typer.Option("--deny", help="Deny it.")] = False,
+    acting_as: AsUserOption = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """What waits for another person; with ID (of the question or decision) approve it."""
+    from recond.verbs.queue import queue_pending_verb, request
+
+    if identity is None:
+        queue_pending_verb(home, json)
+        return
+    request(home, "approve", dry_run, day(as_of), acting_as, identity, reason, deny=deny)
+
+
+@queue_app.command("undo")
+def queue_undo(
+    decision: str,
+    reason: ReasonOption,
+    acting_as: AsUserOption = None,
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Undo a decision by a reversing one; its question is asked again."""
+    from recond.verbs.queue import request
+
+    request(home, "undo", dry_run, day(as_of), acting_as, decision, reason)
+
+
+@queue_app.command("assign")
+def queue_assign(
+    exception_id: str,
+    to: Annotated[str | None, typer.Option("--to", help="Whose it is; nobody's without.")] = None,
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Say who works on a question."""
+    from recond.verbs.queue import request
+
+    request(home, "assign", dry_run, day(as_of), None, exception_id, to)
+
+
+@queue_app.command("comment")
+def queue_comment(
+    exception_id: str,
+    words: str,
+    acting_as: AsUserOption = None,
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Write a comment beside a question."""
+    from recond.verbs.queue import request
+
+    request(home, "comment", dry_run, day(as_of), acting_as, exception_id, words)
+
+
+@queue_app.command("stats")
+def queue_stats(home: HomeOption = None, json: JsonOption = False) -> None:
+    """Decisions by person, code and action."""
+    from recond.verbs.queue import queue_stats_verb
+
+    queue_stats_verb(home, json)
 
 
 @formats_app.command("list")

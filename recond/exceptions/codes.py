@@ -172,6 +172,8 @@ _LIST = (
     Code("RECEIPT_NUMBER_GAP", "question", "CASHIER", "Receipt numbers of a drawer are missing.", ("acknowledge", "hold")),
     Code("DEPOSIT_LATE", "question", "CASHIER", "A bag went to the bank later than the office allows.", ("acknowledge", "hold")),
     Code("REVERSED", "question", "ITEM", "An application was reversed; the money waits in suspense.", SUSPENSE_ANSWERS),
+    # what somebody asked for, and another person has to approve
+    Code("TRANSFER_REQUESTED", "question", "ITEM", "Somebody asks to move a payment to another account.", ("approve", "deny")),
 )  # fmt: skip
 
 CODES: dict[str, Code] = {code.code: code for code in _LIST}

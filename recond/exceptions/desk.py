@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from recond.exceptions.codes import CODES
 from recond.exceptions.questions import exception_id
@@ -111,6 +111,25 @@ class Desk:
             )
         )
 
+    def reopen(self, exception_no: int, message: str) -> None:
+        """Ask a resolved question again, as its next version."""
+        self.connection.execute(
+            update(exception)
+            .where(exception.c.exception_no == exception_no)
+            .values(
+                version=exception.c.version + 1,
+                status="open",
+                opened_at=instant(self.now),
+                opened_date=self.today.isoformat(),
+                resolved_at=None,
+                resolved_date=None,
+                resolved_by=None,
+                resolution=None,
+                hold_until=None,
+                message=message,
+            )
+        )
+
     def resolve(self, exception_nos: Iterable[int], resolution: str) -> int:
         """Close open questions by their numbers, with the reason; returns how many were open."""
         statement = (
@@ -138,11 +157,30 @@ class Desk:
         )
 
     def set_status(self, exception_no: int, status: str) -> None:
-        """Say who has an unresolved question: open, assigned, pending_approval."""
+        """Say who has an unresolved question: open (assigned where it is somebody's), or
+        pending_approval."""
+        owned = "assigned" if status == "open" else status
+        shown = case((exception.c.assigned_to.is_not(None), owned), else_=status)
         self.connection.execute(
             update(exception)
             .where(exception.c.exception_no == exception_no, exception.c.status != "resolved")
-            .values(status=status, hold_until=None)
+            .values(status=shown, hold_until=None)
+        )
+
+    def assign(self, exception_no: int, person: str | None) -> None:
+        """Say whose question it is, or nobody's; its version stays."""
+        self.connection.execute(
+            update(exception)
+            .where(exception.c.exception_no == exception_no)
+            .values(assigned_to=person)
+        )
+        self.connection.execute(
+            update(exception)
+            .where(
+                exception.c.exception_no == exception_no,
+                exception.c.status.in_(["open", "assigned"]),
+            )
+            .values(status="assigned" if person else "open")
         )
 
     def put_on_hold(self, exception_no: int, until: str | None) -> None:

@@ -73,19 +73,42 @@ def show(connection: Connection, exception_id: str, *, today: dt.date) -> dict[s
         raise RefusedError(f"There is no question {exception_id}; see `recond queue list`.")
     batches = list(questions(connection, Scope(today), [number]))
     row: dict[str, Any] = pa.Table.from_batches(batches).to_pylist()[0]
-    made = suggestions(connection, [number])
+    suggested = suggestions(connection, [number])
     code = CODES.get(row["code"])
-    count = made.candidates.num_rows
+    count = suggested.candidates.num_rows
     row["question"] = code.sentence if code else ""
     row["allowed_actions"] = _allowed_now(row, count)
     row["answer_with"] = _answer_with(row) if _unresolved(row) else ""
     row["candidates"] = [
         {"account_number": c["account_number"], "due": format_cents(c["due_cents"]),
          "why": c["why"]}
-        for c in made.candidates.to_pylist()
+        for c in suggested.candidates.to_pylist()
     ]  # fmt: skip
+    told, made = schema.comment.c, schema.decision_made.c
+    row["comments"] = [
+        {"said_by": said.said_by, "said_at": said.said_at, "words": said.words}
+        for said in connection.execute(
+            select(schema.comment).where(told.exception_no == number).order_by(told.comment_no)
+        )
+    ]
+    row["decisions"] = [
+        {
+            "decision_id": d.decision_id,
+            "decided_by": d.decided_by,
+            "decided_at": d.decided_at,
+            "action": d.action,
+            "status": d.status,
+            "result": d.result,
+        }
+        for d in connection.execute(
+            select(schema.decision_made)
+            .where(made.exception_no == number)
+            .order_by(made.decision_no)
+        )
+    ]
     row["refused"] = [
-        {"account_number": r["account_number"], "why": r["why"]} for r in made.refused.to_pylist()
+        {"account_number": r["account_number"], "why": r["why"]}
+        for r in suggested.refused.to_pylist()
     ]
     return row
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from recond import render
 from recond.errors import RefusedError, UsageError
+from recond.exceptions.decisions import requests
 from recond.exceptions.decisions.case import STATUSES
 from recond.exceptions.imports import Row
 from recond.exceptions.queue import Filters, export, list_questions, show, work_list
@@ -143,3 +146,50 @@ def _told(row: Row) -> dict[str, Any]:
         "message": verdict.message if verdict else "",
         "decision_id": verdict.decision_id if verdict else None,
     }
+
+
+def request(
+    home: Path | None,
+    verb: str,
+    dry_run: bool,
+    as_of: dt.date | None,
+    acting_as: str | None,
+    *arguments: Any,
+    **options: Any,
+) -> None:
+    """What a person asks for or answers by a verb: one transaction, one sentence."""
+    run = open_run(home, as_of, user())
+    run = replace(run, actor=person(run, acting_as))
+    functions: dict[str, Callable[..., str]] = {
+        "transfer": requests.transfer,
+        "approve": requests.approve,
+        "undo": requests.undo,
+        "assign": requests.assign,
+        "comment": requests.comment,
+    }
+    with locked(run.home.path, verb), run.write(dry_run=dry_run) as connection:
+        sentence = functions[verb](connection, run, *arguments, **options)
+    render.text(f"dry run, nothing was written: {sentence}" if dry_run else sentence)
+
+
+def queue_pending_verb(home: Path | None, as_json: bool) -> None:
+    """`recond queue approve` without an id: what waits for another person."""
+    run = open_run(home)
+    with run.store.read() as connection:
+        _print(requests.pending(connection), as_json)
+
+
+def queue_stats_verb(home: Path | None, as_json: bool) -> None:
+    """`recond queue stats`."""
+    run = open_run(home)
+    with run.store.read() as connection:
+        _print(requests.statistics(connection), as_json)
+
+
+def _print(rows: list[dict[str, object]], as_json: bool) -> None:
+    if as_json:
+        render.json_lines(rows)
+    elif rows:
+        render.text(render.columns(rows, list(rows[0]), right=["amount", "decisions"]))
+    else:
+        render.say("nothing to show")

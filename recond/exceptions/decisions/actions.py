@@ -22,13 +22,14 @@ from recond.exceptions.decisions.placing import (
     evidence_of,
     live_cents,
     on_accounts,
+    place,
     placing_plan,
     pool_of,
     standing_of,
     target_of,
 )
 from recond.exceptions.decisions.targets import Target
-from recond.model import REFUNDED, RETURNED, SUSPENSE, VOIDED
+from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import format_cents
 from recond.pipeline.moves import Move, Stand
 from recond.store import schema
@@ -47,8 +48,15 @@ def plan(case: Case) -> Plan:
     return PLANNERS[action](case)
 
 
+# Questions that are opened by asking for something: the code, and what was asked for.
+REQUESTS: Mapping[str, str] = {"TRANSFER_REQUESTED": "transfer"}
+
+
 def allowed_of(case: Case) -> list[str]:
     """The actions that the question takes now."""
+    asked = REQUESTS.get(case.question.code)
+    if asked is not None:
+        return [asked]
     return allowed_actions(case.question.code, len(case.suggested), _placed(case))
 
 
@@ -208,6 +216,26 @@ def _acknowledge(case: Case) -> Plan:
     return confirmed(f"acknowledged by {case.actor}: {case.answer.note}")
 
 
+def _transfer(case: Case) -> Plan:
+    """Everything of a payment that stands elsewhere goes to one account or item, with the date
+    on which it was received (domain example E19)."""
+    owner, target = standing_of(case), target_of(case, case.answer.target)
+    taken = tuple(
+        stand
+        for stand in owner.stands
+        if stand.bucket in {ITEM, CREDIT} and stand.account_key != target.account_key
+    )
+    cents = sum(stand.cents for stand in taken)
+    if cents <= 0:
+        raise refuse(f"nothing of it stands on another account than {target.words}")
+    words = f"{format_cents(cents)} transferred to {target.words}"
+    placed = place(case, [Share(target, cents)], owner.received_date)
+    move = Move(
+        owner.receipt_no, "transfer", evidence_of(case, words), taken, placed, target.account_key
+    )
+    return Plan(words, cents, move, target.account_key)
+
+
 PLANNERS: Mapping[str, Planner] = {
     **dict.fromkeys(ACCEPTS, _accept),
     "assign": _assign,
@@ -220,4 +248,5 @@ PLANNERS: Mapping[str, Planner] = {
     "hold": _hold,
     "acknowledge": _acknowledge,
     "link": link,
+    "transfer": _transfer,
 }

@@ -93,7 +93,10 @@ def _asked(case: Case, *conditions: ColumnElement[bool]) -> int:
     answering = made.alias()
     denied = (
         select(answering.c.decision_no)
-        .where(answering.c.answers_id == made.c.decision_id, answering.c.action == "deny")
+        .where(
+            answering.c.answers_id == made.c.decision_id,
+            answering.c.action.in_(["deny", "undo"]),
+        )
         .exists()
     )
     total = case.connection.scalar(

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from recond.errors import InvariantError, PeriodClosedError
 from recond.exceptions.answers import Answer, Part, decision_id
 from recond.exceptions.decisions import approvals
+from recond.exceptions.decisions.actions import REQUESTS
 from recond.exceptions.decisions.actions import plan as planned
 from recond.exceptions.decisions.case import (
     ALREADY_DONE,
@@ -144,7 +145,7 @@ def _done(
 ) -> Verdict:
     """Carry a plan out and write the decision down."""
     version = carry_out(case, plan)
-    _write(case, identity, APPLIED, plan, placed_version=version, args=args)
+    record(case, identity, APPLIED, plan, placed_version=version, args=args)
     _close(case, plan)
     return Verdict(APPLIED, plan.words, identity)
 
@@ -192,7 +193,7 @@ def _close(case: Case, plan: Plan) -> None:
             desk.resolve(desk.open_of_receipts([owner.receipt_no]), words)
 
 
-def _write(
+def record(
     case: Case,
     identity: str,
     status: str,
@@ -203,6 +204,7 @@ def _write(
     answers_id: str | None = None,
     args: Mapping[str, object] | None = None,
 ) -> None:
+    """Write a decision down: a row that is never changed."""
     connection, run, question = case.connection, case.run, case.question
     last = connection.scalar(select(func.max(made.c.decision_no))) or 0
     connection.execute(
@@ -237,7 +239,7 @@ def _asked(case: Case, plan: Plan, identity: str, needed: int) -> Verdict:
     args = dict(case.answer.args())
     if case.suggested:
         args["suggested"] = list(case.suggested)
-    _write(case, identity, PENDING_APPROVAL, plan, needed=needed, args=args)
+    record(case, identity, PENDING_APPROVAL, plan, needed=needed, args=args)
     desk = replace(case.run, actor=case.actor).desk(case.connection)
     words = (
         f"{case.actor} asks for {case.answer.action}: {plan.words}"
@@ -266,7 +268,7 @@ def _answered(case: Case, identity: str) -> Verdict:
         return _denied(case, identity, request)
     if len(earlier) + 1 < request.approvals:
         words = f"approved by {case.actor}; one more person has to approve it"
-        _write(case, identity, PENDING_APPROVAL, Plan(words), answers_id=wanted)
+        record(case, identity, PENDING_APPROVAL, Plan(words), answers_id=wanted)
         desk = case.run.desk(case.connection)
         desk.restate(
             case.question.exception_no, f"{words}. {case.question.message}",
@@ -283,7 +285,7 @@ def _approved(case: Case, identity: str, request: Row[tuple[object, ...]]) -> Ve
     plan = planned(asked)
     version = carry_out(asked, plan)
     words = f"{plan.words}; approved by {case.actor}"
-    _write(
+    record(
         case, identity, APPLIED, replace(plan, words=words), placed_version=version,
         answers_id=request.decision_id,
     )  # fmt: skip
@@ -295,11 +297,13 @@ def _denied(case: Case, identity: str, request: Row[tuple[object, ...]]) -> Verd
     words = f"{request.action} denied by {case.actor}: {case.answer.note}"
     if not case.answer.note:
         raise refuse("deny needs a note that says why")
-    _write(case, identity, APPLIED, Plan(words), answers_id=request.decision_id)
+    record(case, identity, APPLIED, Plan(words), answers_id=request.decision_id)
     desk = case.run.desk(case.connection)
     number = case.question.exception_no
     desk.restate(number, f"{words}. {case.question.message}", case.question.amount_cents)
     desk.set_status(number, "open")
+    if case.question.code in REQUESTS:  # nothing is left to ask
+        desk.resolve([number], words)
     return Verdict(APPLIED, words, identity)
 
 

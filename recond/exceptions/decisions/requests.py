@@ -1,0 +1,235 @@
+"""What people ask for outside a work list: transfers, approvals, undoing, who works on what."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, insert, select
+
+from recond import ids
+from recond.errors import RefusedError, UsageError
+from recond.exceptions.answers import Answer, decision_id, target_of
+from recond.exceptions.decisions import approvals
+from recond.exceptions.decisions.actions import REQUESTS
+from recond.exceptions.decisions.case import (
+    APPLIED,
+    PENDING_APPROVAL,
+    Plan,
+    Question,
+    RefusedAnswerError,
+    open_case,
+    question_of,
+)
+from recond.exceptions.decisions.deciding import ANSWERS, Verdict, carry_out, decide, record
+from recond.exceptions.desk import Question as Opening
+from recond.exceptions.questions import exception_id
+from recond.ledger import instant
+from recond.model import CREDIT, ITEM
+from recond.money import format_cents
+from recond.pipeline import moves
+from recond.pipeline.moves import Move, Stand
+from recond.pipeline.run import Run
+from recond.store import schema
+
+made, exception = schema.decision_made, schema.exception
+
+
+def find_question(connection: Connection, text: str) -> Question:
+    """The question with this id, or that of the decision with this id. Raises UsageError."""
+    number = connection.scalar(
+        select(exception.c.exception_no).where(exception.c.exception_id == text)
+    )
+    if number is None:
+        number = connection.scalar(select(made.c.exception_no).where(made.c.decision_id == text))
+    if number is None:
+        raise UsageError(f"there is no question or decision {text}")
+    return question_of(connection, number)
+
+
+def _said(verdict: Verdict) -> str:
+    if verdict.status not in {APPLIED, PENDING_APPROVAL}:
+        raise RefusedError(f"{verdict.status}: {verdict.message}")
+    return f"{verdict.status}: {verdict.message}"
+
+
+def transfer(connection: Connection, run: Run, receipt_id: str, to: str, reason: str) -> str:
+    """Ask for a misapplied payment to be moved to another account with the date on which it was
+    received. Returns a sentence; raises UsageError or RefusedError."""
+    number = ids.find_receipt(connection, receipt_id)
+    if number is None:
+        raise UsageError(f"there is no receipt {receipt_id}")
+    owner = moves.standing(connection, [number])[number]
+    cents = owner.in_bucket(ITEM) + owner.in_bucket(CREDIT)
+    target = target_of(to)
+    subject = f"{receipt_id}/{owner.version}/{target}"
+    words = f"{run.actor} asks to move {receipt_id} to {target}: {reason}"
+    run.desk(connection).open(
+        [
+            Opening(
+                "TRANSFER_REQUESTED", subject, words, cents,
+                file_no=number >> schema.ORDINAL_BITS, receipt_no=number,
+            )
+        ]
+    )  # fmt: skip
+    asked = find_question(connection, exception_id("TRANSFER_REQUESTED", subject))
+    said = _said(decide(connection, run, asked, Answer("transfer", target, note=reason)))
+    return f"{said} ({asked.exception_id})"
+
+
+def approve(
+    connection: Connection, run: Run, identity: str, reason: str, *, deny: bool = False
+) -> str:
+    """Approve or deny, as `run.actor`, what another person asked for."""
+    question = find_question(connection, identity)
+    answer = Answer("deny" if deny else "approve", note=reason)
+    return _said(decide(connection, run, question, answer))
+
+
+def assign(connection: Connection, run: Run, identity: str, person: str | None) -> str:
+    """Say who works on a question."""
+    question = find_question(connection, identity)
+    if question.status == "resolved":
+        raise RefusedError(f"{question.exception_id} is resolved")
+    run.desk(connection).assign(question.exception_no, person)
+    return f"{question.exception_id} is {f'for {person}' if person else 'for nobody'} now"
+
+
+def comment(connection: Connection, run: Run, identity: str, words: str) -> str:
+    """Write a comment beside a question."""
+    question = find_question(connection, identity)
+    table = schema.comment
+    last = connection.scalar(
+        select(func.max(table.c.comment_no)).where(table.c.exception_no == question.exception_no)
+    )
+    connection.execute(
+        insert(table).values(
+            exception_no=question.exception_no, comment_no=(last or 0) + 1, said_by=run.actor,
+            said_at=instant(run.clock()), words=words,
+        )
+    )  # fmt: skip
+    return f"noted beside {question.exception_id}"
+
+
+def undo(connection: Connection, run: Run, identity: str, reason: str) -> str:
+    """Undo a decision by a reversing one: what it moved goes back, its question is asked again.
+
+    Only while nothing moved the payment since. What needed another person needs a supervisor,
+    or another person than the one who decided. Raises UsageError or RefusedError.
+    """
+    row = connection.execute(select(made).where(made.c.decision_id == identity)).first()
+    if row is None:
+        raise UsageError(f"there is no decision {identity}")
+    if row.status != APPLIED or row.action in {"undo", "deny", "link"}:
+        raise RefusedError(f"{identity} has no effect that could be undone")
+    if connection.scalar(
+        select(made.c.decision_no).where(made.c.answers_id == identity, made.c.action == "undo")
+    ):
+        raise RefusedError(f"{identity} was undone before")
+    question = question_of(connection, row.exception_no)
+    case = open_case(connection, run, question, Answer("undo", note=reason), run.actor)
+    try:
+        approvals.may_answer(case)
+    except RefusedAnswerError as refusal:
+        raise RefusedError(f"{refusal.status}: {refusal.sentence}") from None
+    settings = run.home.settings
+    supervisor = approvals.has_role(settings, run.actor, "supervisor", run.today)
+    if row.decided_by == run.actor and row.action in ANSWERS and not supervisor:
+        raise RefusedError(f"{identity} was approved by {run.actor}; another person has to undo it")
+    words = f"{identity} undone by {run.actor}: {reason}"
+    move = None if row.placed_version is None else _back(connection, row, words)
+    plan = Plan(words, row.amount_cents or 0, move, row.account_key)
+    try:
+        version = carry_out(case, plan)
+    except RefusedAnswerError as refusal:
+        raise RefusedError(f"{refusal.status}: {refusal.sentence}") from None
+    new = decision_id(question.exception_id, question.version, "undo", {"of": identity})
+    record(case, new, APPLIED, plan, placed_version=version, answers_id=identity,
+           args={"of": identity})  # fmt: skip
+    if question.code not in REQUESTS:  # what was only asked for is not asked again
+        _ask_again(run, connection, question, words)
+    return words
+
+
+def _back(connection: Connection, row: object, words: str) -> Move:
+    """The move that takes a receipt back to where it stood before a decision."""
+    number, version = row.receipt_no, row.placed_version  # type: ignore[attr-defined]
+    owner = moves.standing(connection, [number])[number]
+    if owner.version != version:
+        raise RefusedError("the payment was moved since; undo what moved it first")
+    taken = [stand for stand in owner.stands if stand.version == version]
+    placement = schema.placement.c
+    rows = connection.execute(
+        select(schema.placement)
+        .where(
+            placement.receipt_no == number,
+            placement.version == version,
+            placement.reverses_version.is_not(None),
+        )
+        .order_by(placement.line)
+    )
+    placed = [
+        Stand(row.bucket, -row.cents, row.account_key, row.item_key, row.charge_type, row.fund)
+        for row in rows
+    ]
+    return Move(number, "undo", words, taken, placed, None)
+
+
+def _ask_again(run: Run, connection: Connection, question: Question, words: str) -> None:
+    desk = run.desk(connection)
+    if question.status != "resolved":
+        desk.restate(question.exception_no, f"{words}. {question.message}", question.amount_cents)
+        desk.set_status(question.exception_no, "open")
+        return
+    desk.reopen(question.exception_no, f"{words}. {question.message}")
+
+
+def pending(connection: Connection) -> list[dict[str, object]]:
+    """What waits for another person, oldest first."""
+    waiting = connection.execute(
+        select(exception.c.exception_no, exception.c.exception_id, exception.c.message)
+        .where(exception.c.status == "pending_approval")
+        .order_by(exception.c.exception_no)
+    )
+    told: list[dict[str, object]] = []
+    for row in waiting.all():
+        identity = approvals.open_request(connection, row.exception_no)
+        request = connection.execute(select(made).where(made.c.decision_id == identity)).first()
+        if request is None:
+            continue
+        told.append(
+            {
+                "exception_id": row.exception_id,
+                "decision_id": identity,
+                "action": request.action,
+                "amount": format_cents(request.amount_cents or 0),
+                "decided_by": request.decided_by,
+                "decided_at": request.decided_at,
+                "approvals": request.approvals,
+                "message": row.message,
+            }
+        )
+    return told
+
+
+def statistics(connection: Connection) -> list[dict[str, object]]:
+    """Decisions by person, code and action: how many, over how many cents, how many undone."""
+    undone = made.alias()
+    gone = (
+        select(undone.c.decision_no)
+        .where(undone.c.answers_id == made.c.decision_id, undone.c.action == "undo")
+        .exists()
+    )
+    cents = func.coalesce(func.sum(made.c.amount_cents), 0)
+    keys = (made.c.decided_by, exception.c.code, made.c.action)
+    rows = connection.execute(
+        select(*keys, func.count().label("decisions"), cents.label("cents"))
+        .join(exception, exception.c.exception_no == made.c.exception_no)
+        .where(~gone)
+        .group_by(*keys)
+        .order_by(*keys)
+    )
+    return [
+        {
+            "decided_by": row.decided_by, "code": row.code, "action": row.action,
+            "decisions": row.decisions, "amount": format_cents(int(row.cents)),
+        }
+        for row in rows
+    ]  # fmt: skip
