@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, Select, and_, case, cast, func, select
 
 from recond import check_bank, intake, posting
+from recond.audit import verify
 from recond.home import Home
 from recond.model import BUCKETS, CREDIT, SUSPENSE
 from recond.posting import ARRIVAL, MOVEMENTS, Chart
@@ -342,6 +343,11 @@ def _dated_into_closed(books: Books) -> list[Broken]:
     )
 
 
+def _log_differs(books: Books) -> list[Broken]:
+    """Where the tamper-evident log and the books disagree."""
+    return [{"event": one.seq, "says": one.says} for one in verify(books.connection)][:MAX_ROWS]
+
+
 def _repeated_bytes(books: Books) -> list[Broken]:
     """The same bytes with an effect twice, or a duplicate with receipts of its own."""
     twice = (
@@ -446,6 +452,8 @@ INVARIANTS = (
               _receivables_differ),
     Invariant("I2.pending", "pending amounts of items are the applications that stand on them",
               _pending_differs),
+    Invariant("I6.log", "the log is whole and every object is what it was when it was logged",
+              _log_differs),
     Invariant("I8.closed", "no entry was dated into a month after it was closed",
               _dated_into_closed),
     Invariant("I3.bytes", "the same bytes have one effect", _repeated_bytes),

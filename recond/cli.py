@@ -28,6 +28,8 @@ formats_app = typer.Typer(help="The declared formats.", no_args_is_help=True)
 app.add_typer(files_app, name="files")
 app.add_typer(queue_app, name="queue")
 app.add_typer(formats_app, name="formats")
+audit_app = typer.Typer(help="The tamper-evident log, and samples.", no_args_is_help=True)
+app.add_typer(audit_app, name="audit")
 
 HomeOption = Annotated[
     Path | None,
@@ -257,8 +259,9 @@ def transfer(
 @app.command()
 def export(
     dataset: str,
+    month: Annotated[str | None, typer.Argument(help="Of month-end, such as 2026-03.")] = None,
     home: HomeOption = None,
-    kind: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "csv",
+    kind: Annotated[str, typer.Option("--format", help="csv, parquet or xlsx.")] = "csv",
     out: Annotated[Path | None, typer.Option("--out", help="The file to write.")] = None,
     date_from: Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"])] = None,
     date_to: Annotated[dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"])] = None,
@@ -266,9 +269,16 @@ def export(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Write a dataset (files receipts applications exceptions receivables deposits
-    bank_lines clearings journal), or what is
-    new for the billing system (postings)."""
+    """Write a dataset (files receipts applications exceptions receivables deposits bank_lines
+    clearings journal), what is new for the billing system (postings), or the pack of a month
+    (month-end MONTH)."""
+    if dataset == "month-end":
+        from recond.verbs.handover import export_month_end_verb
+
+        export_month_end_verb(home, month, json, dry_run, day(as_of))
+        return
+    if month is not None:
+        raise UsageError("only export month-end takes a month; use --from and --to")
     if dataset == "postings":
         from recond.verbs.handover import export_postings_verb
 
@@ -330,6 +340,52 @@ def backtest(
     from recond.verbs.backtest import backtest_verb
 
     backtest_verb(home, rules, day(date_from), day(date_to), json)
+
+
+@audit_app.command("verify")
+def audit_verify(
+    home: HomeOption = None,
+    head: Annotated[
+        str | None, typer.Option("--head", help="A head noted earlier: it must be in the log.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Follow the chain of the log and compare every object with it (4 when they differ)."""
+    from recond.verbs.audit import audit_verify_verb
+
+    raise typer.Exit(audit_verify_verb(home, head, json))
+
+
+@audit_app.command("sample")
+def audit_sample(
+    n: Annotated[int, typer.Option("--n", min=1, help="How many items.")],
+    seed: Annotated[str, typer.Option("--seed", help="The same seed, the same sample.")],
+    method: Annotated[
+        str, typer.Option("--method", help="attribute, or monetary (by units of money).")
+    ] = "attribute",
+    month: Annotated[str | None, typer.Option("--month", help="Only receipts of it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A ZIP with the evidence of each item.")
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Posted receipts for an auditor, chosen the same on any machine."""
+    from recond.verbs.audit import audit_sample_verb
+
+    audit_sample_verb(home, n, seed, method, month, out, json)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The new file.")],
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Copy the database into a new file and prove the copy."""
+    from recond.verbs.audit import backup_verb
+
+    backup_verb(home, file, dry_run)
 
 
 @app.command()

@@ -104,6 +104,12 @@ class Matching(Section):
     chunk_receipts: int = Field(default=200_000, ge=1_000)
 
 
+class Unclaimed(Section):
+    """`[unclaimed]`: when money that nobody claims is abandoned (domain E52)."""
+
+    years: int = Field(default=3, ge=1)
+
+
 class Gl(Section):
     """`[gl]`: the GL accounts of the pool fund and of the other funds."""
 
@@ -204,6 +210,7 @@ class Settings(BaseSettings):
     database: Database = Database()
     receivables: Receivables = Receivables()
     matching: Matching = Matching()
+    unclaimed: Unclaimed = Unclaimed()
     gl: Gl = Gl()
     roles: Roles = Roles()
     limits: Limits = Limits()

@@ -136,6 +136,9 @@ payer_memory = false         # true: what people decided twice about a payer lea
 payer_memory_months = 24     # so long after the last such decision
 chunk_receipts = 200000      # larger files are matched in pieces of so many receipts
 
+[unclaimed]
+years = 3   # credit that was received so long ago is listed as unclaimed property
+
 # GL accounts of the pool fund and of every other fund
 [gl]
 pool_fund = "100"

@@ -18,11 +18,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from recond import posting
 from recond.arrays import ints
+from recond.audit import placed_sha256
 from recond.errors import InvariantError, PeriodClosedError
 from recond.model import ITEM, Matched
 from recond.posting import ARRIVAL, MOVEMENTS, Chart
@@ -106,8 +107,13 @@ class Ledger:
         version = pa.repeat(pa.scalar(1, pa.int64()), len(receipts))
         if versions is not None:
             version = versions
+        placements = matched.placements.rename_columns(
+            {"ordinal": "receipt_no"}
+        ).append_column("version", pc.take(version, pa.array(owner)))  # fmt: skip
+        digests = _digests(placements, entry_of[owner], heads["entry_no"].to_pylist())
+        heads = heads.append_column("placed_sha256", digests)
         insert_table(self.connection, schema.entry, heads)
-        self._insert(facts, matched, entry_of, owner, version)
+        self._insert(facts, matched, entry_of, placements, version)
         self._apply(matched.placements, source)
         legs = posting.movement_legs(
             _movements(facts, matched.placements, entry_of, owner, arrival=versions is None),
@@ -186,7 +192,7 @@ class Ledger:
         facts: pa.Table,
         matched: Matched,
         entry_of: npt.NDArray[np.int64],
-        owner: npt.NDArray[np.int64],
+        placements: pa.Table,
         version: pa.Array,
     ) -> None:
         decisions = matched.decisions
@@ -206,9 +212,6 @@ class Ledger:
                 }
             ),
         )
-        placements = matched.placements.rename_columns(
-            {"ordinal": "receipt_no"}
-        ).append_column("version", pc.take(version, pa.array(owner)))  # fmt: skip
         insert_table(self.connection, schema.placement, placements)
 
     def _apply(self, placements: pa.Table, source: Source) -> None:
@@ -247,9 +250,7 @@ class Ledger:
             return
         item = schema.item.c
         rows = self.connection.execute(
-            select(item.item_key, item.charge_type, item.fund)
-            .where(item.item_key.in_(list(clipped)))
-            .order_by(item.item_key)
+            select(schema.item).where(item.item_key.in_(list(clipped))).order_by(item.item_key)
         ).all()
         changes = pa.table(
             {
@@ -259,7 +260,15 @@ class Ledger:
             }
         )
         contra = Source(source.kind, f"{source.key}-contra", "shown as paid", source.file_no)
-        self.post_snapshot(self.next_entry_no(), changes, contra)
+        number = self.next_entry_no()
+        self.post_snapshot(number, changes, contra)
+        kept = [name for name in schema.item_version.c.keys() if name in item]  # noqa: SIM118
+        past = [
+            {"entry_no": number, "change_cents": clipped[row.item_key]}
+            | {name: row._mapping[name] for name in kept}
+            for row in rows
+        ]
+        self.connection.execute(insert(schema.item_version), past)
 
     def post_snapshot(self, entry_no: int, changes: pa.Table, source: Source) -> None:
         """Book what a snapshot changed in open amounts: one entry, `entry_no`, dated today.
@@ -301,6 +310,15 @@ def closed_through(connection: Connection) -> str:
 def instant(now: dt.datetime) -> str:
     """An instant as recond writes it: ISO, UTC, to the second, with Z."""
     return now.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _digests(placements: pa.Table, entry_of: npt.NDArray[np.int64], entries: list[int]) -> pa.Array:
+    """The digest of each entry's placements, for the audit log; rows are in order already."""
+    if len(entries) == 1:
+        return pa.array([placed_sha256(placements)], pa.string())
+    of_rows = pa.array(entry_of)
+    parts = [placements.filter(pc.equal(of_rows, number)) for number in entries]
+    return pa.array([placed_sha256(part) for part in parts], pa.string())
 
 
 def _rows_of(

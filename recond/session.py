@@ -7,11 +7,12 @@ import logging
 import os
 import pwd
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import func, select
 
-from recond import log
+from recond import audit, log
 from recond.config import business_date
 from recond.errors import UsageError
 from recond.exceptions.desk import open_count
@@ -67,6 +68,7 @@ def run_of(
     store = open_store(home.database_url)
     create_or_upgrade(store)
     settings = home.settings
+    store = replace(store, before_commit=audit.logger(settings.digest()))
     return Run(
         home=home,
         store=store,

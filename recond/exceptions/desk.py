@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, update
 
 from recond.exceptions.codes import CODES
 from recond.exceptions.questions import exception_id
 from recond.ledger import instant
-from recond.store import schema
+from recond.store import past, schema
 from recond.store.engine import insert_table
 
 exception = schema.exception
@@ -91,7 +91,12 @@ class Desk:
             "message": question.message,
         }
 
+    def _keep(self, which: ColumnElement[bool]) -> None:
+        """Keep what is about to change, for the books of past days."""
+        past.keep_questions(self.connection, which, self.today)
+
     def _reopen(self, key: str, question: Question) -> None:
+        self._keep(exception.c.exception_id == key)
         self.connection.execute(
             update(exception)
             .where(exception.c.exception_id == key)
@@ -113,6 +118,7 @@ class Desk:
 
     def reopen(self, exception_no: int, message: str) -> None:
         """Ask a resolved question again, as its next version."""
+        self._keep(exception.c.exception_no == exception_no)
         self.connection.execute(
             update(exception)
             .where(exception.c.exception_no == exception_no)
@@ -145,11 +151,16 @@ class Desk:
                 resolution=resolution,
             )
         )
-        numbers = [{"number": number} for number in exception_nos]
+        chosen = list(exception_nos)
+        for start in range(0, len(chosen), CHUNK):
+            part = chosen[start : start + CHUNK]
+            self._keep(exception.c.exception_no.in_(part) & (exception.c.status != "resolved"))
+        numbers = [{"number": number} for number in chosen]
         return self.connection.execute(statement, numbers).rowcount if numbers else 0
 
     def restate(self, exception_no: int, message: str, amount_cents: int | None) -> None:
         """Say an open question anew, as its next version: what it asks has changed."""
+        self._keep(exception.c.exception_no == exception_no)
         self.connection.execute(
             update(exception)
             .where(exception.c.exception_no == exception_no)
@@ -159,6 +170,7 @@ class Desk:
     def set_status(self, exception_no: int, status: str) -> None:
         """Say who has an unresolved question: open (assigned where it is somebody's), or
         pending_approval."""
+        self._keep(exception.c.exception_no == exception_no)
         owned = "assigned" if status == "open" else status
         shown = case((exception.c.assigned_to.is_not(None), owned), else_=status)
         self.connection.execute(
@@ -169,6 +181,7 @@ class Desk:
 
     def assign(self, exception_no: int, person: str | None) -> None:
         """Say whose question it is, or nobody's; its version stays."""
+        self._keep(exception.c.exception_no == exception_no)
         self.connection.execute(
             update(exception)
             .where(exception.c.exception_no == exception_no)
@@ -185,6 +198,7 @@ class Desk:
 
     def put_on_hold(self, exception_no: int, until: str | None) -> None:
         """Put a question on hold, for ever or until a day; its version stays."""
+        self._keep(exception.c.exception_no == exception_no)
         self.connection.execute(
             update(exception)
             .where(exception.c.exception_no == exception_no, exception.c.status != "resolved")
@@ -193,9 +207,10 @@ class Desk:
 
     def wake(self) -> int:
         """Open the questions whose hold has ended, as their next version; returns how many."""
-        ended = update(exception).where(
-            exception.c.status == "on_hold", exception.c.hold_until <= self.today.isoformat()
-        )
+        over = exception.c.hold_until <= self.today.isoformat()
+        which = (exception.c.status == "on_hold") & over
+        self._keep(which)
+        ended = update(exception).where(which)
         return self.connection.execute(
             ended.values(status="open", hold_until=None, version=exception.c.version + 1)
         ).rowcount

@@ -3,9 +3,8 @@
 Ids are text, amounts decimal128(18, 2) made from int64 cents, dates date32, instants ISO text in
 UTC. Rows come in a fixed order and in batches, so that memory is bounded whatever the books hold.
 
-As of a day D the books hold what entries with a business date up to D put there. What people
-decide about a file or a question later is known only as far as it is dated: a question resolved
-after D is shown open; a file shows its present state.
+As of a day D the books hold what entries with a business date up to D put there; questions and
+files are shown as they were at the end of D (`store.past`), items as they were (`history`).
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, and_, func, select, tuple_
 
-from recond.errors import RefusedError, UsageError
+from recond.errors import UsageError
 from recond.exceptions.suggest import suggestions
 from recond.exports import bank
 from recond.exports.columns import AMOUNT, ROWS, FileIds, Int64, fetch, fetch_table, int64s
@@ -28,7 +27,8 @@ from recond.exports.receipts import RECEIPTS, receipts
 from recond.exports.scope import Scope
 from recond.model import ITEM
 from recond.money import decimal_from_cents
-from recond.store import schema
+from recond.receivables import history
+from recond.store import past, schema
 from recond.store.engine import stage
 
 TEXT, DATE, INT64 = pa.string(), pa.date32(), pa.int64()
@@ -77,13 +77,12 @@ def stream(connection: Connection, name: str, scope: Scope) -> pa.RecordBatchRea
     """The dataset as record batches, read while they are taken; `connection` must see one moment
     of the books (`Store.read`) as long as that lasts.
 
-    Raises UsageError for an unknown name or limits that the dataset does not have, RefusedError
-    when the books can no longer show it as of that day.
+    Raises UsageError for an unknown name or limits that the dataset does not have.
     """
     if name not in DATASETS:
         raise UsageError(f"There is no dataset {name!r}; there are {', '.join(DATASETS)}.")
     if name == "receivables":
-        _receivables_can(connection, scope)
+        _receivables_can(scope)
     chosen = DATASETS[name]
     return pa.RecordBatchReader.from_batches(chosen.schema, chosen.rows(connection, scope))
 
@@ -104,15 +103,18 @@ def dataset(
 def _files(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
     """One row an arrival, then what stands in an inbox and waits. Dates limit the day of arrival,
     which is the business date of the run that took the file."""
-    file = schema.file.c
+    file, then = schema.file.c, past.files_at(scope.as_of)
     raw = _cents_of(FILES, {"declared_amount", "found_amount"})
-    statement = (
-        select(file.file_id, file.inbox, file.name, file.sha256, file.size, file.format,
-               file.arrived_at, file.state, file.declared_count, file.declared_cents,
-               file.found_count, file.found_cents, file.message)
-        .where(scope.known(file.business_date), scope.within(file.business_date))
-        .order_by(file.file_no)
+    statement = select(
+        file.file_id, file.inbox, file.name, file.sha256, file.size, file.format, file.arrived_at,
+        then.c.state, file.declared_count, file.declared_cents, file.found_count,
+        file.found_cents, then.c.message,
     )  # fmt: skip
+    if then is not schema.file:
+        statement = statement.join(then, then.c.file_no == file.file_no)
+    statement = statement.where(
+        scope.known(file.business_date), scope.within(file.business_date)
+    ).order_by(file.file_no)
     for batch in fetch(connection, statement, raw):
         yield _with_decimal_from_cents(batch, FILES)
     if scope.day >= scope.today and _inside(scope, scope.today):
@@ -242,7 +244,7 @@ def questions(
     """Questions by number; `only` keeps these exception_no. Dates limit the business date of
     opening; `age_days` counts from there to the scope's day. Suggestions are today's, so they are
     left out of an earlier day's books."""
-    question = schema.exception.c
+    question = past.questions_at(scope.as_of).c
     shown = ("exception_no", "exception_id", "version", "code", "scope", "severity",
              "amount_cents", "file_no", "receipt_no", "opened_at", "opened_date", "status",
              "resolved_date", "message")  # fmt: skip
@@ -267,10 +269,6 @@ def _question_columns(
     found: pa.RecordBatch, files: FileIds, candidates: pa.Table | None, scope: Scope
 ) -> dict[str, pa.Array]:
     days = pa.scalar(scope.day).cast(pa.int32()).as_py()
-    status = found["status"]
-    if scope.as_of is not None:
-        later = pc.fill_null(pc.greater(found["resolved_date"], pa.scalar(scope.as_of)), False)
-        status = pc.if_else(later, "open", status)
     about = _keys(found["receipt_no"])
     owner = np.where(about >= 0, about >> schema.ORDINAL_BITS, _keys(found["file_no"]))
     made = {
@@ -278,7 +276,6 @@ def _question_columns(
         "file_id": _where(owner >= 0, files.of_files, owner),
         "receipt_id": _where(about >= 0, files.receipts, about),
         "age_days": pc.subtract(days, found["opened_date"].cast(pa.int32())).cast(INT64),
-        "status": status,
     }
     for rank in (1, 2, 3):
         number, why = _suggested(found["exception_no"], candidates, rank)
@@ -300,29 +297,34 @@ def _suggested(
     )
 
 
-def _receivables(connection: Connection, _scope: Scope) -> Iterator[pa.RecordBatch]:
-    """Every item of the mirror by account and item number."""
+def _receivables(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
+    """Every item of the mirror by account and item number; of an earlier day every item that was
+    known then."""
     item, account = schema.item.c, schema.account.c
-    statement = (
-        select(account.account_number, item.item_number, item.charge_type, item.fund,
-               item.bill_number, item.due_date, item.original_cents, item.snapshot_cents,
-               item.pending_cents)
-        .join(schema.account, account.account_key == item.account_key)
-        .order_by(account.account_number, item.item_number)
-    )  # fmt: skip
+    if _later_entries(connection, scope):
+        then = history.as_of(scope.day.isoformat()).subquery().c
+        shown = (then.charge_type, then.fund, then.bill_number, then.due_date,
+                 then.original_cents, then.snapshot_cents, then.pending)  # fmt: skip
+        statement = (
+            select(account.account_number, item.item_number, *shown)
+            .join(schema.item, item.item_key == then.item_key)
+            .join(schema.account, account.account_key == item.account_key)
+        )
+    else:
+        shown = (item.charge_type, item.fund, item.bill_number, item.due_date,
+                 item.original_cents, item.snapshot_cents, item.pending_cents)  # fmt: skip
+        statement = select(account.account_number, item.item_number, *shown).join(
+            schema.account, account.account_key == item.account_key
+        )
+    statement = statement.order_by(account.account_number, item.item_number)
     raw = _cents_of(RECEIVABLES, {"original_amount", "open_amount", "pending_amount"})
     for batch in fetch(connection, statement, raw):
         yield _with_decimal_from_cents(batch, RECEIVABLES)
 
 
-def _receivables_can(connection: Connection, scope: Scope) -> None:
+def _receivables_can(scope: Scope) -> None:
     if scope.bounded:
         raise UsageError("receivables have no effective date; leave out --from and --to.")
-    if _later_entries(connection, scope):
-        raise RefusedError(
-            f"The books have entries after {scope.as_of}: what was open then is no longer known."
-            " Export receivables without --as-of, or restore a backup of that day."
-        )
 
 
 def _later_entries(connection: Connection, scope: Scope) -> bool:

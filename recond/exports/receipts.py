@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
     Integer,
@@ -21,7 +20,6 @@ from sqlalchemy import (
     case,
     func,
     literal_column,
-    or_,
     select,
 )
 
@@ -29,7 +27,7 @@ from recond.exports.columns import AMOUNT, ROWS, FileIds, Int64, fetch_table, in
 from recond.exports.scope import Scope
 from recond.model import BUCKETS, CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import decimal_from_cents
-from recond.store import schema
+from recond.store import past, schema
 
 RECEIPTS = pa.schema(
     [
@@ -134,7 +132,7 @@ class _Window:
         self.cents = self._cents()
         self.rule, self.decided, self._first_entry = self._decisions()
 
-    def _of(self, column: Column[int]) -> ColumnElement[bool]:
+    def _of(self, column: ColumnElement[int]) -> ColumnElement[bool]:
         return column.between(int(self._numbers[0]), int(self._numbers[-1]))
 
     def _rows(self, owners: Int64) -> tuple[Int64, npt.NDArray[np.bool_]]:
@@ -213,13 +211,17 @@ class _Window:
 
     def questions(self) -> pa.Array:
         """The code of each receipt's open question: the gravest, then the oldest."""
-        question = schema.exception.c
+        question = past.questions_at(self._scope.as_of).c
         gravity = case(
             *((question.severity == name, rank) for rank, name in enumerate(SEVERITIES)), else_=9
         )
         statement = (
             select(question.receipt_no, question.code)
-            .where(self._of(question.receipt_no), open_at(self._scope))
+            .where(
+                self._of(question.receipt_no),
+                question.status != "resolved",
+                self._scope.known(question.opened_date),
+            )
             .order_by(question.receipt_no, gravity, question.opened_at, question.exception_no)
         )
         to = pa.schema([("receipt_no", pa.int64()), ("code", pa.string())])
@@ -243,18 +245,6 @@ class _Window:
         if self._scope.date_to is not None:
             kept &= pc.less_equal(dates, pa.scalar(self._scope.date_to)).to_numpy()
         return kept
-
-
-def open_at(scope: Scope) -> ColumnElement[bool]:
-    """SQL: the question was asked and not answered at the end of the scope's day."""
-    question = schema.exception.c
-    if scope.as_of is None:
-        return question.status != "resolved"
-    later = question.resolved_date > scope.as_of.isoformat()
-    return and_(
-        scope.known(question.opened_date),
-        or_(question.status != "resolved", question.resolved_date.is_(None), later),
-    )
 
 
 def _batch(

@@ -21,7 +21,7 @@ from recond.pipeline.reading import Reading, read
 from recond.pipeline.rematch import place_stored, stored_receipts
 from recond.pipeline.run import Run
 from recond.pipeline.take import Arrived, write_records
-from recond.store import schema
+from recond.store import past, schema
 
 file, batch, receipt, problem = schema.file, schema.batch, schema.receipt, schema.problem
 TOTALS = frozenset(
@@ -105,7 +105,7 @@ def accept(
         )
     replaced = _replace(connection, run, row, reason) if replace else 0
     done = _post(connection, run, held, reading)
-    _set_state(connection, held, "accepted")
+    _set_state(connection, run, held, "accepted")
     _answer(connection, run, held, errors, reason)
     more = f"; {replaced} receipts of the earlier file left the books" if replaced else ""
     return f"{file_id} accepted as found: {done}{more}"
@@ -252,8 +252,9 @@ def _replace(connection: Connection, run: Run, row: FileRow, reason: str) -> int
     return moves.take_out(connection, run, keys, "replaced", f"replaced by {row.name}: {reason}")
 
 
-def _set_state(connection: Connection, held: _Held, state: str) -> None:
+def _set_state(connection: Connection, run: Run, held: _Held, state: str) -> None:
     row = held.row
+    past.keep_file(connection, row.file_no, run.today)
     of_batch = batch.c.file_no == row.file_no
     if held.batch_ord is not None:
         of_batch &= batch.c.batch_ord == held.batch_ord
@@ -303,7 +304,7 @@ def reject(connection: Connection, run: Run, file_id: str, reason: str) -> str:
     """Reject what is held: nothing of it will ever post; its receipts stay listed as held."""
     held = _held(connection, file_id, None)
     state = "rejected" if held.row.state == "held" else "accepted"
-    _set_state(connection, held, "rejected")
+    _set_state(connection, run, held, "rejected")
     advices.believe(connection, held.row.file_no, None, "rejected")
     connection.execute(
         update(file)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from recond import ids
 from recond.exceptions.codes import CODES
@@ -173,6 +173,7 @@ def _insert_file(
                 "transmission": transmission.identity,
                 "detail_digest": transmission.detail_digest,
                 "duplicate_of": duplicate_of,
+                "taken_no": (connection.scalar(select(func.max(schema.file.c.taken_no))) or 0) + 1,
             }
         ],
     )

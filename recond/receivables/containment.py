@@ -107,6 +107,13 @@ def in_force(connection: Connection) -> tuple[Contained, int]:
     return replace(known, ack=acks or 0), entry or 0
 
 
+def billing_posts(connection: Connection) -> bool:
+    """Whether any payment came that billing posts itself."""
+    file = schema.file.c
+    found = select(file.file_no).where(file.posted_by == "billing").limit(1)
+    return connection.scalar(found) is not None
+
+
 def rejected(receipt_no: Any, version: Any, line: Any) -> ColumnElement[bool]:
     """SQL: billing rejected this posting."""
     return exists().where(
@@ -117,15 +124,17 @@ def rejected(receipt_no: Any, version: Any, line: Any) -> ColumnElement[bool]:
     )
 
 
+def takes_back_rejected(rows: Any) -> ColumnElement[bool]:
+    """SQL: a placement row (`rows`: the table's columns) that took back a rejected posting."""
+    taken = rejected(rows.receipt_no, rows.reverses_version, rows.reverses_line)
+    return and_(rows.reverses_version.is_not(None), rows.cents < 0, taken)
+
+
 def undone(rows: Any) -> ColumnElement[bool]:
-    """SQL: a placement row (`rows`: the table's columns) that billing rejected and that was taken
-    back here, or the row that took it back."""
+    """SQL: a placement row that billing rejected and that was taken back here, or the row that
+    took it back."""
     refused = rejected(rows.receipt_no, rows.version, rows.line)
-    takes_back = rejected(rows.receipt_no, rows.reverses_version, rows.reverses_line)
-    return or_(
-        and_(rows.cents > 0, refused),
-        and_(rows.reverses_version.is_not(None), rows.cents < 0, takes_back),
-    )
+    return or_(and_(rows.cents > 0, refused), takes_back_rejected(rows))
 
 
 def pending_sums(connection: Connection) -> Select[Any]:

@@ -7,17 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pyarrow as pa
 from sqlalchemy import Connection, Table, and_, case, delete, insert, literal, select
 
 from recond.store import schema
-from recond.store.engine import fetch_arrow, stage
 
 item, kept = schema.item, schema.drift
-
-_POSTED = pa.schema(
-    [("item_key", pa.int64()), ("snapshot_cents", pa.int64()), ("pending_cents", pa.int64())]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +25,12 @@ class Drifted:
     excess_cents: int
 
 
-def stage_posted(connection: Connection) -> Table:
-    """The items that have pending postings before a snapshot is loaded, as they stand."""
-    query = select(item.c.item_key, item.c.snapshot_cents, item.c.pending_cents).where(
-        item.c.pending_cents != 0
-    )
-    return stage(connection, "posted_items", fetch_arrow(connection, query, _POSTED), ["item_key"])
-
-
 def judge(
-    connection: Connection, posted: Table, staged: Table, file_no: int, *, full: bool
+    connection: Connection, before: Table, staged: Table, file_no: int, *, full: bool
 ) -> tuple[Drifted, ...]:
     """Compare the loaded snapshot with what the one before left open less the postings that it
-    contains now; returns the items that drift for the second time."""
+    contains now; returns the items that drift for the second time. `before`: the items as they
+    stood (`history.stage_before`)."""
     named = select(staged.c.item_key).where(staged.c.item_key.is_not(None))
     seen = kept.c.item_key.in_(named) if not full else literal(value=True)
     again = connection.execute(
@@ -57,12 +44,12 @@ def judge(
         .order_by(schema.account.c.account_number, item.c.item_number)
     ).all()  # fmt: skip
     connection.execute(delete(kept).where(seen))
-    contained = posted.c.pending_cents - item.c.pending_cents
-    left = posted.c.snapshot_cents - contained
+    contained = before.c.pending_cents - item.c.pending_cents
+    left = before.c.snapshot_cents - contained
     expected = case((left > 0, left), else_=0)
     fresh = (
         select(item.c.item_key, expected, literal(file_no))
-        .join(posted, posted.c.item_key == item.c.item_key)
+        .join(before, before.c.item_key == item.c.item_key)
         .where(and_(contained > 0, item.c.snapshot_cents > expected, item.c.item_key.in_(named)))
     )
     connection.execute(

@@ -33,9 +33,9 @@ from recond.ledger import Ledger, Source
 from recond.matching import references
 from recond.matching.names import normalise_names
 from recond.matching.policy import ChargeType
-from recond.receivables import drift
+from recond.receivables import drift, history
 from recond.receivables.accounts import add_shapes, insert_accounts
-from recond.receivables.containment import NOTHING, Contained, pending_sums
+from recond.receivables.containment import NOTHING, Contained, billing_posts, pending_sums
 from recond.receivables.manifest import Manifest
 from recond.store import schema
 from recond.store.engine import fetch_arrow, stage
@@ -78,7 +78,7 @@ def load_items(
     """
     entry_no = ledger.next_entry_no()
     before, excess = _open_by_fund(connection), _below_zero(connection)
-    posted = drift.stage_posted(connection)
+    copy = history.stage_before(connection)
     staged = _stage_items(connection, rows, charge_types, entry_no)
     insert_accounts(
         connection,
@@ -94,12 +94,14 @@ def load_items(
         int(pc.sum(rows["open_cents"]).as_py() or 0),
     )
     _record(connection, manifest, mode, loaded, source.file_no, contains, entry_no)
-    recount_pending(connection)
+    if contains != NOTHING or billing_posts(connection):
+        recount_pending(connection)
     loaded = replace(
         loaded,
         below_zero_cents=_below_zero(connection) - excess,
-        drifted=drift.judge(connection, posted, staged, source.file_no or 0, full=mode == "full"),
+        drifted=drift.judge(connection, copy, staged, source.file_no or 0, full=mode == "full"),
     )
+    history.record(connection, copy, entry_no)
     ledger.post_snapshot(entry_no, _changes(before, _open_by_fund(connection)), source)
     return loaded
 
@@ -243,11 +245,12 @@ def settle_rejected(connection: Connection, ledger: Ledger, item_keys: Sequence[
     a snapshot seemed to contain was never there, so taking it back opens nothing."""
     if not item_keys:
         return
-    before = _open_by_fund(connection)
+    before, copy = _open_by_fund(connection), history.stage_before(connection)
     recount_pending(connection)
     changes = _changes(before, _open_by_fund(connection))
     if changes.num_rows:
         number = ledger.next_entry_no()
+        history.record(connection, copy, number)
         key = f"rejected-{number}-contra"
         ledger.post_snapshot(number, changes, Source("rejected", key, "shown as open by billing"))
 

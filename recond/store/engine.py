@@ -11,7 +11,7 @@ by key (`reliability.md` section 0, finding 3). Bulk work on a connection is in 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +68,7 @@ class Store:
     engine: Engine
     dialect: str
     path: Path | None = None  # the file, SQLite only
+    before_commit: Callable[[Connection], None] = lambda _connection: None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -85,6 +86,7 @@ class Store:
                 connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"))
             yield connection
+            self.before_commit(connection)
             drop_staged(connection)
             self._commit(connection)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from recond import periods, render
 from recond.closing import Gate, checklist
 from recond.errors import RefusedError, UsageError
+from recond.exports.monthend import publish
 from recond.lock import locked
+from recond.pipeline.monthend import close_month
 from recond.pipeline.run import Run
 from recond.session import open_run, user
 
@@ -36,7 +38,10 @@ def close_verb(
             return 1 if blocking else 0
         if blocking:
             raise RefusedError(f"{month} cannot be closed: {', '.join(blocking)}")
-        periods.close(connection, month, _who(run, None), None)
+        pack = close_month(connection, run, month, gates, _who(run, None))
+    if not dry_run:
+        publish(pack.files, run.home.path / "exports" / month)
+        render.say(f"the pack stands in exports/{month}, its hash is {pack.digest}")
     if month == run.today.isoformat()[:7]:
         render.say(f"{month} is not over: nothing can be posted until {month} is")
     render.say(f"dry run: {month} would be closed" if dry_run else f"{month} is closed")

@@ -1,11 +1,12 @@
-"""Verbs that hand files on: `export postings`."""
+"""Verbs that hand files on: `export postings`, `export month-end`."""
 
 from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
 
-from recond import render
+from recond import periods, render
+from recond.errors import UsageError
 from recond.lock import locked
 from recond.money import format_cents
 from recond.pipeline.handover import export_postings
@@ -32,3 +33,26 @@ def export_postings_verb(
     else:
         render.text(str(written.path))
     render.say(words)
+
+
+def export_month_end_verb(
+    home: Path | None, month: str | None, as_json: bool, dry_run: bool, as_of: dt.date | None
+) -> None:
+    """`recond export month-end MONTH`: prints the folder of the pack."""
+    from recond.pipeline.monthend import export_month_end
+
+    if month is None:
+        raise UsageError("export month-end needs a month, such as 2026-03")
+    month = periods.parse_month(month)
+    run = open_run(home, as_of, user())
+    if dry_run:
+        render.say(f"dry run, nothing was written: {run.home.path / 'exports' / month}")
+        return
+    with locked(run.home.path, "export"):
+        folder, closed = export_month_end(run, month)
+    if as_json:
+        render.json_line({"month": month, "path": str(folder), "closed": closed})
+    else:
+        render.text(str(folder))
+    words = "as it was closed" if closed else "as the books stand; the month is open"
+    render.say(f"the pack of {month} {words}")

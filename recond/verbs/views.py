@@ -136,7 +136,9 @@ def export_verb(
     as_json: bool,
 ) -> None:
     """`recond export DATASET`."""
-    writers = {"csv": write_csv, "parquet": write_parquet}
+    from recond.exports.sheets import write_xlsx
+
+    writers = {"csv": write_csv, "parquet": write_parquet, "xlsx": write_xlsx}
     if name not in DATASETS:
         raise UsageError(f"there is no dataset {name!r}; there are {', '.join(DATASETS)}")
     if kind not in writers:

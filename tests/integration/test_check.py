@@ -90,6 +90,7 @@ DAMAGE = {
     " snapshot_cents + 1 WHERE item_number = 'W3'",
     "I3.versions": "UPDATE decision SET version = 3 WHERE receipt_no IN"
     " (SELECT min(receipt_no) FROM receipt)",
+    "I6.log": "UPDATE entry SET description = 'another' WHERE entry_no = 1",
     "I8.closed": "INSERT INTO period_change VALUES (1, '2026-03', 'close', '2026-03', 1,"
     " '2026-03-16', '', 'ana', NULL, NULL)",
     "I5.arrivals": "UPDATE file SET file_no = 9 WHERE file_no = 1",
@@ -109,7 +110,7 @@ def test_the_same_bytes_with_two_effects_are_named(office: Office) -> None:
         "INSERT INTO file SELECT 30, file_id || '-2', inbox, name, sha256, size, format,"
         " format_digest, kind, arrived_at, business_date, posted_by, state, declared_count,"
         " declared_cents, found_count, found_cents, message, transmission, detail_digest,"
-        " NULL FROM file WHERE file_no = 2",
+        " NULL, 99 FROM file WHERE file_no = 2",
     )
     assert "I3.bytes" in broken(office)
 

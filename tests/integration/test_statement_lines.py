@@ -39,6 +39,7 @@ def keep(store: Store, file_no: int, *rows: dict[str, Any]) -> Kept:
                     size=1,
                     arrived_at="",
                     business_date="",
+                    posted_by="recond",
                     state="accepted",
                     message="",
                 )

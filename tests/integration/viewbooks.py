@@ -67,7 +67,7 @@ def _files(connection: Connection) -> None:
             "file_no": number, "file_id": f"F{sha[:12]}", "inbox": "lockbox",
             "name": f"lb{number}.txt", "sha256": sha, "size": 190 + number, "format": "bai_lockbox",
             "kind": "payments", "arrived_at": f"{day}T12:00:00Z", "business_date": str(day),
-            "state": "accepted", "message": "", **more,
+            "posted_by": "recond", "state": "accepted", "message": "", **more,
         }  # fmt: skip
 
     declared = {"declared_count": 7, "declared_cents": 100_000, "found_count": 7}
@@ -187,7 +187,8 @@ def _entries(connection: Connection) -> None:
             connection,
             "entry",
             {"entry_no": number, "entry_id": f"E{number}", "file_no": file_no, "source": source,
-             "effective_date": str(MONDAY), "period": "2026-03", "business_date": str(day),
+             "effective_date": str(MONDAY), "original_date": str(MONDAY), "period": "2026-03",
+             "business_date": str(day),
              "posted_at": f"{day}T12:00:0{number}Z", "decided_by": by,
              "description": f"{source} {number}"},
         )  # fmt: skip

@@ -13,6 +13,7 @@ between buckets and sums to zero. What a receipt's state is, is the sum of its p
 from __future__ import annotations
 
 from recond.store.schema.advice import advice, advice_line
+from recond.store.schema.audit import audit_event
 from recond.store.schema.bank import bank_balance, bank_line, drawer_close, image_deposit
 from recond.store.schema.base import (
     INT,
@@ -34,8 +35,15 @@ from recond.store.schema.deposits import (
     statement,
     undeposited,
 )
-from recond.store.schema.intake import batch, file, job, meta, problem, waiting
-from recond.store.schema.mirror import account, account_alias, item, reference_shape, snapshot
+from recond.store.schema.intake import batch, file, file_past, job, meta, problem, waiting
+from recond.store.schema.mirror import (
+    account,
+    account_alias,
+    item,
+    item_version,
+    reference_shape,
+    snapshot,
+)
 from recond.store.schema.money import (
     decision,
     entry,
@@ -52,6 +60,7 @@ from recond.store.schema.queue import (
     comment,
     decision_made,
     exception,
+    exception_past,
     work_file,
     work_row,
 )
@@ -68,6 +77,10 @@ IMMUTABLE = (
     decision_made,
     deposit,
     clearing,
+    item_version,
+    audit_event,
+    exception_past,
+    file_past,
 )
 
 __all__ = [
@@ -82,6 +95,7 @@ __all__ = [
     "acknowledgement",
     "advice",
     "advice_line",
+    "audit_event",
     "bank_balance",
     "bank_line",
     "batch",
@@ -95,10 +109,13 @@ __all__ = [
     "drift",
     "entry",
     "exception",
+    "exception_past",
     "file",
+    "file_past",
     "future_receipt",
     "image_deposit",
     "item",
+    "item_version",
     "job",
     "journal_line",
     "line_part",

@@ -34,6 +34,7 @@ file = Table(
     text("transmission"),
     text("detail_digest"),
     Column("duplicate_of", INT),  # file_no of the arrival with the same bytes
+    Column("taken_no", INT, unique=True),  # the order in which files had their effect
     CheckConstraint(
         "state IN ('accepted','partly_held','held','rejected','duplicate')", name="state_known"
     ),
@@ -43,6 +44,17 @@ file = Table(
     Index("ix_file_detail_digest", "detail_digest"),
     sqlite_strict=True,
 )  # fmt: skip
+
+# What files were before each decision about them.
+file_past = keyed_only(
+    "file_past",
+    Column("file_no", INT, nullable=False),
+    Column("change_no", INT, nullable=False),
+    text("until_date", nullable=False),  # the business date of the decision
+    text("state", nullable=False),
+    text("message", nullable=False),
+    PrimaryKeyConstraint("file_no", "change_no"),
+)
 
 # Files that stand in an inbox and are not taken yet, with the reason; rewritten by each scan.
 waiting = keyed_only(

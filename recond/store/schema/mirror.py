@@ -110,3 +110,19 @@ snapshot = keyed_only(
     # … or those that billing had acknowledged up to this acknowledgement (0: none).
     Column("contains_ack", INT, nullable=False),
 )
+
+# What items were: one row an item and entry that changed it other than by placements.
+item_version = keyed_only(
+    "item_version",
+    Column("item_key", INT, nullable=False),
+    Column("entry_no", INT, nullable=False),
+    text("charge_type", nullable=False),
+    text("fund", nullable=False),
+    text("bill_number"),
+    text("due_date"),
+    cents("original_cents"),
+    cents("snapshot_cents"),
+    cents("pending_cents"),
+    cents("change_cents"),  # of the effective open amount
+    PrimaryKeyConstraint("item_key", "entry_no"),
+)

@@ -106,6 +106,7 @@ entry = Table(
     text("posted_at", nullable=False),
     text("decided_by", nullable=False),
     text("description", nullable=False),
+    text("placed_sha256"),  # of the placements that it made, for the audit log
     sqlite_strict=True,
 )
 

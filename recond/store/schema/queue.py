@@ -38,6 +38,20 @@ exception = Table(
     sqlite_strict=True,
 )  # fmt: skip
 
+# What questions were before each change, so that the books of a past day can be shown.
+exception_past = keyed_only(
+    "exception_past",
+    Column("exception_no", INT, nullable=False),
+    Column("change_no", INT, nullable=False),
+    text("until_date", nullable=False),  # the business date of the change
+    *(
+        Column(column.name, column.type, nullable=column.nullable)
+        for column in exception.c
+        if column.name != "exception_no"
+    ),
+    PrimaryKeyConstraint("exception_no", "change_no"),
+)
+
 # What people decided: added to, never changed. An approval, a denial and an undoing are rows of
 # their own that name the decision that they answer.
 decision_made = Table(

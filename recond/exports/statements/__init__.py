@@ -1,0 +1,30 @@
+"""The statements of a month (domain section 2.9), each with the tie-outs that prove it.
+
+A statement is a function of a `Month` that reads the books up to that month's end, by the period
+of entries: what is dated into a later month is not in it, whenever it was posted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from recond.exports.statements import balances, cash, receivables, work
+from recond.exports.statements.base import Month, Statement, Tie
+
+__all__ = ["STATEMENTS", "Month", "Statement", "Tie"]
+
+STATEMENTS: Mapping[str, Callable[[Month], Statement]] = {
+    "daily_cash": cash.daily_cash,
+    "posting_files": cash.posting_files,
+    "ar_roll_forward": receivables.roll_forward,
+    "ar_ageing": receivables.ageing,
+    "gl_balances": balances.gl_balances,
+    "unapplied_credit": balances.unapplied,
+    "unidentified": balances.unidentified,
+    "closed_with_credit": balances.closed_with_credit,
+    "unclaimed_candidates": balances.unclaimed,
+    "corrections": work.corrections,
+    "exception_ageing": work.exception_ageing,
+    "statistics": work.statistics,
+    "close_checklist": work.close_checklist,
+}

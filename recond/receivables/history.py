@@ -1,0 +1,115 @@
+"""What items were: one row an item and entry that changed it other than by placements.
+
+A row keeps the billing system's figures as they stood after the entry, recond's pending cents,
+and by how much the effective open amount changed. So the balance of an item over any set of
+entries is the sum of its changes less the placements on it: what the journal's receivables are
+made of, item by item; and the mirror of any past day is the last row before it, with the
+placements since.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import (
+    Connection,
+    Select,
+    Table,
+    and_,
+    case,
+    cast,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
+
+from recond.model import ITEM
+from recond.store import schema
+from recond.store.engine import stage
+
+item, past, entry = schema.item, schema.item_version, schema.entry
+decision, placement = schema.decision, schema.placement
+KEPT = ("charge_type", "fund", "bill_number", "due_date", "original_cents", "snapshot_cents",
+        "pending_cents")  # fmt: skip
+_COPIED = (*KEPT, "open_cents")
+_NUMBERS = {"item_key", "original_cents", "snapshot_cents", "pending_cents", "open_cents"}
+
+
+def stage_before(connection: Connection) -> Table:
+    """A copy of the items as they stand before a snapshot changes them."""
+    shape = pa.schema(
+        [(n, pa.int64() if n in _NUMBERS else pa.string()) for n in ("item_key", *_COPIED)]
+    )
+    copy = stage(connection, "items_before", shape.empty_table(), ["item_key"])
+    columns = [item.c[name] for name in ("item_key", *_COPIED)]
+    connection.execute(insert(copy).from_select(shape.names, select(*columns)))
+    return copy
+
+
+def record(connection: Connection, before: Table, entry_no: int) -> None:
+    """Keep every item that differs from its copy, as changed by this entry."""
+    differs = or_(
+        before.c.item_key.is_(None),
+        *(item.c[name].is_distinct_from(before.c[name]) for name in _COPIED),
+    )
+    changed = (
+        select(
+            item.c.item_key,
+            literal(entry_no),
+            *(item.c[name] for name in KEPT),
+            item.c.open_cents - func.coalesce(before.c.open_cents, 0),
+        )
+        .outerjoin(before, before.c.item_key == item.c.item_key)
+        .where(differs)
+        .order_by(item.c.item_key)
+    )
+    names = ["item_key", "entry_no", *KEPT, "change_cents"]
+    connection.execute(insert(past).from_select(names, changed))
+
+
+def as_of(day: str) -> Select[Any]:
+    """A query of every item known at the end of a day: `item_key`, the columns of KEPT, and
+    `pending` (cents that were in no snapshot then)."""
+    last = (
+        select(past.c.item_key, func.max(past.c.entry_no).label("entry_no"))
+        .join(entry, entry.c.entry_no == past.c.entry_no)
+        .where(entry.c.business_date <= day)
+        .group_by(past.c.item_key)
+        .subquery()
+    )
+    posted = (
+        select(placement.c.item_key, cast(func.sum(placement.c.cents), schema.INT).label("cents"))
+        .join(
+            decision,
+            and_(
+                decision.c.receipt_no == placement.c.receipt_no,
+                decision.c.version == placement.c.version,
+            ),
+        )
+        .join(entry, entry.c.entry_no == decision.c.entry_no)
+        .join(last, last.c.item_key == placement.c.item_key)
+        .where(
+            placement.c.bucket == ITEM,
+            entry.c.business_date <= day,
+            decision.c.entry_no > last.c.entry_no,
+        )
+        .group_by(placement.c.item_key)
+        .subquery()
+    )
+    return (
+        select(
+            past.c.item_key,
+            *(past.c[name] for name in KEPT),
+            (past.c.pending_cents + func.coalesce(posted.c.cents, 0)).label("pending"),
+        )
+        .join(last, and_(last.c.item_key == past.c.item_key, last.c.entry_no == past.c.entry_no))
+        .outerjoin(posted, posted.c.item_key == past.c.item_key)
+    )
+
+
+def effective(snapshot: Any, pending: Any) -> Any:
+    """SQL: what is open, never below zero."""
+    return case((snapshot > pending, snapshot - pending), else_=0)

@@ -1,0 +1,87 @@
+"""Verbs for auditors and for whoever keeps the copies: audit verify, audit sample, backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recond import periods, render
+from recond.errors import UsageError
+from recond.lock import locked
+from recond.money import format_cents
+from recond.session import open_run
+
+METHODS = ("attribute", "monetary")
+
+
+def audit_verify_verb(home: Path | None, noted: str | None, as_json: bool) -> int:
+    """`recond audit verify`: prints the head; 0, or 4 when log and books differ."""
+    from recond.audit import head, verify
+
+    run = open_run(home)
+    with run.store.read() as connection:
+        faults = verify(connection, noted)
+        last = head(connection)
+    if as_json:
+        found = [{"seq": fault.seq, "says": fault.says} for fault in faults]
+        render.json_line({"head": last, "holds": not faults, "faults": found})
+    else:
+        render.text(last)
+        for fault in faults:
+            place = "" if fault.seq is None else f"event {fault.seq}: "
+            render.say(f"{place}{fault.says}")
+        render.say("the log and the books differ" if faults else "the log holds")
+    return 4 if faults else 0
+
+
+def audit_sample_verb(
+    home: Path | None,
+    n: int,
+    seed: str,
+    method: str,
+    month: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """`recond audit sample`: the chosen receipts on stdout, with `--out` their evidence."""
+    from recond.exports import sampling
+    from recond.exports.writers import publish
+    from recond.intake.containers import slice_of
+
+    if method not in METHODS:
+        raise UsageError(f"--method is {' or '.join(METHODS)}")
+    period = periods.parse_month(month) if month else None
+    run = open_run(home)
+
+    def read_source(sha256: str, offset: int, length: int) -> bytes:
+        return slice_of(run.archived(sha256), offset, length)
+
+    with run.store.read() as connection:
+        items = sampling.population(connection, period)
+        chosen = sampling.choose(items, n, seed, method)
+        told = {"method": method, "n": n, "seed": seed, "month": period,
+                "population": len(items),
+                "population_amount": format_cents(sum(i.amount_cents for i in items))}  # fmt: skip
+        if out is not None:
+            data = sampling.bundle(connection, chosen, told, read_source)
+            publish(out, lambda file: file.write(data))
+    rows = [
+        {"item": number, "receipt_id": one.receipt_id, "amount": format_cents(one.amount_cents)}
+        for number, one in enumerate(chosen, 1)
+    ]
+    if as_json:
+        render.json_lines(rows)
+    else:
+        render.text(render.columns(rows, ["item", "receipt_id", "amount"], right=["amount"]))
+    render.say(f"{len(rows)} of {len(items)} receipts, {method}, seed {seed}")
+
+
+def backup_verb(home: Path | None, target: Path, dry_run: bool) -> None:
+    """`recond backup FILE`."""
+    from recond.backups import backup
+
+    run = open_run(home)
+    if dry_run:
+        render.say(f"dry run, nothing was written: {target}")
+        return
+    with locked(run.home.path, "backup"):
+        render.say(backup(run.store, run.home, run.chart, target))
