@@ -61,8 +61,13 @@ def clearing_differs(books: Books) -> list[Broken]:
     add(posted)
     add(select(deposit.c.channel, _sum(deposit.c.receipts_cents)).group_by(deposit.c.channel), -1)
     # refunds and chargebacks of a card batch: the bank kept them, the journal waits for their
-    # receipts
-    add(select(deposit.c.channel, _sum(deposit.c.aside_cents)).group_by(deposit.c.channel), -1)
+    # receipts, and the receipts that were found are returned
+    aside = select(deposit.c.channel, _sum(deposit.c.aside_cents)).where(deposit.c.kind == "card")
+    add(aside.group_by(deposit.c.channel), -1)
+    item = schema.return_item
+    booked = select(receipt.c.channel, _sum(item.c.reversed_cents))
+    booked = booked.join(receipt, receipt.c.receipt_no == item.c.receipt_no)
+    add(booked.where(item.c.deposit_no.is_(None)).group_by(receipt.c.channel), -1)
     found = {account: -_balance(books, account) for account in set(accounts.values()) - {bank}}
     return [
         {"gl_account": account, "journal": found[account], "not_reconciled": wanted.get(account, 0)}

@@ -181,6 +181,12 @@ class Clearing(Section):
     deposit_days: int = Field(default=1, ge=0)  # office days until a bag must be at the bank
 
 
+class Ach(Section):
+    """`[ach]`: which ACH files are the office's own."""
+
+    company_ids: tuple[str, ...] = ()  # debits of these companies are payments (autopay)
+
+
 class Merchant(Section):
     """`[[merchant]]`: how a card processor settles."""
 
@@ -217,6 +223,7 @@ class Settings(BaseSettings):
     delegation: tuple[Delegation, ...] = ()
     calendar: Days = Days()
     clearing: Clearing = Clearing()
+    ach: Ach = Ach()
     merchant: tuple[Merchant, ...] = ()
     inbox: tuple[Inbox, ...] = DEFAULT_INBOXES
     source: tuple[PaymentSource, ...] = ()

@@ -20,9 +20,10 @@ _CREDITS = {
     COUNTER | LOCKBOX: ("172", "173", "174", "175", "176", "301", "362", "366"),
     NOTHING: ("191", "195", "196", "201", "206", "208", "221"),
 }
-_DEBITS = {RETURN: ("554", "555", "557", "558", "409", "469")}
+_DEBITS = {RETURN: ("554", "555", "557", "558")}
 KINDS = {code: bits for table in (_CREDITS, _DEBITS) for bits, codes in table.items()
          for code in codes}  # fmt: skip
+TAKEN_BACK = frozenset(_DEBITS[RETURN])
 DIRECT = frozenset(_CREDITS[NOTHING])
 OF_CHANNEL = {
     "LOCKBOX": LOCKBOX,

@@ -162,6 +162,11 @@ _LIST = (
     Code("BANK_DEBIT_UNKNOWN", "question", "BANK", "The bank took money and nothing explains it.", ("link", "acknowledge", "hold")),
     Code("DEPOSIT_NOT_CREDITED", "question", "BANK", "A deposit is on no statement days after it was expected.", ("link", "acknowledge", "hold")),
     Code("DEPOSIT_AMOUNT_DIFFERS", "question", "BANK", "The bank credited another amount than was deposited.", ("link", "acknowledge", "hold")),
+    # what comes back
+    Code("RETURN_NOT_FOUND", "question", "RETURN", "Nothing says which payment a returned item was.", ("link", "acknowledge", "hold")),
+    Code("RETURN_REPEATED", "question", "RETURN", "A payment is returned that was returned or voided before.", ("link", "acknowledge", "hold")),
+    Code("RETURN_AFTER_REFUND", "question", "RETURN", "A payment is returned of which some was refunded before.", ("acknowledge", "hold")),
+    Code("NOTICE_OF_CHANGE", "question", "RETURN", "The ACH network says that a payer's bank data changed.", ("acknowledge", "hold")),
     # the counter
     Code("DRAWER_SHORT", "question", "CASHIER", "A drawer holds less than its receipts say.", ("acknowledge", "hold")),
     Code("DRAWER_OVER", "question", "CASHIER", "A drawer holds more than its receipts say.", ("acknowledge", "hold")),

@@ -188,3 +188,95 @@ def _line_ids(files: FileIds, keys: pa.Array) -> pa.Array:
 def _batch(found: pa.RecordBatch, made: dict[str, pa.Array], shown: pa.Schema) -> pa.RecordBatch:
     columns = [made[name] if name in made else found[name] for name in shown.names]
     return pa.record_batch(columns, schema=shown)
+
+
+RETURNS = pa.schema(
+    [("return_id", TEXT), ("file_id", TEXT), ("kind", TEXT), ("code", TEXT), ("amount", AMOUNT),
+     ("reversed_amount", AMOUNT), ("return_date", DATE), ("receipt_id", TEXT),
+     ("received_date", DATE), ("state", TEXT), ("bank_line_id", TEXT)]
+)  # fmt: skip
+DRAWERS = pa.schema(
+    [("drawer", TEXT), ("cashier", TEXT), ("business_date", DATE), ("expected_cash", AMOUNT),
+     ("counted_cash", AMOUNT), ("expected_checks", AMOUNT), ("counted_checks", AMOUNT),
+     ("over", AMOUNT), ("short", AMOUNT), ("swapped", AMOUNT), ("deposit_bag", TEXT),
+     ("deposit_id", TEXT), ("verified_by", TEXT)]
+)  # fmt: skip
+
+
+def returns(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
+    """One row a payment that came back, by arrival; dates limit the return date. `state`:
+    debited when the bank's debit met it, netted in a card batch, else reversed."""
+    item, receipt = schema.return_item, schema.receipt.c
+    key = clearing.c.file_no * (1 << schema.ORDINAL_BITS) + clearing.c.ordinal
+    first = (
+        select(func.min(key))
+        .where(clearing.c.deposit_no == item.c.deposit_no, scope.known(clearing.c.business_date))
+        .scalar_subquery()
+    )
+    state = case(
+        (item.c.deposit_no.is_(None), "netted"), (first.is_not(None), "debited"), else_="reversed"
+    )
+    statement = (
+        select(
+            item.c.ordinal, item.c.file_no, item.c.kind, item.c.code, item.c.amount_cents,
+            item.c.reversed_cents, item.c.return_date, item.c.receipt_no, receipt.received_date,
+            state, first,
+        )
+        .join(schema.receipt, receipt.receipt_no == item.c.receipt_no)
+        .where(scope.known(item.c.taken_date), scope.within(item.c.return_date))
+        .order_by(item.c.file_no, item.c.ordinal)
+    )  # fmt: skip
+    numbers = {"return_id", "file_id", "amount", "reversed_amount", "receipt_id", "bank_line_id"}
+    raw = pa.schema([pa.field(f.name, INT64 if f.name in numbers else f.type) for f in RETURNS])
+    files = FileIds.load(connection)
+    for found in fetch(connection, statement, raw):
+        file_no = int64s(found["file_id"])
+        keys = pa.array((file_no << schema.ORDINAL_BITS) | int64s(found["return_id"]))
+        made = {
+            "return_id": pc.replace_substring_regex(_line_ids(files, keys), "^L", "N"),
+            "file_id": files.of_files(file_no),
+            "amount": decimal_from_cents(found["amount"]),
+            "reversed_amount": decimal_from_cents(found["reversed_amount"]),
+            "receipt_id": files.receipts(int64s(found["receipt_id"])),
+            "bank_line_id": _line_ids(files, found["bank_line_id"]),
+        }
+        yield _batch(found, made, RETURNS)
+
+
+def drawers(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
+    """One row a drawer's close that was compared with its receipts; dates limit the business
+    date. Over and short are never netted."""
+    close, session = schema.drawer_close.c, schema.drawer_session
+    later = session.alias()
+    newest = (
+        select(func.max(later.c.version))
+        .where(later.c.file_no == session.c.file_no, later.c.ordinal == session.c.ordinal,
+               scope.known(later.c.settled_date))
+        .scalar_subquery()
+    )  # fmt: skip
+    bag = (
+        select(deposit.c.deposit_id)
+        .where(deposit.c.file_no == session.c.file_no, deposit.c.batch_ord == session.c.ordinal,
+               deposit.c.kind == "drawer", deposit.c.amount_cents != 0)
+        .limit(1)
+        .scalar_subquery()
+    )  # fmt: skip
+    counted = close.counted_cash_cents - close.opening_float_cents
+    statement = (
+        select(
+            close.drawer, close.cashier, close.business_date, session.c.expected_cash_cents,
+            counted, session.c.expected_checks_cents, close.counted_checks_cents,
+            session.c.over_cents, session.c.short_cents, session.c.swapped_cents,
+            close.deposit_bag, bag, close.verified_by,
+        )
+        .join(schema.drawer_close, and_(close.file_no == session.c.file_no,
+                                        close.ordinal == session.c.ordinal))
+        .where(session.c.version == newest, scope.within(close.business_date))
+        .order_by(close.business_date, close.drawer, session.c.file_no, session.c.ordinal)
+    )  # fmt: skip
+    raw = pa.schema(
+        [pa.field(f.name, INT64 if f.type == AMOUNT else f.type) for f in DRAWERS]
+    )  # fmt: skip
+    for found in fetch(connection, statement, raw):
+        made = {f.name: decimal_from_cents(found[f.name]) for f in DRAWERS if f.type == AMOUNT}
+        yield _batch(found, made, DRAWERS)

@@ -362,6 +362,8 @@ DATASETS = {
     "deposits": Dataset(bank.DEPOSITS, bank.deposits),
     "bank_lines": Dataset(bank.BANK_LINES, bank.bank_lines),
     "clearings": Dataset(bank.CLEARINGS, bank.clearings),
+    "returns": Dataset(bank.RETURNS, bank.returns),
+    "drawers": Dataset(bank.DRAWERS, bank.drawers),
     "journal": Dataset(JOURNAL, _journal),
 }
 

@@ -19,11 +19,12 @@ from sqlalchemy import Connection, case, delete, func, select
 from recond import posting
 from recond.arrays import Ints, ints
 from recond.clearing import cascade
-from recond.clearing.kinds import OF_CHANNEL, kinds_of
+from recond.clearing.kinds import OF_CHANNEL, TAKEN_BACK, kinds_of
 from recond.clearing.tables import (
     OPEN_DEPOSITS,
     OPEN_LINES,
     PAIRS,
+    RETURN,
     Cleared,
     Doubt,
     Limits,
@@ -32,7 +33,7 @@ from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
 from recond.model import SUSPENSE
 from recond.money import format_cents
-from recond.pipeline import bankbook, deposits, drawers, moves, statements, suspense
+from recond.pipeline import bankbook, deposits, drawers, moves, returns, statements, suspense
 from recond.pipeline.run import Run
 from recond.store import schema
 from recond.store.engine import fetch_arrow, insert_table, stage
@@ -48,6 +49,7 @@ class Done:
 
     deposits: int  # made
     cleared: int  # lines that brought deposits
+    returned: int  # receipts that came back
     suspense: int  # lines that became money in suspense
     fees: int  # lines booked as fees
     asked: int  # questions opened
@@ -57,19 +59,45 @@ def clear(connection: Connection, run: Run) -> Done:
     """Make the deposits that are due, pair what can be paired, ask about the rest."""
     statements.ask_chain(connection, run)
     made = deposits.make(connection, run) + drawers.settle(connection, run)
+    returned = returns.take(connection, run)
     lines = _open_lines(connection, run)
-    found = Cleared(PAIRS.empty_table(), ())
-    if lines.num_rows:
-        expected = _open_deposits(connection, run)
-        found = cascade.clear(expected, _for_cascade(lines, run), limits(run))
+    found = _pair(connection, run, lines)
     cleared = _write(connection, run, lines, found.pairs)
-    left = lines.filter(pc.invert(pc.is_in(lines["line_no"], value_set=_lines(found.pairs))))
+    left = _without(lines, found.pairs)
+    debits = returns.of_lines(connection, run, _taken_back(left))
+    if debits:
+        again = _pair(connection, run, left)
+        cleared += _write(connection, run, left, again.pairs)
+        left = _without(left, again.pairs)
     if not left.num_rows:
-        return Done(made, cleared, 0, 0, _ask_late(connection, run))
+        return Done(made, cleared, returned + len(debits), 0, 0, _ask_late(connection, run))
     doubts = {doubt.line_no: _told(connection, doubt) for doubt in found.doubts}
     done = suspense.take(connection, run, left, doubts)
     asked = _ask_late(connection, run)
-    return Done(made, cleared, done.suspense, done.fees, done.asked + asked)
+    returned += len(debits)
+    return Done(made, cleared, returned, done.suspense, done.fees, done.asked + asked)
+
+
+def _pair(connection: Connection, run: Run, lines: pa.Table) -> Cleared:
+    if not lines.num_rows:
+        return Cleared(PAIRS.empty_table(), ())
+    expected = _open_deposits(connection, run)
+    return cascade.clear(expected, _for_cascade(lines, run), limits(run))
+
+
+def _without(lines: pa.Table, pairs: pa.Table) -> pa.Table:
+    return lines.filter(pc.invert(pc.is_in(lines["line_no"], value_set=_lines(pairs))))
+
+
+def _taken_back(lines: pa.Table) -> list[dict[str, Any]]:
+    """Debits by which the bank takes items back, as their type code says."""
+    codes = pa.array(sorted(TAKEN_BACK))
+    chosen = pc.and_(
+        pc.less(lines["amount_cents"], 0),
+        pc.fill_null(pc.is_in(lines["type_code"], value_set=codes), False),
+    )
+    found: list[dict[str, Any]] = lines.filter(chosen).to_pylist()
+    return found
 
 
 def limits(run: Run) -> Limits:
@@ -186,6 +214,8 @@ def _open_deposits(connection: Connection, run: Run) -> pa.Table:
     coded = rows["channel"].combine_chunks().dictionary_encode()
     bits = np.array([OF_CHANNEL[name] for name in coded.dictionary.to_pylist()], np.int64)
     kinds = bits[coded.indices.to_numpy(zero_copy_only=False)] if rows.num_rows else bits
+    back = pc.equal(rows["kind"], "return").to_numpy(zero_copy_only=False)
+    kinds = np.where(back, RETURN, kinds)
     return pa.table(
         {
             "deposit_no": rows["deposit_no"],
@@ -235,6 +265,7 @@ def _write(connection: Connection, run: Run, lines: pa.Table, pairs: pa.Table) -
     entries = bankbook.book(connection, run, rows, accounts, "deposits credited by the bank")
     bankbook.remember(connection, run, rows.append_column("entry_no", pa.array(entries)))
     bankbook.close_lines(connection, ints(paired))
+    suspense.answer_debits(connection, run, mine)
     _bring(connection, run, rows)
     return len(paired)
 
@@ -350,6 +381,7 @@ def _ask_late(connection: Connection, run: Run) -> int:
         .where(
             deposit.c.expected_date < run.today.isoformat(),
             deposit.c.amount_cents > 0,
+            deposit.c.kind != "return",
             opened.left_cents == deposit.c.amount_cents,
         )
         .order_by(deposit.c.deposit_no)

@@ -22,6 +22,7 @@ from recond.ledger import FACTS, Source
 from recond.matching.cascade import match
 from recond.model import SUSPENSE, Matched, Parsed
 from recond.pipeline import advices, deposits, numbered
+from recond.pipeline.own import with_own_debits
 from recond.pipeline.reading import Reading
 from recond.pipeline.run import Run
 from recond.receivables.book import fetch_book
@@ -66,7 +67,8 @@ def take_payments(connection: Connection, run: Run, arrival: Arrival, reading: R
     source = Source("file", arrival.file_id[1:], arrival.name, arrival.file_no)
     for number, chunk in enumerate(_joined(reading.chunks(), run.chunk_receipts())):
         part = source if number == 0 else _part_of(source, number)
-        _take_chunk(connection, run, arrival, chunk, part, tally)
+        mine = with_own_debits(chunk, reading, run.home.settings.ach.company_ids)
+        _take_chunk(connection, run, arrival, mine, part, tally)
     if tally.advices:
         tally.explained = advices.explain_stored(connection, arrival.file_no)
     run.desk(connection).open(tally.conflicts)

@@ -9,6 +9,7 @@ leaves again and the deposit takes its place: never twice.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ from sqlalchemy import Connection, func, select
 from recond import ids
 from recond.arrays import Ints, ints
 from recond.clearing import words
-from recond.clearing.kinds import DIRECT, tender_of
+from recond.clearing.kinds import DIRECT, TAKEN_BACK, tender_of
 from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
 from recond.ledger import Source
@@ -253,6 +254,31 @@ def _book_fees(connection: Connection, run: Run, lines: pa.Table) -> None:
     bankbook.close_lines(connection, ints(lines["line_no"]))
 
 
+def answer_debits(connection: Connection, run: Run, lines: pa.Table) -> None:
+    """Close the questions about debits that are explained now."""
+    debits = lines.filter(pc.less(lines["amount_cents"], 0))
+    if not debits.num_rows:
+        return
+    names = ids.files_of(connection, set(pc.unique(debits["file_no"]).to_pylist()))
+    keys = [
+        exception_id(DEBIT, f"L{names[row['file_no']][1:]}-{row['ordinal']}")
+        for row in debits.select(["file_no", "ordinal"]).to_pylist()
+    ]
+    question = schema.exception.c
+    numbers = list(
+        connection.scalars(select(question.exception_no).where(question.exception_id.in_(keys)))
+    )
+    run.desk(connection).resolve(numbers, "a returned item explains it")
+
+
+def _patient(run: Run, row: dict[str, Any]) -> bool:
+    """Items that the bank takes back may come as a file some days later."""
+    if row["type_code"] not in TAKEN_BACK:
+        return False
+    days = run.calendar.bank_days_between(row["value_date"], run.today)
+    return days < run.home.settings.clearing.late_days
+
+
 def _ask_debits(connection: Connection, run: Run, lines: pa.Table) -> int:
     """Ask once about each debit that nothing explains."""
     names = ids.files_of(connection, set(pc.unique(lines["file_no"]).to_pylist()))
@@ -265,6 +291,7 @@ def _ask_debits(connection: Connection, run: Run, lines: pa.Table) -> int:
             file_no=row["file_no"],
         )
         for row in lines.to_pylist()  # debits that nobody explains, a few a day
+        if not _patient(run, row)
     ]
     wanted = {exception_id(q.code, q.subject): q for q in questions}
     question = schema.exception.c

@@ -23,7 +23,7 @@ from recond.ledger import instant
 from recond.model import BATCHES, PAYMENT_KINDS, Format, Problem, Transmission
 from recond.money import format_cents
 from recond.parsers import GRAMMARS
-from recond.pipeline import acks, deposits, duplicates, mirror, statements, voids
+from recond.pipeline import acks, deposits, duplicates, mirror, own, statements, voids
 from recond.pipeline.payments import Arrival, Tally, take_payments
 from recond.pipeline.reading import Reading, read
 from recond.pipeline.run import Run
@@ -109,6 +109,9 @@ def take(connection: Connection, run: Run, recognised: Recognised) -> Effect:
         return _take_duplicate(connection, run, recognised, earlier)
     reading = _read(run, recognised)
     found = [*reading.problems]
+    if any(one.code == "NOT_YET_HANDLED" for one in found):
+        left = own.waits(reading, run.home.settings.ach.company_ids)
+        found = [one for one in found if one.code != "NOT_YET_HANDLED" or one.batch_ord in left]
     found += duplicates.resent(connection, reading.transmission)
     found += duplicates.repeated_batches(connection, reading)
     found += duplicates.repeated_box_days(connection, reading)

@@ -32,6 +32,7 @@ from recond.store.schema.deposits import (
     line_part,
     open_deposit,
     open_line,
+    return_item,
     statement,
     undeposited,
 )
@@ -133,6 +134,7 @@ __all__ = [
     "receipt_key",
     "reference_shape",
     "remittance",
+    "return_item",
     "set_aside",
     "snapshot",
     "statement",

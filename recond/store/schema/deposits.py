@@ -71,6 +71,22 @@ drawer_session = keyed_only(
     PrimaryKeyConstraint("file_no", "ordinal", "version"),
 )
 
+# What came back: the record (or bank line) that says so, and the receipt that it took back.
+return_item = keyed_only(
+    "return_item",
+    Column("file_no", INT, nullable=False),
+    Column("ordinal", INT, nullable=False),
+    Column("receipt_no", INT, nullable=False),
+    text("kind", nullable=False),  # RETURN, BANK_RETURN, REFUND, CHARGEBACK
+    text("code", nullable=False),
+    cents("amount_cents", minimum=0),
+    cents("reversed_cents"),
+    text("return_date", nullable=False),
+    Column("deposit_no", INT),  # the debit that is expected at the bank
+    text("taken_date", nullable=False),
+    PrimaryKeyConstraint("file_no", "ordinal"),
+)
+
 # Which line brought which deposit, and what a line was that is none of them (a fee).
 clearing = Table(
     "clearing",
