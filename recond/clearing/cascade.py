@@ -42,8 +42,9 @@ class _Table:
         self.free_line = np.ones(lines.num_rows, np.bool_)
         self.made: list[tuple[Ints, Ints, str]] = []
         self.doubts: dict[int, Doubt] = {}
-        self.names_own = _named(deposits["own"], lines["words"])
-        self.names_stream = _named(deposits["streams"], lines["words"])
+        said = words.tokens(lines["words"].combine_chunks())
+        self.own = _Tokens.of(deposits["own"], said)
+        self.streams = _Tokens.of(deposits["streams"], said)
 
     def take(self, deposit: Ints, line: Ints, rule: str) -> None:
         """Pair these deposits and lines."""
@@ -73,15 +74,46 @@ def clear(deposits: pa.Table, lines: pa.Table, limits: Limits | None = None) -> 
     return Cleared(_pairs(table), tuple(table.doubts[key] for key in sorted(table.doubts)))
 
 
-def _named(own: pa.ChunkedArray, line_words: pa.ChunkedArray) -> pd.DataFrame:
-    """Which lines hold a token of which deposits: one row a pair."""
-    deposit, token = words.tokens(own.combine_chunks())
-    line, said = words.tokens(line_words.combine_chunks())
-    left, right = words.codes(token, said)
-    found = pd.DataFrame({"deposit": deposit, "token": left}).merge(
-        pd.DataFrame({"line": line, "token": right}), on="token"
-    )
-    return found.drop_duplicates(["deposit", "line"])[["deposit", "line"]]
+class _Tokens:
+    """Who says which token: rows (deposit, token) and (line, token), tokens as numbers. The two
+    are never joined as a whole: a box that every line names would be all pairs."""
+
+    def __init__(self, deposits: pd.DataFrame, lines: pd.DataFrame) -> None:
+        self.deposits, self.lines = deposits, lines
+
+    @classmethod
+    def of(cls, own: pa.ChunkedArray, said: tuple[Ints, pa.Array]) -> _Tokens:
+        """Tokens of deposits that some line says."""
+        deposit, token = words.tokens(own.combine_chunks())
+        line, word = said
+        left, right = words.codes(token, word)
+        known = np.isin(right, left)
+        mine = pd.DataFrame({"deposit": deposit, "token": left})
+        theirs = pd.DataFrame({"line": line[known], "token": right[known]})
+        return cls(mine.drop_duplicates(), theirs.drop_duplicates())
+
+    def say(self, deposit: Ints, line: Ints) -> Bools:
+        """Whether each line says a token of its deposit."""
+        pairs = pd.DataFrame({"deposit": deposit, "line": line, "pair": np.arange(len(line))})
+        named = pairs.merge(self.deposits, on="deposit").merge(self.lines, on=["line", "token"])
+        found = np.zeros(len(line), np.bool_)
+        found[named["pair"].to_numpy(np.int64)] = True
+        return found
+
+    def pairs(self, table: _Table, *, day: bool) -> pd.DataFrame:
+        """Open deposits and open lines that say their token, on the same day only with `day`.
+        A token that too many say on both sides says nothing."""
+        left = self.deposits[table.free_deposit[self.deposits["deposit"].to_numpy(np.int64)]]
+        right = self.lines[table.free_line[self.lines["line"].to_numpy(np.int64)]]
+        keys = ["token"]
+        if day:
+            keys = ["token", "day"]
+            left = left.assign(day=table.deposit_day[left["deposit"].to_numpy(np.int64)])
+            right = right.assign(day=table.line_day[right["line"].to_numpy(np.int64)])
+        sizes = left.groupby(keys).size().mul(right.groupby(keys).size()).dropna()
+        few = sizes[sizes <= table.limits.equal_pairs].index.to_frame(index=False)
+        joined = left.merge(few, on=keys).merge(right, on=keys)
+        return joined.drop_duplicates(["deposit", "line"])[["deposit", "line"]]
 
 
 def _candidates(table: _Table) -> pd.DataFrame:
@@ -93,8 +125,8 @@ def _candidates(table: _Table) -> pd.DataFrame:
     found = left[left["cents"].isin(few)].merge(right, on="cents")
     deposit, line = found["deposit"].to_numpy(np.int64), found["line"].to_numpy(np.int64)
     found["days"] = table.line_day[line] - table.deposit_day[deposit]
-    found["own"] = _member(found, table.names_own, len(table.line_no))
-    found["stream"] = _member(found, table.names_stream, len(table.line_no))
+    found["own"] = table.own.say(deposit, line)
+    found["stream"] = table.streams.say(deposit, line)
     other = _names_another(table, deposit, line) & ~found["stream"].to_numpy(np.bool_)
     fits = (table.line_kinds[line] & table.deposit_kind[deposit]) != 0
     inside = found["days"].between(-table.limits.before, table.limits.after).to_numpy(np.bool_)
@@ -103,17 +135,13 @@ def _candidates(table: _Table) -> pd.DataFrame:
     return found[keep].reset_index(drop=True)
 
 
-def _member(found: pd.DataFrame, named: pd.DataFrame, lines: int) -> Bools:
-    mine = found["deposit"].to_numpy(np.int64) * lines + found["line"].to_numpy(np.int64)
-    theirs = named["deposit"].to_numpy(np.int64) * lines + named["line"].to_numpy(np.int64)
-    return np.isin(mine, theirs)
-
-
 def _names_another(table: _Table, deposit: Ints, line: Ints) -> Bools:
     """Whether a line names a stream of the deposit's kind of money (of another deposit)."""
-    named = table.names_stream
-    key = named["line"].to_numpy(np.int64) * 64
-    key += table.deposit_kind[named["deposit"].to_numpy(np.int64)]
+    tokens = table.streams
+    kind = table.deposit_kind[tokens.deposits["deposit"].to_numpy(np.int64)]
+    kinds = pd.DataFrame({"token": tokens.deposits["token"], "kind": kind}).drop_duplicates()
+    named = tokens.lines.merge(kinds, on="token")
+    key = named["line"].to_numpy(np.int64) * 64 + named["kind"].to_numpy(np.int64)
     return np.isin(line * 64 + table.deposit_kind[deposit], np.unique(key))
 
 
@@ -140,12 +168,7 @@ def _open(table: _Table, pairs: pd.DataFrame) -> pd.DataFrame:
 
 def _together(table: _Table) -> None:
     """One line for all deposits of a stream and day, then of a kind of money and day."""
-    named = _open(table, table.names_stream)
-    deposit, line = named["deposit"].to_numpy(np.int64), named["line"].to_numpy(np.int64)
-    days = table.line_day[line] - table.deposit_day[deposit]
-    fits = (table.line_kinds[line] & table.deposit_kind[deposit]) != 0
-    near = fits & (days >= -table.limits.before) & (days <= table.limits.subset_window)
-    _take_groups(table, deposit[near], line[near])
+    _take_streams(table)
     free_deposit, free_line = np.flatnonzero(table.free_deposit), np.flatnonzero(table.free_line)
     for kind in np.unique(table.deposit_kind[free_deposit]):
         mine = free_deposit[table.deposit_kind[free_deposit] == kind]
@@ -158,6 +181,32 @@ def _together(table: _Table) -> None:
         _take_groups(
             table, both["deposit"].to_numpy(np.int64), both["line"].to_numpy(np.int64)
         )  # fmt: skip
+
+
+def _take_streams(table: _Table) -> None:
+    """Sums of the open deposits of a stream and day against the lines that name it."""
+    owners = table.streams.deposits
+    owners = owners[table.free_deposit[owners["deposit"].to_numpy(np.int64)]]
+    deposit = owners["deposit"].to_numpy(np.int64)
+    owners = owners.assign(
+        day=table.deposit_day[deposit],
+        kind=table.deposit_kind[deposit],
+        cents=table.deposit_cents[deposit],
+    )
+    keys = ["token", "kind", "day"]
+    groups = owners.groupby(keys, sort=True)["cents"].agg(["sum", "size"]).reset_index()
+    groups = groups[groups["size"] > 1]
+    said = table.streams.lines
+    said = said[table.free_line[said["line"].to_numpy(np.int64)]]
+    line = said["line"].to_numpy(np.int64)
+    said = said.assign(sum=table.line_cents[line], line_day=table.line_day[line])
+    fits = groups.merge(said, on=["token", "sum"])
+    days = fits["line_day"] - fits["day"]
+    near = days.between(-table.limits.before, table.limits.subset_window)
+    bits = table.line_kinds[fits["line"].to_numpy(np.int64)] & fits["kind"].to_numpy(np.int64)
+    fits = fits[near & (bits != 0)]
+    chosen = owners.merge(fits[[*keys, "line"]], on=keys).drop_duplicates(["deposit", "line"])
+    _take_groups(table, chosen["deposit"].to_numpy(np.int64), chosen["line"].to_numpy(np.int64))
 
 
 def _take_groups(table: _Table, deposit: Ints, line: Ints) -> None:
@@ -240,15 +289,14 @@ def _differing(table: _Table, pairs: pd.DataFrame) -> None:
     """A credit that names the one open deposit it can be and brings another amount (E34); not one
     that has the very amount of another deposit: there the source may be wrong, not the amount."""
     elsewhere = np.unique(_open(table, pairs)["line"].to_numpy(np.int64))
-    own = _open(table, table.names_own)
+    own = table.own.pairs(table, day=False)
     own = own[~own["line"].isin(elsewhere)]
     _take_differing(table, own["deposit"].to_numpy(np.int64), own["line"].to_numpy(np.int64))
-    stream = _open(table, table.names_stream)
+    stream = table.streams.pairs(table, day=True)
     stream = stream[~stream["line"].isin(elsewhere)]
     deposit, line = stream["deposit"].to_numpy(np.int64), stream["line"].to_numpy(np.int64)
-    same = table.line_day[line] == table.deposit_day[deposit]
-    same &= (table.line_kinds[line] & table.deposit_kind[deposit]) != 0
-    _take_differing(table, deposit[same], line[same])
+    fits = (table.line_kinds[line] & table.deposit_kind[deposit]) != 0
+    _take_differing(table, deposit[fits], line[fits])
 
 
 def _take_differing(table: _Table, deposit: Ints, line: Ints) -> None:

@@ -309,6 +309,35 @@ def _set_left(connection: Connection, staged: Any, left: dict[int, int]) -> None
         insert_table(connection, opened, pa.Table.from_pylist(rows))
 
 
+# --- what a person pairs --------------------------------------------------------------------------
+
+
+def open_cents(connection: Connection, run: Run, deposit_no: int, line_key: int) -> int | None:
+    """Cents of an open line that could bring an open deposit; None when either is not open."""
+    row = _line(connection, run, line_key)
+    if row.num_rows == 0 or deposits.left_of(connection, deposit_no) == 0:
+        return None
+    return int(row["amount_cents"][0].as_py())
+
+
+def pair(connection: Connection, run: Run, deposit_no: int, line_key: int, actor: str) -> None:
+    """Pair a deposit with a line because a person says so; a difference is asked about."""
+    row = _line(connection, run, line_key)
+    made = {
+        "deposit_no": deposit_no,
+        "line_no": line_key,
+        "cents": row["amount_cents"][0].as_py(),
+        "rule": "linked",
+        "evidence": f"linked by {actor}",
+    }
+    _write(connection, run, row, pa.Table.from_pylist([made], schema=PAIRS))
+
+
+def _line(connection: Connection, run: Run, line_key: int) -> pa.Table:
+    lines = _open_lines(connection, run)
+    return lines.filter(pc.equal(lines["line_no"], line_key))
+
+
 # --- questions ------------------------------------------------------------------------------------
 
 

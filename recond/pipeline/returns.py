@@ -161,7 +161,8 @@ def of_lines(connection: Connection, run: Run, lines: Sequence[dict[str, Any]]) 
             .where(
                 receipt.c.amount_cents == cents,
                 receipt.c.channel.in_(("LOCKBOX", "CASHIER", "ACH_CREDIT", "ACH_DEBIT")),
-                receipt.c.received_date.between(first.isoformat(), str(row["value_date"])),
+                receipt.c.received_date >= first.isoformat(),
+                receipt.c.received_date <= str(row["value_date"]),
             )
             .order_by(receipt.c.receipt_no)
         ).all()
@@ -196,6 +197,26 @@ def _live(connection: Connection, receipts: Iterable[int]) -> list[moves.Standin
         for owner in moves.standing(connection, receipts).values()
         if owner.version and not owner.in_bucket(VOIDED) and not owner.in_bucket(RETURNED)
     ]
+
+
+def waiting_of(connection: Connection, question_id: str) -> Back | None:
+    """The return that a question of code RETURN_NOT_FOUND is about."""
+    for one in _waiting(connection):
+        if exception_id(NOT_FOUND, _subject(connection, one)) == question_id:
+            return one
+    return None
+
+
+def can_return(connection: Connection, one: Back, receipt_no: int) -> bool:
+    """Whether that payment is of the amount and still stands."""
+    (owner,) = _live(connection, [receipt_no]) or (None,)
+    return owner is not None and owner.amount_cents == one.cents
+
+
+def reverse(connection: Connection, run: Run, one: Back, receipt_no: int) -> None:
+    """Take that payment back because a person says that it is the original."""
+    (owner,) = _live(connection, [receipt_no])
+    _reverse(connection, run, one, owner)
 
 
 # --- what it does to the books --------------------------------------------------------------------

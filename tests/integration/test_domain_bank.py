@@ -19,6 +19,7 @@ from office import (
     receivables_csv,
     statement,
 )
+from queueoffice import Desk
 
 MON, TUE, WED, THU = (dt.date(2026, 3, day) for day in (16, 17, 18, 19))
 FRIDAY = dt.date(2026, 3, 13)
@@ -372,3 +373,40 @@ def test_receipts_without_a_close_are_asked_about_the_next_day(office: Office) -
     assert asked(office) == [("DRAWER_NOT_CLOSED", 100)]
     close(office, 20100, 0, TUE)
     assert asked(office) == []
+
+
+# --- what people say ------------------------------------------------------------------------------
+
+
+def test_a_tie_waits_and_a_clerk_links_it(office: Office, tmp_path: Path) -> None:
+    for time in ("0900", "1000"):
+        one = check(3000, ("1000000001", None), number=time)
+        content = lockbox_file([one], FRIDAY, time=time)
+        office.take("lockbox", f"{time}.bai", content, MON)
+    lines = [("115", 3000, "LOCKBOX 0012345"), ("115", 3000, "LOCKBOX 0012345")]
+    bank(office, 0, lines, FRIDAY, MON)
+    assert {row["state"] for row in office.rows("deposits")} == {"in_transit"}
+    desk = Desk(office, tmp_path / "answers")
+    rows = [row for row in desk.rows() if row["reason"] == "CLEARING_AMBIGUOUS"]
+    assert len(rows) == 2
+    first = office.rows("deposits")[0]["deposit_id"]
+    status, message = desk.answer(rows[0], "link", first)
+    assert status == "APPLIED", message
+    assert desk.answer(rows[1], "link", first)[0] == "ERROR_ACTION"
+    office.process(MON)  # nothing is tied any more
+    assert {row["state"] for row in office.rows("deposits")} == {"reconciled"}
+    assert {row["rule"] for row in office.rows("clearings")} >= {"linked"}
+    assert "CLEARING_AMBIGUOUS" not in office.questions()
+    assert office.journal()["100", "1010"] == 6000
+
+
+def test_a_credit_may_be_acknowledged_and_is_not_asked_again(
+    office: Office, tmp_path: Path
+) -> None:
+    bank(office, 0, [("142", 777, "NOBODY KNOWS")], FRIDAY, MON)
+    desk = Desk(office, tmp_path / "answers")
+    row = desk.row("BANK_CREDIT_UNMATCHED")
+    assert desk.answer(row, "acknowledge", note="interest")[0] == "APPLIED"
+    office.process(TUE)
+    assert asked(office) == []
+    assert office.journal()["100", "2100"] == -777

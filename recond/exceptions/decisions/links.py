@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from recond import ids
+from recond.exceptions.decisions import bank_links
 from recond.exceptions.decisions.case import Case, Plan, refuse
 from recond.model import VOIDED
 from recond.money import format_cents
@@ -56,3 +57,6 @@ def _void_of_receipt(case: Case, target: str) -> Plan | None:
 
 
 register("receipt", _void_of_receipt)
+register("deposit", bank_links.deposit_of_credit)
+register("bank line", bank_links.line_of_deposit)
+register("returned receipt", bank_links.receipt_of_return)
