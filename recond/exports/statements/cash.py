@@ -94,7 +94,8 @@ def posting_files(month: Month) -> Statement:
     )  # fmt: skip
     mine = and_(
         outbox.c.kind == "postings",
-        outbox.c.business_date.between(month.first.isoformat(), month.last.isoformat()),
+        outbox.c.business_date >= month.first.isoformat(),
+        outbox.c.business_date <= month.last.isoformat(),
     )
     told = ("accepted", "duplicate", "rejected")
     counts = [func.coalesce(answers.c[name], 0).label(name) for name in told]
