@@ -389,6 +389,37 @@ def backup(
 
 
 @app.command()
+def generate(
+    folder: Annotated[Path, typer.Option("--dir", help="A new or empty folder.")],
+    month: Annotated[str, typer.Option("--month", help="The month, as 2026-11.")],
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")] = 1,
+    accounts: Annotated[int, typer.Option("--accounts", min=100)] = 5000,
+    days: Annotated[
+        int | None, typer.Option("--days", min=1, help="Business days; else the whole month.")
+    ] = None,
+    per_day: Annotated[
+        int | None, typer.Option("--payments-per-day", min=20, help="Else one of 20 accounts.")
+    ] = None,
+) -> None:
+    """Make a month of files of an invented city, with the truth about every payment."""
+    from recond.verbs.city import generate_verb
+
+    generate_verb(seed, accounts, month, days, per_day, folder)
+
+
+@app.command()
+def score(
+    home: Annotated[Path, typer.Argument(help="A home that has processed a generated month.")],
+    truth: Annotated[Path, typer.Argument(help="The folder that `generate` wrote.")],
+    json: JsonOption = False,
+) -> None:
+    """Compare what a home decided by itself with the truth of a generated month."""
+    from recond.verbs.city import score_verb
+
+    score_verb(home, truth, json)
+
+
+@app.command()
 def doctor(home: HomeOption = None, json: JsonOption = False) -> None:
     """The machine's limits and versions."""
     from recond.doctor import doctor_verb

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from recond.city.ach import ach_file
+from recond.city.answers import Clerk
 from recond.city.cases import double_payment, double_payment_day, file_plan, item_cases
 from recond.city.dice import Dice
 from recond.city.lockbox import CheckBatch, lockbox_file
@@ -15,7 +16,7 @@ from recond.city.master import CYCLES, City
 from recond.city.month import BOX, Month, Sent, check_of
 from recond.city.payments import ACH, CARD, CASHIER, LOCKBOX, Payers, Payment
 from recond.city.text import business_days
-from recond.city.truth import Day, Planted, Truth
+from recond.city.truth import MUST_EXCEPT, Day, Planted, Truth
 
 SMALLEST = 100
 HELD_PAYMENTS = 4
@@ -56,6 +57,7 @@ class _Run:
         self.per_day = per_day
         self.month = Month(truth)
         self.payers = Payers(dice, city)
+        self.clerk = Clerk(city.accounts)
         self.files = file_plan(len(days))
         self.cases = item_cases(len(days) * per_day)
         self.billing = {len(days) // 3: 0, 2 * len(days) // 3: 1} if len(days) > 2 else {}
@@ -89,6 +91,9 @@ class _Run:
         today = self._planted_payments(index)
         while len(today) < self.per_day:
             today.append(self.payers.regular())
+        for payment in today:
+            if payment.kind == MUST_EXCEPT:
+                payment.answer = self.clerk.answer(payment)
         mine = {
             channel: [payment for payment in today if payment.channel == channel]
             for channel in (LOCKBOX, ACH, CARD, CASHIER)
@@ -111,6 +116,8 @@ class _Run:
             payment = case.make(self.payers)
             if payment is not None:
                 self._plant_item(case.name, payment)
+                if payment.kind == MUST_EXCEPT:
+                    payment.payer.sent += payment.cents
                 today.append(payment)
         if index == self.twice:
             first, self.second = double_payment(self.payers)

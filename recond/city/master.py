@@ -76,6 +76,7 @@ class Account:
     items: list[Item] = field(default_factory=list)
     late: bool = False
     credit: int = 0  # paid beyond what was open, waiting for the next bill
+    sent: int = 0  # paid by evidence that cannot decide; its payer does not pay a second time
 
     @property
     def open(self) -> int:

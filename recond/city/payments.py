@@ -36,6 +36,13 @@ class Payment:
     item: str = ""  # counter
     tenders: tuple[tuple[str, int], ...] = ()  # counter
     voided: bool = False  # counter
+    named: str = ""  # the payer's name as the file has it, where it is not the account's
+    answer: str = ""  # the account that the evidence singles out (answers.py)
+
+    @property
+    def name_given(self) -> str:
+        """The payer's name as the files carry it; card settlements carry none."""
+        return "" if self.channel == CARD else self.named or self.payer.name
 
     @property
     def name(self) -> str:
@@ -77,11 +84,12 @@ class Payers:
         while True:
             while self._queue:
                 account = self._queue.popleft()
-                if account.open:
+                if account.open > account.sent:
                     return account
             if self._dry:
                 return None
-            self._queue.extend(self.dice.shuffled([a for a in self._able if a.open]))
+            unpaid = [a for a in self._able if a.open > a.sent]
+            self._queue.extend(self.dice.shuffled(unpaid))
             self._dry = not self._queue
 
     def regular(self, *, channel: str = "", posts: bool = True) -> Payment:
@@ -96,7 +104,9 @@ class Payers:
             payment = self._directed(account, channel)
         else:
             payment = self._without_amounts(account)
-        if posts and payment.kind != MUST_EXCEPT and not payment.voided:
+        if posts and payment.kind == MUST_EXCEPT:
+            payment.payer.sent += payment.cents
+        elif posts and not payment.voided:
             self.settle(payment)
         return payment
 
@@ -116,8 +126,8 @@ class Payers:
 
     def amount(self, account: Account) -> int:
         """Exact 92, part 4, over 3, rounded up to the dollar 1 of 100; nothing open: in advance."""
-        due = account.open
-        if not due:
+        due = account.open - account.sent
+        if due <= 0:
             return 100 * self.dice.between(20, 90)
         how = self.dice.weighted((("exact", 92), ("part", 4), ("over", 3), ("round", 1)))
         if how == "part":

@@ -35,7 +35,8 @@ class TruthReceipt:
     `targets` are what the evidence that survived the noise says, for the payment as a whole.
     `expected_code` is the exception code that the payment must raise (several allowed ones
     separated by `|`; empty: none is demanded). `held` rows stand in a file or batch that must not
-    post. A `voided` row has an approved void in the same file.
+    post. A `voided` row has an approved void in the same file. `answer` is the account that what is
+    left of the evidence singles out where the payment must be asked about; empty where none is.
     """
 
     payment: str
@@ -52,6 +53,7 @@ class TruthReceipt:
     held: int
     voided: int
     noise: str
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -350,5 +350,29 @@ def test_check_proves_the_books(month: Month) -> None:
     assert done.code == 0, done.out + done.err
 
 
+def test_the_score_of_a_month_finds_nothing_wrong(month: Month) -> None:
+    done = recond("score", str(month.home), str(month.truth.root), "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    summary = told["summary"]
+    assert summary["unsafe"] == 0
+    assert summary["precision"] == summary["precision_of_money"] == "100.00"
+    assert summary["recall"] == "100.00"
+    assert summary["codes_missed"] == summary["codes_false"] == 0, told["codes"]
+    assert summary["answers"] > 10
+    assert percent(summary["hit_3"]) >= 9500, told["suggested"]
+    posted = sum(oracle.cents(row["posted_amount"]) for row in told["channels"])
+    assert posted == oracle.cents(summary["posted_amount"])
+    assert posted == sum(oracle.cents(row["posted_amount"]) for row in told["rules"])
+    live = [row for _, row in month.pairs()]
+    placed = [row[f"{name}_amount"] for row in live for name in ("applied", "on_account")]
+    assert posted == sum(map(oracle.cents, placed))
+
+
+def percent(rate: str) -> int:
+    """A rate of the score in hundredths of a percent."""
+    return oracle.cents(rate)
+
+
 def test_the_whole_month_takes_less_than_a_minute(big: Month) -> None:
     assert big.seconds < 60

@@ -14,6 +14,7 @@ import pytest
 from recond.city import Truth, generate
 from recond.city.dice import Dice
 from recond.city.text import business_days, luhn, scan_line
+from recond.cli import main
 
 START = date(2026, 11, 2)
 
@@ -55,6 +56,26 @@ def test_the_same_seed_gives_the_same_bytes(month: Truth, tmp_path: Path) -> Non
     assert digest(again.root) == digest(month.root)
     other = generate(8, 400, START, 6, 80, tmp_path / "other")
     assert digest(other.root) != digest(month.root)
+
+
+def test_the_verb_writes_the_same_month(
+    month: Truth, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "city"
+    options = ["--seed", "7", "--accounts", "400", "--days", "6", "--payments-per-day", "80"]
+    command = ["generate", *options, "--month", "2026-11", "--dir", str(folder)]
+    assert ended(command) == 0
+    assert capsys.readouterr().out == f"{folder}\n"
+    again = generate(7, 400, date(2026, 11, 1), 6, 80, tmp_path / "again")
+    assert digest(folder) == digest(again.root)
+    assert ended(command) == 3  # never over something
+    assert ended([*command[:-1], str(tmp_path / "x"), "--month", "11/2026"]) == 2
+
+
+def ended(arguments: list[str]) -> object:
+    with pytest.raises(SystemExit) as leaving:
+        main(arguments)
+    return leaving.value.code or 0
 
 
 def test_dice_never_change() -> None:

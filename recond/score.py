@@ -1,0 +1,378 @@
+"""How well a home decided a generated month, measured against the month's truth.
+
+What counts is what was posted without anybody's help. A payment is right when every cent of it
+stands on the account, and on the items, that its truth names; a post on a payment whose evidence
+cannot decide is unsafe, even where it happens to be right (domain.md section 6). Rates are cut
+off, never rounded up, so that 100.00 means all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from sqlalchemy import Connection, Select, and_, func, select
+
+from recond.errors import UsageError
+from recond.exceptions.suggest import suggestions
+from recond.exports.columns import fetch_table
+from recond.model import CREDIT, ITEM
+from recond.store import schema
+
+AUTO_OK, MUST_EXCEPT, EITHER = "AUTO_OK", "MUST_EXCEPT", "EITHER"
+# Flags about posted money that may rise unplanned: people do pay the same amount twice, and
+# amounts that are a bill with two digits swapped.
+FLAGS = ("SUSPECTED_DUPLICATE_PAYMENT", "KEYING_SUSPECTED")
+COUNTS = ("due", "raised", "missed", "unplanned")
+RANKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """`truth/*.csv` of a generated month as frames; amounts in int64 cents."""
+
+    receipts: pd.DataFrame
+    planted: pd.DataFrame
+
+    @classmethod
+    def read(cls, folder: Path) -> Truth:
+        """From the month's folder or its `truth` folder. Raises UsageError where there is none."""
+        inner = folder / "truth" if (folder / "truth").is_dir() else folder
+        try:
+            return cls(_csv(inner / "receipts.csv"), _csv(inner / "planted.csv"))
+        except FileNotFoundError as error:
+            raise UsageError(f"{error.filename} is missing: {folder} holds no truth") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What a home decided by itself. `placed`: file, line, version, account, item, bill, cents,
+    one row a placement on an item or on account; `rules`: file, line, rule; `asked`: file, line
+    (-1: about the file or batch), code, status, suggest_1 to suggest_3."""
+
+    placed: pd.DataFrame
+    rules: pd.DataFrame
+    asked: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Tables of the score; amounts in cents, rates as text in percent."""
+
+    summary: dict[str, int | str]
+    channels: pd.DataFrame
+    rules: pd.DataFrame
+    codes: pd.DataFrame
+    suggested: pd.DataFrame
+    wrong: pd.DataFrame  # payments posted wrongly or unsafely, the largest first
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for name in ("cents", "line", "held", "voided", "found"):
+        if name in frame:
+            frame[name] = frame[name].astype("int64")
+    return frame
+
+
+def books(connection: Connection, automatic: str) -> Books:
+    """What `automatic` decided, from one moment of the books."""
+    placed, decision, entry = schema.placement.c, schema.decision.c, schema.entry.c
+    receipt, item, account = schema.receipt.c, schema.item.c, schema.account.c
+    mine = and_(decision.receipt_no == placed.receipt_no, decision.version == placed.version)
+    placements = (
+        select(placed.receipt_no, receipt.line, placed.version,
+               account.account_number.label("account"), item.item_number.label("item"),
+               item.bill_number.label("bill"), placed.cents)
+        .select_from(schema.placement)
+        .join(schema.decision, mine)
+        .join(schema.entry, entry.entry_no == decision.entry_no)
+        .join(schema.receipt, receipt.receipt_no == placed.receipt_no)
+        .join(schema.account, account.account_key == placed.account_key)
+        .outerjoin(schema.item, item.item_key == placed.item_key)
+        .where(placed.bucket.in_([ITEM, CREDIT]), entry.decided_by == automatic)
+        .order_by(placed.receipt_no, placed.version, placed.line)
+    )  # fmt: skip
+    decided = (
+        select(decision.receipt_no, receipt.line, decision.rule)
+        .join(schema.entry, entry.entry_no == decision.entry_no)
+        .join(schema.receipt, receipt.receipt_no == decision.receipt_no)
+        .where(entry.decided_by == automatic, decision.rule != "none")
+        .order_by(decision.receipt_no, decision.version)
+    )
+    files = _files(connection)
+    rules = _frame(connection, decided)
+    for frame in (placed_ := _frame(connection, placements), rules):
+        frame["file"] = (frame["receipt_no"] // (1 << schema.ORDINAL_BITS)).map(files)
+    return Books(placed_, rules.drop_duplicates("receipt_no"), _asked(connection, files))
+
+
+def _frame(connection: Connection, statement: Select[Any]) -> pd.DataFrame:
+    """Rows of a query; columns whose name says so are numbers, all others text."""
+    numbers = {"receipt_no", "exception_no", "file_no", "line", "version", "cents"}
+    names = [column.name for column in statement.selected_columns]
+    shape = [(name, pa.int64() if name in numbers else pa.string()) for name in names]
+    return fetch_table(connection, statement, pa.schema(shape)).to_pandas()
+
+
+def _files(connection: Connection) -> pd.Series:
+    """Names of files by number."""
+    file = schema.file.c
+    frame = _frame(connection, select(file.file_no, file.name).order_by(file.file_no))
+    return frame.set_index("file_no")["name"]
+
+
+def _asked(connection: Connection, files: pd.Series) -> pd.DataFrame:
+    question, receipt = schema.exception.c, schema.receipt.c
+    statement = (
+        select(question.exception_no, func.coalesce(question.receipt_no, -1).label("receipt_no"),
+               func.coalesce(question.file_no, -1).label("file_no"),
+               func.coalesce(receipt.line, -1).label("line"), question.code, question.status)
+        .outerjoin(schema.receipt, receipt.receipt_no == question.receipt_no)
+        .order_by(question.exception_no)
+    )  # fmt: skip
+    asked = _frame(connection, statement)
+    of_receipt = asked["receipt_no"] // (1 << schema.ORDINAL_BITS)
+    asked["file"] = of_receipt.where(asked["receipt_no"] >= 0, asked["file_no"]).map(files)
+    asked["file"] = asked["file"].fillna("")
+    found = suggestions(connection).candidates.select(["exception_no", "rank", "account_number"])
+    ranked = found.to_pandas()
+    for rank in range(1, RANKS + 1):
+        one = ranked[ranked["rank"] == rank].set_index("exception_no")["account_number"]
+        asked[f"suggest_{rank}"] = asked["exception_no"].map(one).fillna("")
+    return asked
+
+
+def score(truth: Truth, found: Books) -> Score:
+    """Compare: pure, the same frames give the same score."""
+    payments = _judged(truth.receipts, found)
+    codes = _codes(truth, found.asked)
+    suggested = _suggested(truth.receipts, found.asked)
+    wrong = payments[(payments["wrong_cents"] > 0) | payments["unsafe"]]
+    channels = _grouped(payments, "channel")
+    posted = payments[payments["posted"]]
+    return Score(
+        _summary(payments, codes, suggested),
+        channels,
+        _grouped(posted, "rule").drop(columns=["auto_ok", "auto_ok_right", "recall"]),
+        codes,
+        suggested,
+        wrong.sort_values(["posted_cents", "payment"], ascending=[False, True]),
+    )
+
+
+def _judged(receipts: pd.DataFrame, found: Books) -> pd.DataFrame:
+    """One row a payment: what it is, what was posted of it, and how much of that wrongly."""
+    rows = receipts[receipts["voided"] == 0]
+    payments = rows.groupby("payment", sort=False).agg(
+        channel=("channel", "first"), kind=("kind", "first"), held=("held", "first"),
+        cents=("cents", "sum"), targets=("targets", "first"), noise=("noise", "first"),
+        file=("file", "first"), line=("line", "first"),
+    ).reset_index()  # fmt: skip
+    rules = found.rules[["file", "line", "rule"]]
+    payments = payments.merge(rules, on=["file", "line"], how="left")
+    payments["rule"] = payments["rule"].fillna("none")
+    placed = found.placed.merge(rows[["file", "line", "payment"]], on=["file", "line"])
+    aims = _aims(payments)
+    wrong = _on_wrong_accounts(placed, aims).add(_on_wrong_items(placed, aims), fill_value=0)
+    payments["posted_cents"] = _of(placed.groupby("payment")["cents"].sum(), payments)
+    payments["wrong_cents"] = _of(wrong, payments)
+    payments["posted"] = payments["posted_cents"] != 0
+    safe = (payments["kind"] != MUST_EXCEPT) & (payments["held"] == 0)
+    payments["unsafe"] = payments["posted"] & ~safe
+    payments["right"] = (
+        payments["posted"]
+        & safe
+        & (payments["wrong_cents"] == 0)
+        & (payments["posted_cents"] == payments["cents"])
+    )
+    return payments
+
+
+def _of(sums: pd.Series, payments: pd.DataFrame) -> pd.Series:
+    return payments["payment"].map(sums).fillna(0).astype("int64")
+
+
+def _aims(payments: pd.DataFrame) -> pd.DataFrame:
+    """Targets of payments, one row each: payment, account, kind, number, cents."""
+    texts = payments[["payment", "targets"]].copy()
+    texts["target"] = texts["targets"].str.split(";")
+    texts = texts.explode("target")
+    texts = texts[texts["target"] != ""]
+    parts = texts["target"].str.split("|", expand=True)
+    return pd.DataFrame(
+        {
+            "payment": texts["payment"],
+            "account": parts[0],
+            "kind": parts[1],
+            "number": parts[2],
+            "cents": parts[3].astype("int64"),
+        }
+    )
+
+
+def _on_wrong_accounts(placed: pd.DataFrame, aims: pd.DataFrame) -> pd.Series:
+    """Cents beyond what a payment has for each account."""
+    key = ["payment", "account"]
+    got = placed.groupby(key)["cents"].sum()
+    allowed = aims.groupby(key)["cents"].sum().reindex(got.index, fill_value=0)
+    return (got - allowed).clip(lower=0).groupby("payment").sum()
+
+
+def _on_wrong_items(placed: pd.DataFrame, aims: pd.DataFrame) -> pd.Series:
+    """Cents of first decisions on other items of an account of which only items were named."""
+    key = ["payment", "account"]
+    named = aims.groupby(key)["kind"].agg(lambda kinds: not (kinds == "ACCOUNT").any())
+    first = placed[(placed["version"] == 1) & placed["item"].notna()]
+    first = first.merge(named.rename("named").reset_index(), on=key)
+    first = first[first["named"]]
+    good = set(zip(aims["payment"], aims["number"], strict=True))
+    stray = [
+        (payment, item) not in good and (payment, bill) not in good
+        for payment, item, bill in zip(first["payment"], first["item"], first["bill"], strict=True)
+    ]
+    return (
+        first[pd.Series(stray, first.index, dtype="bool")]
+        .groupby("payment")["cents"]
+        .sum()
+        .clip(lower=0)
+    )
+
+
+def _grouped(payments: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Counts and cents by channel or rule."""
+    live = payments["held"] == 0
+    able = live & (payments["kind"] == AUTO_OK)
+    cents = payments["cents"].where(live, 0)
+    sums = pd.DataFrame(
+        {
+            by: payments[by],
+            "payments": live.astype("int64"),
+            "cents": cents,
+            "posted": payments["posted"].astype("int64"),
+            "posted_cents": payments["posted_cents"],
+            "right": payments["right"].astype("int64"),
+            "false": (payments["posted"] & ~payments["right"]).astype("int64"),
+            "false_cents": payments["wrong_cents"].where(
+                ~payments["unsafe"], payments["posted_cents"]
+            ),
+            "unsafe": payments["unsafe"].astype("int64"),
+            "either": (payments["posted"] & (payments["kind"] == EITHER)).astype("int64"),
+            "auto_ok": able.astype("int64"),
+            "auto_ok_right": (able & payments["right"]).astype("int64"),
+        }
+    )
+    table = sums.groupby(by, sort=True).sum().reset_index()
+    table["precision"] = _rates(table["right"], table["posted"])
+    table["recall"] = _rates(table["auto_ok_right"], table["auto_ok"])
+    return table
+
+
+def _rates(parts: pd.Series, wholes: pd.Series) -> list[str]:
+    return [rate(int(part), int(all_)) for part, all_ in zip(parts, wholes, strict=True)]
+
+
+def rate(part: int, whole: int) -> str:
+    """`part` of `whole` in percent with two places, cut off; empty for nothing of nothing."""
+    if not whole:
+        return ""
+    hundredths = part * 10_000 // whole
+    return f"{hundredths // 100}.{hundredths % 100:02d}"
+
+
+def _expected(truth: Truth) -> pd.DataFrame:
+    """What must be asked: payments with a code, and planted files and batches.
+
+    about: the payment, or the file; codes: those allowed, `|` between them."""
+    rows = truth.receipts
+    items = rows[(rows["held"] == 0) & (rows["voided"] == 0) & (rows["expected_code"] != "")]
+    items = items.drop_duplicates("payment")[["payment", "expected_code"]]
+    items.columns = ["about", "codes"]
+    files = truth.planted[
+        (truth.planted["scope"] != "ITEM") & (truth.planted["expected_code"] != "")
+    ][["file", "expected_code"]]
+    files.columns = ["about", "codes"]
+    return pd.concat([items, files], ignore_index=True)
+
+
+def _codes(truth: Truth, asked: pd.DataFrame) -> pd.DataFrame:
+    """By code: how often it was due, raised and missed, and raised without being planted."""
+    rows = truth.receipts[["file", "line", "payment", "held"]]
+    known = asked.merge(rows, on=["file", "line"], how="left")
+    about = known["payment"].where(known["held"] == 0).fillna(known["file"])
+    raised = set(zip(about, known["code"], strict=True))
+    counts: dict[str, dict[str, int]] = {}
+    due: set[tuple[str, str]] = set()
+
+    def count(code: str, what: str) -> None:
+        counts.setdefault(code, dict.fromkeys(COUNTS, 0))[what] += 1
+
+    for name, codes in _expected(truth).itertuples(index=False):
+        choices = codes.split("|")
+        due |= {(name, code) for code in choices}
+        hit = next((code for code in choices if (name, code) in raised), None)
+        count(hit or choices[0], "due")
+        count(hit or choices[0], "raised" if hit else "missed")
+    for _, code in sorted(raised - due):
+        count(code, "unplanned")
+    rows = [{"code": code, **counts[code]} for code in sorted(counts)]
+    return pd.DataFrame(rows, columns=["code", *COUNTS])
+
+
+def _suggested(receipts: pd.DataFrame, asked: pd.DataFrame) -> pd.DataFrame:
+    """By noise of the payment: questions that have an answer, and where it was suggested."""
+    rows = receipts[(receipts["answer"] != "") & (receipts["held"] == 0)]
+    rows = rows[["file", "line", "payment", "answer", "noise"]]
+    found = rows.merge(asked, on=["file", "line"], how="left")
+    found = found[found["status"] != "resolved"].drop_duplicates("payment")
+    hits = pd.DataFrame(
+        {
+            "noise": found["noise"],
+            "answers": 1,
+            "hit_1": (found["suggest_1"] == found["answer"]).astype("int64"),
+            "hit_3": found[[f"suggest_{rank}" for rank in range(1, RANKS + 1)]]
+            .eq(found["answer"], axis=0)
+            .any(axis=1)
+            .astype("int64"),
+        }
+    )
+    table = hits.groupby("noise", sort=True).sum().reset_index()
+    table["rate_1"] = _rates(table["hit_1"], table["answers"])
+    table["rate_3"] = _rates(table["hit_3"], table["answers"])
+    return table
+
+
+def _summary(
+    payments: pd.DataFrame, codes: pd.DataFrame, suggested: pd.DataFrame
+) -> dict[str, int | str]:
+    posted = payments[payments["posted"]]
+    either = posted[posted["kind"] == EITHER]
+    unsafe = payments[payments["unsafe"]]
+    able = payments[(payments["kind"] == AUTO_OK) & (payments["held"] == 0)]
+    false_cents = int(posted["wrong_cents"].where(~posted["unsafe"], posted["posted_cents"]).sum())
+    posted_cents = int(posted["posted_cents"].sum())
+    answers = int(suggested["answers"].sum())
+    flags = codes["code"].isin(FLAGS)
+    return {
+        "payments": int((payments["held"] == 0).sum()),
+        "posted": len(posted),
+        "posted_cents": posted_cents,
+        "precision": rate(int(posted["right"].sum()), len(posted)),
+        "precision_of_money": rate(posted_cents - false_cents, posted_cents),
+        "false_cents": false_cents,
+        "recall": rate(int(able["right"].sum()), len(able)),
+        "unsafe": len(unsafe),
+        "unsafe_cents": int(unsafe["posted_cents"].sum()),
+        "either": len(either),
+        "either_cents": int(either["posted_cents"].sum()),
+        "answers": answers,
+        "hit_1": rate(int(suggested["hit_1"].sum()), answers),
+        "hit_3": rate(int(suggested["hit_3"].sum()), answers),
+        "codes_due": int(codes["due"].sum()),
+        "codes_missed": int(codes["missed"].sum()),
+        "codes_false": int(codes["unplanned"].where(~flags, 0).sum()),
+        "flags_unplanned": int(codes["unplanned"].where(flags, 0).sum()),
+    }
