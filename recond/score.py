@@ -36,13 +36,14 @@ class Truth:
 
     receipts: pd.DataFrame
     planted: pd.DataFrame
+    deposits: pd.DataFrame
 
     @classmethod
     def read(cls, folder: Path) -> Truth:
         """From the month's folder or its `truth` folder. Raises UsageError where there is none."""
         inner = folder / "truth" if (folder / "truth").is_dir() else folder
         try:
-            return cls(_csv(inner / "receipts.csv"), _csv(inner / "planted.csv"))
+            return cls(*(_csv(inner / f"{name}.csv") for name in cls.__slots__))
         except FileNotFoundError as error:
             raise UsageError(f"{error.filename} is missing: {folder} holds no truth") from error
 
@@ -51,11 +52,13 @@ class Truth:
 class Books:
     """What a home decided by itself. `placed`: file, line, version, account, item, bill, cents,
     one row a placement on an item or on account; `rules`: file, line, rule; `asked`: file, line
-    (-1: about the file or batch), code, status, suggest_1 to suggest_3."""
+    (-1: about the file or batch), code, status, suggest_1 to suggest_3. `pairs`: file of the
+    deposit, statement and line that brought it."""
 
     placed: pd.DataFrame
     rules: pd.DataFrame
     asked: pd.DataFrame
+    pairs: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +110,35 @@ def books(connection: Connection, automatic: str) -> Books:
     rules = _frame(connection, decided)
     for frame in (placed_ := _frame(connection, placements), rules):
         frame["file"] = (frame["receipt_no"] // (1 << schema.ORDINAL_BITS)).map(files)
-    return Books(placed_, rules.drop_duplicates("receipt_no"), _asked(connection, files))
+    return Books(
+        placed_,
+        rules.drop_duplicates("receipt_no"),
+        _asked(connection, files),
+        _pairs(connection, files),
+    )
+
+
+def _pairs(connection: Connection, files: pd.Series) -> pd.DataFrame:
+    """What clearing paired: the file of each deposit with the statement and line of its credit."""
+    clearing, line, deposit = schema.clearing.c, schema.bank_line.c, schema.deposit.c
+    at = and_(line.file_no == clearing.file_no, line.ordinal == clearing.ordinal)
+    statement = (
+        select(clearing.file_no, line.line, deposit.file_no.label("deposit_file_no"))
+        .join(schema.bank_line, at)
+        .join(schema.deposit, deposit.deposit_no == clearing.deposit_no)
+        .where(deposit.kind != "return")
+    )
+    found = _frame(connection, statement)
+    named = {"file": "deposit_file_no", "statement": "file_no"}
+    for name, number in named.items():
+        found[name] = found[number].map(files)
+    return found[["file", "statement", "line"]].drop_duplicates()
 
 
 def _frame(connection: Connection, statement: Select[Any]) -> pd.DataFrame:
     """Rows of a query; columns whose name says so are numbers, all others text."""
-    numbers = {"receipt_no", "exception_no", "file_no", "line", "version", "cents"}
+    numbers = {"receipt_no", "exception_no", "file_no", "deposit_file_no", "line",
+               "version", "cents"}  # fmt: skip
     names = [column.name for column in statement.selected_columns]
     shape = [(name, pa.int64() if name in numbers else pa.string()) for name in names]
     return fetch_table(connection, statement, pa.schema(shape)).to_pandas()
@@ -155,7 +181,7 @@ def score(truth: Truth, found: Books) -> Score:
     channels = _grouped(payments, "channel")
     posted = payments[payments["posted"]]
     return Score(
-        _summary(payments, codes, suggested),
+        _summary(payments, codes, suggested) | _paired(truth.deposits, found.pairs),
         channels,
         _grouped(posted, "rule").drop(columns=["auto_ok", "auto_ok_right", "recall"]),
         codes,
@@ -293,16 +319,23 @@ def _expected(truth: Truth) -> pd.DataFrame:
     items.columns = ["about", "codes"]
     files = truth.planted[
         (truth.planted["scope"] != "ITEM") & (truth.planted["expected_code"] != "")
-    ][["file", "expected_code"]]
-    files.columns = ["about", "codes"]
+    ]
+    places = _places(files["file"], files["line"])
+    files = pd.DataFrame({"about": places, "codes": files["expected_code"]})
     return pd.concat([items, files], ignore_index=True)
+
+
+def _places(files: pd.Series, lines: pd.Series) -> pd.Series:
+    """A file, or a line of it, as text."""
+    return files.where(lines <= 0, files + ":" + lines.astype("str"))
 
 
 def _codes(truth: Truth, asked: pd.DataFrame) -> pd.DataFrame:
     """By code: how often it was due, raised and missed, and raised without being planted."""
     rows = truth.receipts[["file", "line", "payment", "held"]]
     known = asked.merge(rows, on=["file", "line"], how="left")
-    about = known["payment"].where(known["held"] == 0).fillna(known["file"])
+    places = _places(known["file"], known["line"].where(known["payment"].isna(), -1))
+    about = known["payment"].where(known["held"] == 0).fillna(places)
     raised = set(zip(about, known["code"], strict=True))
     counts: dict[str, dict[str, int]] = {}
     due: set[tuple[str, str]] = set()
@@ -343,6 +376,22 @@ def _suggested(receipts: pd.DataFrame, asked: pd.DataFrame) -> pd.DataFrame:
     table["rate_1"] = _rates(table["hit_1"], table["answers"])
     table["rate_3"] = _rates(table["hit_3"], table["answers"])
     return table
+
+
+def _paired(deposits: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, int | str]:
+    """Deposits and the statement lines that brought them: pairs of the truth, of the home, of
+    both, and F1 = 2 both / (truth + home). A credit that also brings held money is nobody's."""
+    true = deposits[(deposits["statement"] != "") & (deposits["held"] == 0)]
+    keys = ["file", "statement", "line"]
+    wanted = set(true[keys].itertuples(index=False, name=None))
+    got = set(pairs[keys].itertuples(index=False, name=None))
+    both = len(wanted & got)
+    return {
+        "deposits_credited": len(wanted),
+        "deposits_paired": len(got),
+        "deposits_right": both,
+        "deposits_f1": rate(2 * both, len(wanted) + len(got)),
+    }
 
 
 def _summary(

@@ -56,6 +56,7 @@ class _Run:
         self.days = days
         self.per_day = per_day
         self.month = Month(truth)
+        self.month.last = days[-1]
         self.payers = Payers(dice, city)
         self.clerk = Clerk(city.accounts)
         self.files = file_plan(len(days))

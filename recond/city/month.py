@@ -22,7 +22,7 @@ from recond.city.counter import (
 from recond.city.lockbox import Check, CheckBatch, lockbox_file
 from recond.city.master import Account
 from recond.city.payments import ACH, CARD, CASHIER, LOCKBOX, Payment
-from recond.city.text import next_business_day, routing_number
+from recond.city.text import later_business_day, next_business_day, routing_number
 from recond.city.truth import MUST_EXCEPT, Deposit, Planted, Truth, TruthReceipt
 
 BOX = "0004471"
@@ -35,6 +35,8 @@ ORIGINATORS = {
 }
 DRAWERS = (("D1", "alvarez"), ("D2", "bright"))
 BANK_CODES = {LOCKBOX: "115", ACH: "142", CARD: "166", CASHIER: "174"}  # BAI2 type codes
+FIRST_LINE = 4  # of a statement: records 01, 02 and 03 stand before the first record 16
+CREDIT_DAYS = 3  # business days after which a deposit that is on no statement is asked about
 BRANDS = ("VISA", "MASTERCARD", "AMEX", "DISCOVER")
 
 
@@ -78,6 +80,7 @@ class Month:
         self.truth = truth
         self.folder = truth.root
         self.day = date.min
+        self.last = date.max  # the last day of the month: what can be known later is not planted
         self._numbers = {drawer: 0 for drawer, _ in DRAWERS}
         self._balance = 128_000_000
         self._credits: list[tuple[StatementLine, Deposit]] = []
@@ -126,7 +129,7 @@ class Month:
             Planted(
                 case, self.day, scope, inbox, file, str(facts.get("batch", "")),
                 str(facts["code"]), str(facts["state"]), int(facts.get("cents", 0)),
-                int(facts.get("found", 0)),
+                int(facts.get("found", 0)), int(facts.get("line", 0)),
             )
         )  # fmt: skip
 
@@ -153,7 +156,8 @@ class Month:
             code = "BATCH_TOTAL_WRONG" if late else ""
             self.truth.receipts.append(self.receipt(payment, name, line, late, code))
         cents = sum(payment.cents for payment in everything)
-        self.deposit(LOCKBOX, name, cents, self.day, f"LOCKBOX {BOX}")
+        waits = sum(payment.cents for payment in held)
+        self.deposit(LOCKBOX, name, cents, self.day, f"LOCKBOX {BOX}", waits)
         return Sent(name, content, everything, batches=tuple(batches))
 
     def ach(
@@ -182,7 +186,8 @@ class Month:
             row = self.receipt(payment, name, line, late or bool(off), code)
             self.truth.receipts.append(row)
         cents = sum(payment.cents for payment in order)
-        self.deposit(ACH, name, cents, self.day, "ACH CREDITS")
+        waits = cents if off else sum(payment.cents for payment in held)
+        self.deposit(ACH, name, cents, self.day, "ACH CREDITS", waits)
         return Sent(name, content, tuple(order), entries=tuple(batches))
 
     def counter(self, payments: Sequence[Payment]) -> None:
@@ -263,13 +268,24 @@ class Month:
         cents = sum(row.gross - row.fee for row in rows)
         self.deposit(CARD, name, cents, self.day, f"CARD {batch}")
 
-    def deposit(self, channel: str, file: str, cents: int, bank_date: date, text: str) -> None:
-        """Money that the bank will credit on `bank_date`; nothing for an empty file."""
+    def deposit(
+        self, channel: str, file: str, cents: int, bank_date: date, text: str, held: int = 0
+    ) -> None:
+        """Money that the bank will credit on `bank_date`; nothing for an empty file. What of it is
+        `held` is no deposit of recond's, so that the credit is not the one that it expects."""
         type_code = BANK_CODES[channel]
-        if cents > 0:
-            reference = f"{type_code}{bank_date:%y%m%d}{len(self._credits):03d}"
-            line = StatementLine(type_code, cents, reference, text)
-            self._credits.append((line, Deposit(channel, file, self.day, bank_date, cents, "")))
+        if cents <= 0:
+            return
+        reference = f"{type_code}{bank_date:%y%m%d}{len(self._credits):03d}"
+        line = StatementLine(type_code, cents, reference, text)
+        one = Deposit(channel, file, self.day, bank_date, cents, "", held)
+        self._credits.append((line, one))
+        known = later_business_day(bank_date, CREDIT_DAYS)
+        if 0 < held < cents and known <= self.last:
+            self.truth.planted.append(
+                Planted("held_money_at_bank", known, "BANK", "", file, "", "DEPOSIT_NOT_CREDITED",
+                        "", cents - held, 0)
+            )  # fmt: skip
 
     def statement(self, as_of: date) -> None:
         """The bank's prior-day statement for `as_of`, which arrives on the open day."""
@@ -279,4 +295,10 @@ class Month:
         lines = [line for line, _ in mine]
         content, self._balance = statement_file(as_of, self.day, self._balance, lines)
         self.write("bank", name, content)
-        self.truth.deposits += [replace(deposit, statement=name) for _, deposit in mine]
+        for place, (_, deposit) in enumerate(mine, FIRST_LINE):
+            self.truth.deposits.append(replace(deposit, statement=name, line=place))
+            if deposit.held:
+                self.plant(
+                    "held_money_at_bank", "BANK", "bank", name, code="BANK_CREDIT_UNMATCHED",
+                    state="accepted", cents=deposit.cents, line=place,
+                )  # fmt: skip

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 
 
 def luhn(digits: str) -> str:
@@ -52,9 +53,28 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     return out.getvalue().encode()
 
 
+def _nth(year: int, month: int, weekday: int, number: int) -> date:
+    """The `number`-th such weekday of a month; -1 the last."""
+    if number < 0:
+        day = date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+        return day - timedelta(days=(day.weekday() - weekday) % 7)
+    day = date(year, month, 1)
+    return day + timedelta(days=(weekday - day.weekday()) % 7 + 7 * (number - 1))
+
+
+@lru_cache
+def bank_holidays(year: int) -> frozenset[date]:
+    """Days on which the Federal Reserve is closed: a Sunday's is kept on Monday, a Saturday's is
+    not."""
+    fixed = [date(year, *day) for day in ((1, 1), (6, 19), (7, 4), (11, 11), (12, 25))]
+    fixed = [day + timedelta(days=1) if day.weekday() == 6 else day for day in fixed]
+    floating = ((1, 0, 3), (2, 0, 3), (5, 0, -1), (9, 0, 1), (10, 0, 2), (11, 3, 4))
+    return frozenset([*fixed, *(_nth(year, *rule) for rule in floating)])
+
+
 def business_day(day: date) -> date:
-    """The day itself, or the Monday after it when it falls on a weekend."""
-    while day.weekday() >= 5:
+    """The day itself, or the next day on which banks work."""
+    while day.weekday() >= 5 or day in bank_holidays(day.year):
         day += timedelta(days=1)
     return day
 
@@ -62,6 +82,13 @@ def business_day(day: date) -> date:
 def next_business_day(day: date) -> date:
     """The first business day after `day`."""
     return business_day(day + timedelta(days=1))
+
+
+def later_business_day(day: date, count: int) -> date:
+    """The business day `count` business days after `day`."""
+    for _ in range(count):
+        day = next_business_day(day)
+    return day
 
 
 def business_days(start: date, count: int) -> list[date]:

@@ -60,8 +60,10 @@ class TruthReceipt:
 class Planted:
     """A discrepancy put in on purpose, and what recond must say about it.
 
-    `scope` FILE, BATCH or ITEM; `state` the file's expected state; `cents` the difference or the
-    amount in question; `found` is what the named file or batch really holds.
+    `day` is the first on which it can be known. `scope` FILE, BATCH, ITEM or the scope of the code;
+    `line` of `file` where the question is about one record (0: about the file or batch); `state`
+    the file's expected state; `cents` the difference or the amount in question; `found` is what
+    the named file or batch really holds.
     """
 
     case: str
@@ -74,11 +76,13 @@ class Planted:
     state: str
     cents: int
     found: int
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """Money on its way to the bank and the statement line that brings it."""
+    """Money on its way to the bank, and the statement and its line that bring it (empty and 0
+    where none does). `held` cents of it stand in a file or batch that must not post."""
 
     channel: str
     file: str
@@ -86,6 +90,8 @@ class Deposit:
     bank_date: date
     cents: int
     statement: str
+    held: int = 0
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from recond import render
 from recond.city import generate
+from recond.city.text import business_day
 from recond.errors import RefusedError, UsageError
 from recond.money import format_cents
 from recond.session import AUTOMATIC, open_run
@@ -40,6 +41,11 @@ def generate_verb(
     render.text(str(folder))
 
 
+def works(day: dt.date) -> bool:
+    """Whether banks work on that day."""
+    return business_day(day) == day
+
+
 def _month(text: str) -> tuple[dt.date, int]:
     """The first day of YYYY-MM and how many business days it has."""
     try:
@@ -47,7 +53,7 @@ def _month(text: str) -> tuple[dt.date, int]:
     except ValueError as error:
         raise UsageError(f"--month {text!r}: a month is written as 2026-11") from error
     last = calendar.monthrange(first.year, first.month)[1]
-    return first, sum(first.replace(day=day).weekday() < 5 for day in range(1, last + 1))
+    return first, sum(map(works, (first.replace(day=n + 1) for n in range(last))))
 
 
 def score_verb(home: Path, truth: Path, as_json: bool) -> None:

@@ -10,10 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from holidays.financial.federal_reserve import FederalReserve
 
 from recond.city import Truth, generate
 from recond.city.dice import Dice
-from recond.city.text import business_days, luhn, scan_line
+from recond.city.text import bank_holidays, business_days, luhn, scan_line
 from recond.cli import main
 
 START = date(2026, 11, 2)
@@ -107,7 +108,12 @@ def test_one_day_is_enough_for_a_month(tmp_path: Path) -> None:
 def test_deposit_days_are_business_days() -> None:
     days = business_days(date(2026, 11, 7), 6)
     assert days[0] == date(2026, 11, 9)
-    assert [day.weekday() for day in days] == [0, 1, 2, 3, 4, 0]
+    assert [day.day for day in days] == [9, 10, 12, 13, 16, 17]  # the 11th is Veterans Day
+
+
+@pytest.mark.parametrize("year", [2021, 2022, 2023, 2026, 2027])
+def test_bank_holidays_are_the_federal_reserves(year: int) -> None:
+    assert bank_holidays(year) == set(FederalReserve(years=year))
 
 
 def test_luhn_vectors() -> None:

@@ -18,6 +18,8 @@ PLACED = {"file": "F", "line": 0, "version": 1, "account": "A", "item": "", "bil
           "cents": 1000}  # fmt: skip
 ASKED = {"file": "F", "line": -1, "code": "", "status": "open", "suggest_1": "", "suggest_2": "",
          "suggest_3": ""}  # fmt: skip
+PLANTED = {"case": "", "scope": "FILE", "file": "F", "line": 0, "expected_code": ""}
+DEPOSIT = {"file": "F", "statement": "S", "line": 4, "held": 0, "cents": 1000}
 WHOLE = "A|ACCOUNT|A|1000"
 
 
@@ -34,16 +36,20 @@ def judge(
     placements: list[dict[str, object]],
     questions: list[dict[str, object]] | None = None,
     planted: list[dict[str, object]] | None = None,
+    deposits: list[dict[str, object]] | None = None,
+    pairs: list[tuple[str, str, int]] | None = None,
 ) -> Score:
     of_payments = pd.DataFrame(placements, columns=list(PLACED))
     of_payments["item"] = of_payments["item"].where(of_payments["item"] != "")
     rules = of_payments[["file", "line"]].drop_duplicates().assign(rule="scan_line")
     asked = pd.DataFrame([{**ASKED, **one} for one in questions or []], columns=list(ASKED))
-    columns = ["case", "scope", "file", "expected_code"]
     truth = Truth(
-        pd.DataFrame(receipts, columns=list(RECEIPT)), pd.DataFrame(planted or [], columns=columns)
+        pd.DataFrame(receipts, columns=list(RECEIPT)),
+        pd.DataFrame([{**PLANTED, **one} for one in planted or []], columns=list(PLANTED)),
+        pd.DataFrame([{**DEPOSIT, **one} for one in deposits or []], columns=list(DEPOSIT)),
     )
-    return score(truth, Books(of_payments, rules, asked))
+    paired = pd.DataFrame(pairs or [], columns=["file", "statement", "line"])
+    return score(truth, Books(of_payments, rules, asked, paired))
 
 
 def test_what_is_right_counts_as_right() -> None:
@@ -136,6 +142,29 @@ def test_codes_are_due_missed_and_unplanned() -> None:
     summary = found.summary
     assert (summary["codes_due"], summary["codes_missed"]) == (3, 1)
     assert (summary["codes_false"], summary["flags_unplanned"]) == (1, 1)
+
+
+def test_a_planted_line_is_another_than_its_file() -> None:
+    found = judge(
+        [payment(1)],
+        [placed(1)],
+        [{"file": "S", "line": 5, "code": "BANK_CREDIT_UNMATCHED"}],
+        [{"scope": "BANK", "file": "S", "line": 4, "expected_code": "BANK_CREDIT_UNMATCHED"}],
+    )
+    assert (found.summary["codes_missed"], found.summary["codes_false"]) == (1, 1)
+
+
+def test_pairs_of_deposits_and_credits() -> None:
+    found = judge(
+        [payment(1)],
+        [placed(1)],
+        deposits=[{"file": "F"}, {"file": "G", "line": 5}, {"file": "H", "line": 6, "held": 7},
+                  {"file": "K", "statement": "", "line": 0}],
+        pairs=[("F", "S", 4), ("G", "S", 7)],
+    )  # fmt: skip
+    told = {name: found.summary[f"deposits_{name}"] for name in ("credited", "paired", "right")}
+    assert told == {"credited": 2, "paired": 2, "right": 1}
+    assert found.summary["deposits_f1"] == "50.00"
 
 
 def test_suggestions_count_where_there_is_an_answer() -> None:
