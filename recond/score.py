@@ -349,8 +349,10 @@ def _codes(truth: Truth, asked: pd.DataFrame) -> pd.DataFrame:
         hit = next((code for code in choices if (name, code) in raised), None)
         count(hit or choices[0], "due")
         count(hit or choices[0], "raised" if hit else "missed")
-    for _, code in sorted(raised - due):
-        count(code, "unplanned")
+    free = set(truth.receipts.loc[truth.receipts["kind"] == EITHER, "payment"])
+    for name, code in sorted(raised - due):
+        if name not in free:  # of these both is right, to post and to ask
+            count(code, "unplanned")
     rows = [{"code": code, **counts[code]} for code in sorted(counts)]
     return pd.DataFrame(rows, columns=["code", *COUNTS])
 

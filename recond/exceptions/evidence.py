@@ -23,7 +23,8 @@ from recond.store import schema
 from recond.store.engine import stage
 
 NEAR_LENGTHS = range(4, 21)  # shorter numbers are near to everything, longer ones are no accounts
-SCAN_LENGTH, SCAN_ACCOUNT = 27, 10  # a new home's scan line begins with the account (contract 4)
+# A new home's scan line begins with the account (contract 4); readers lose a digit or two of it.
+SCAN_LENGTHS, SCAN_ACCOUNT = range(25, 28), 10
 RARE = 50  # a word of more accounts' names than this tells nothing
 FEW_WORDS = 12
 SIMILAR = 88  # rapidfuzz token_sort_ratio, of 100
@@ -125,7 +126,7 @@ def _references(texts: list[str]) -> tuple[str, ...]:
     normal, _ = keys(pa.array(texts, pa.string()))
     found = dict.fromkeys(text for text in normal.to_pylist() if text)
     for text in list(found):
-        if len(text) == SCAN_LENGTH and _digits(text):
+        if len(text) in SCAN_LENGTHS and _digits(text):
             found[text[:SCAN_ACCOUNT]] = None
     return tuple(found)
 

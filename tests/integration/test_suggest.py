@@ -146,6 +146,7 @@ READ = [
     ("550000100", "a zero was lost"),
     ("55000000100", "a zero too many"),
     ("550000010003152600000999990", "is the number read"),
+    ("55000001000315260000099999", "is the number read"),  # a scan line that lost its check digit
     ("I100", "is the number read"),
 ]
 

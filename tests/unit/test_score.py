@@ -105,7 +105,9 @@ def test_posts_on_either_are_told_apart_and_judged() -> None:
     found = judge(
         [payment(1, kind="EITHER"), payment(2, kind="EITHER"), payment(3, kind="EITHER")],
         [placed(1), placed(2, account="C")],
+        [{"line": 3, "code": "ACCOUNT_NOT_FOUND"}],
     )
+    assert found.summary["codes_false"] == 0
     assert (found.summary["either"], found.summary["either_cents"]) == (2, 2000)
     assert found.summary["precision"] == "50.00"
     assert found.summary["recall"] == ""
