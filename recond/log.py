@@ -40,9 +40,15 @@ def configure(
     )
     last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if as_json:
-        last += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        # never with local variables: they hold payers' accounts and the key of their hashes
+        told = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        last += [
+            structlog.processors.ExceptionRenderer(told),
+            structlog.processors.JSONRenderer(),
+        ]
     else:
-        last += [structlog.dev.ConsoleRenderer(colors=False)]
+        plain = structlog.dev.plain_traceback
+        last += [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)]
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last)
