@@ -9,6 +9,7 @@ right name.
 from __future__ import annotations
 
 import codecs
+import functools
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -196,6 +197,7 @@ def load_format(path: Path | Traversable) -> Format:
     return replace(fmt, digest=hashlib.sha256(raw).hexdigest())
 
 
+@functools.lru_cache(maxsize=256)  # a daemon reads its formats again and again; values never change
 def read_format(text: str, path: str) -> Format:
     """A format from the text of its file; `path` is for messages. Raises ConfigError."""
     document = read_toml(text, path)
