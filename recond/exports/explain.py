@@ -9,6 +9,7 @@ is one line, control characters escaped.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
@@ -22,11 +23,12 @@ from recond.exports.columns import FileIds
 from recond.exports.prose import render
 from recond.exports.receipts import receipts
 from recond.exports.trace import ANY_DAY
+from recond.exports.tried import Rulebook, orders, tried
 from recond.model import BUCKETS, ITEM
 from recond.money import format_cents
 from recond.store import schema
 
-__all__ = ["explain", "render"]
+__all__ = ["Rulebook", "explain", "render"]
 
 SHOWN_BYTES = 2_000
 FACTS = ("channel", "tender", "amount", "received_date", "deposit_date", "batch", "sequence",
@@ -36,31 +38,46 @@ ReadSource = Callable[[str, int, int], bytes]
 Told = dict[str, Any]
 
 
-def explain(connection: Connection, identity: str, read_source: ReadSource) -> Told:
+def explain(
+    connection: Connection,
+    identity: str,
+    read_source: ReadSource,
+    rulebook: Rulebook | None = None,
+) -> Told:
     """Everything that is known of one id, as JSON can hold it.
 
     `read_source(sha256, offset, length)` reads the archived bytes, offset counted in the unpacked
-    file. Raises UsageError for what is no such id, RefusedError when nothing has that id.
+    file. With a `rulebook` the story of a receipt has what each rule says of it. Raises UsageError
+    for what is no such id, RefusedError when nothing has that id.
     """
     about: Told = {"id": identity}
+    source = _Source(read_source, rulebook)
     if identity.startswith("R"):
         number = ids.find_receipt(connection, identity)
         if number is not None:
-            return {**about, "kind": "receipt", **_receipt(connection, number, read_source)}
+            return {**about, "kind": "receipt", **_receipt(connection, number, source)}
     elif identity.startswith("A"):
         key = ids.parse_application(connection, identity)
         if key is not None:
-            story = _receipt(connection, key.receipt_no, read_source)
+            story = _receipt(connection, key.receipt_no, source)
             chosen = _chosen(story, identity)
             return {**about, "kind": "application", "application": chosen, **story}
     elif identity.startswith("X"):
-        return {**about, "kind": "exception", **_exception(connection, identity, read_source)}
+        return {**about, "kind": "exception", **_exception(connection, identity, source)}
     else:
         raise UsageError(
             f"{identity} is no id of a receipt (R…), an application (A…) or a question (X…);"
             " `recond trace TEXT` finds payments by other words."
         )
     raise RefusedError(f"Nothing has the id {identity}; `recond trace TEXT` finds payments.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where the bytes are, and by which rules a receipt is looked at again."""
+
+    read: ReadSource
+    rulebook: Rulebook | None
 
 
 def _chosen(story: Told, identity: str) -> Told:
@@ -75,7 +92,7 @@ def _chosen(story: Told, identity: str) -> Told:
     return chosen
 
 
-def _exception(connection: Connection, identity: str, read_source: ReadSource) -> Told:
+def _exception(connection: Connection, identity: str, source: _Source) -> Told:
     row = connection.execute(
         select(schema.exception).where(schema.exception.c.exception_id == identity)
     ).one_or_none()
@@ -83,11 +100,11 @@ def _exception(connection: Connection, identity: str, read_source: ReadSource) -
         raise RefusedError(f"There is no question {identity}; see `recond queue list`.")
     question = _question(connection, row)
     if row.receipt_no is not None:
-        return {"question": question, **_receipt(connection, row.receipt_no, read_source)}
+        return {"question": question, **_receipt(connection, row.receipt_no, source)}
     told: Told = {"question": question, "decisions": [], "questions": []}
     if row.file_no is not None:
         told["source"] = _file(connection, row.file_no)
-        told["problems"] = _problems(connection, row, told["source"], read_source)
+        told["problems"] = _problems(connection, row, told["source"], source.read)
     return told
 
 
@@ -133,23 +150,47 @@ def _first_line(place: Told) -> Told:
     return place if text is None else {**place, "bytes": text.split("\\x0a")[0].rstrip()}
 
 
-def _receipt(connection: Connection, number: int, read_source: ReadSource) -> Told:
+def _receipt(connection: Connection, number: int, asked: _Source) -> Told:
     row = connection.execute(
         select(schema.receipt).where(schema.receipt.c.receipt_no == number)
     ).one()
     source = _file(connection, number >> schema.ORDINAL_BITS)
-    source |= _place(source, row, read_source, row.byte_length or 0)
+    source |= _place(source, row, asked.read, row.byte_length or 0)
     shown = next(receipts(connection, ANY_DAY, [number])).to_pylist()[0]
     text = {name: None if value is None else str(value) for name, value in shown.items()}
+    stubs = _remittances(connection, number, source, asked.read)
     return {
         "receipt_id": text["receipt_id"],
         "source": source,
         "read": {name: text[name] for name in FACTS},
-        "remittances": _remittances(connection, number, source, read_source),
+        "remittances": stubs,
+        **_tried(connection, row, stubs, asked.rulebook),
         "stands": {name: text[name] for name in STANDS},
         "decisions": _decisions(connection, number, row.amount_cents),
         "questions": _questions(connection, number),
     }
+
+
+def _tried(
+    connection: Connection, row: Row[Any], stubs: list[Told], rulebook: Rulebook | None
+) -> Told:
+    """What each rule says, and in which order items are paid where items were paid."""
+    if rulebook is None:
+        return {}
+    read = [stub["reference"] for stub in stubs]
+    if not read:  # stubs of a posted payment are in the archive; the receipt keeps what they say
+        read = [*(row.account_on_item or "").split(";"), *(row.reference or "").split(";")]
+    read = list(dict.fromkeys(text.strip() for text in read if text and text.strip()))
+    told: Told = {"tried": tried(connection, row.receipt_no, row.payer_key, read, rulebook)}
+    placed = schema.placement.c
+    paid = connection.scalars(
+        select(schema.item.c.account_key)
+        .join(schema.placement, placed.item_key == schema.item.c.item_key)
+        .where(placed.receipt_no == row.receipt_no)
+    ).all()
+    if paid and row.received_date:
+        told["order"] = orders(connection, paid, row.received_date, rulebook.rules)
+    return told
 
 
 def _remittances(
@@ -177,7 +218,7 @@ def _decisions(connection: Connection, number: int, cents: int) -> list[Told]:
     """The decisions in order, each with its placements step by step and its journal entry."""
     decision, entry, account = schema.decision.c, schema.entry.c, schema.account.c
     statement = (
-        select(schema.decision, schema.entry, account.account_number)
+        select(schema.decision, schema.entry, account.account_number, account.customer_name)
         .join(schema.entry, entry.entry_no == decision.entry_no)
         .outerjoin(schema.account, account.account_key == decision.account_key)
         .where(decision.receipt_no == number)
@@ -187,12 +228,15 @@ def _decisions(connection: Connection, number: int, cents: int) -> list[Told]:
     told = []
     for row in connection.execute(statement).mappings():
         left = cents if row[decision.version] == 1 else None
+        lines = _journal(connection, row[entry.entry_no])
+        total = sum(cents for cents, _ in lines)
         told.append(
             {
                 "version": row[decision.version],
                 "rule": row[decision.rule],
                 "evidence": row[decision.evidence],
                 "account_number": row[account.account_number],
+                "customer_name": row[account.customer_name],
                 "decided_by": row[entry.decided_by],
                 "posted_at": row[entry.posted_at],
                 "business_date": row[entry.business_date],
@@ -200,7 +244,9 @@ def _decisions(connection: Connection, number: int, cents: int) -> list[Told]:
                 "placements": _steps(placed.get(row[decision.version], []), left),
                 "entry_id": row[entry.entry_id],
                 "description": row[entry.description],
-                "journal": _journal(connection, row[entry.entry_no]),
+                "entry_total": format_cents(total),
+                "shared_with": _others(connection, row[entry.entry_no], number),
+                "journal": [line for _, line in lines],
             }
         )
     return told
@@ -250,14 +296,27 @@ def _steps(placed: list[tuple[int, Told]], left: int | None) -> list[Told]:
     return told
 
 
-def _journal(connection: Connection, entry_no: int) -> list[Told]:
+def _others(connection: Connection, entry_no: int, number: int) -> int:
+    """How many other receipts the entry posted."""
+    decision = schema.decision.c
+    found = connection.scalar(
+        select(func.count(func.distinct(decision.receipt_no))).where(
+            decision.entry_no == entry_no, decision.receipt_no != number
+        )
+    )
+    return int(found or 0)
+
+
+def _journal(connection: Connection, entry_no: int) -> list[tuple[int, Told]]:
+    """The entry's lines, each with the cents that it debits."""
     line = schema.journal_line.c
     found = connection.execute(
         select(schema.journal_line).where(line.entry_no == entry_no).order_by(line.line)
     )
     return [
-        {"fund": row.fund, "gl_account": row.gl_account, "debit": format_cents(row.debit_cents),
-         "credit": format_cents(row.credit_cents)}
+        (row.debit_cents,
+         {"fund": row.fund, "gl_account": row.gl_account, "debit": format_cents(row.debit_cents),
+          "credit": format_cents(row.credit_cents)})
         for row in found
     ]  # fmt: skip
 

@@ -42,6 +42,8 @@ def render(told: Told) -> str:
         lines += ["", *_problem(problem)]
     if "read" in told:
         lines += ["", *_read(told)]
+    if "tried" in told:
+        lines += ["", *_tried(told)]
     for decision in told["decisions"]:
         lines += ["", *_decision(decision)]
     mine = told.get("question", {}).get("exception_id")
@@ -103,7 +105,10 @@ def _problem(problem: Told) -> list[str]:
 def _read(told: Told) -> list[str]:
     read = told["read"]
     lines = [f"What was read: {read['amount']} by {read['channel']}, {read['tender']}"]
-    lines += [f"  {label}: {_one_line(read[name])}" for name, label in _FACTS.items() if read[name]]
+    for name, label in _FACTS.items():
+        told_already = name == "reference" and read[name] == read["account_on_item"]
+        if read[name] and not told_already:
+            lines.append(f"  {label}: {_one_line(read[name])}")
     for stub in told["remittances"]:
         amount = f" for {stub['amount']}" if stub["amount"] else ""
         where = f"line {stub['line']}" + (
@@ -118,21 +123,43 @@ def _read(told: Told) -> list[str]:
     return lines
 
 
+def _tried(told: Told) -> list[str]:
+    lines = ["What each rule says, strongest first, by the books and rules as they stand now:"]
+    lines += [f"  {one['rule']}: {_one_line(one['says'])}" for one in told["tried"]]
+    if "order" in told:
+        lines.append(f"  items of an account are paid in the order of {_one_line(told['order'])}")
+    return lines
+
+
 def _decision(decision: Told) -> list[str]:
     first = (
         f"Decision {decision['version']} by {_one_line(decision['decided_by'])} at"
         f" {decision['posted_at']} (business date {decision['business_date']}, effective"
         f" {decision['effective_date']})"
     )
-    lines = [first, f"  rule {decision['rule']}: {_one_line(decision['evidence'])}"]
+    rule = "no rule decides" if decision["rule"] == "none" else f"rule {decision['rule']}"
+    lines = [first, f"  {rule}: {_one_line(decision['evidence'])}"]
+    if decision["customer_name"]:
+        name = _one_line(decision["customer_name"])
+        lines.append(f"  account {decision['account_number']}: {name}")
     for step, place in enumerate(decision["placements"], 1):
         left = "" if place["left"] is None else f"; left {place['left']}"
-        lines.append(f"  {step}. {place['amount']} {_where(place)}{left}")
-    if decision["journal"]:
-        lines.append(
-            f"  journal entry {decision['entry_id']} (all that it posted):"
-            f" {_one_line(decision['description'])}"
-        )
+        amount = place["amount"].removeprefix("-")
+        lines.append(f"  {step}. {amount} {_where(place)}{left}")
+    return lines + _journal(decision)
+
+
+def _journal(decision: Told) -> list[str]:
+    """The entry line by line; of one that posted many payments only its sums."""
+    if not decision["journal"]:
+        return []
+    whole = f"  journal entry {decision['entry_id']} ({_one_line(decision['description'])})"
+    if decision["shared_with"]:
+        total = decision["entry_total"]
+        more = decision["shared_with"]
+        others = "one other payment" if more == 1 else f"{more} other payments"
+        return [f"{whole} posts it with {others}: {total} on each side"]
+    lines = [f"{whole}:"]
     for line in decision["journal"]:
         side = f"debit {line['debit']}" if line["debit"] != "0.00" else f"credit {line['credit']}"
         lines.append(f"    fund {line['fund']} account {line['gl_account']}: {side}")
@@ -140,14 +167,21 @@ def _decision(decision: Told) -> list[str]:
 
 
 def _where(place: Told) -> str:
+    back = place["amount"].startswith("-")
     if place["to"] != "applied":
         if place["to"] == "on_account":
-            return f"as credit on account {place['account_number']}"
-        return "in suspense" if place["to"] == "suspense" else str(place["to"])
+            how = "off the credit of" if back else "as credit on"
+            return f"{how} account {place['account_number']}"
+        return (
+            f"{'out of' if back else 'in'} suspense"
+            if place["to"] == "suspense"
+            else (f"{'no longer ' if back else ''}{place['to']}")
+        )
     due = f", due {place['due_date']}" if place["due_date"] else ""
     taken = f", taking back {place['reverses_id']}" if place["reverses_id"] else ""
+    item = _one_line(place["item_number"])
     return (
-        f"on item {_one_line(place['item_number'])} of account {place['account_number']}"
+        f"{'off' if back else 'on'} item {item} of account {place['account_number']}"
         f" ({place['charge_type']}, fund {place['fund']}{due}){taken}"
     )
 

@@ -44,21 +44,21 @@ def fetch_book(
 ) -> Book:
     """The book for RECEIPTS (`ordinal` is the key) and their REMITTANCES. `since`: how far back
     payments count for duplicates."""
-    meanings = _meanings(connection, references.lookups(remittances, rules))
-    known = pc.unique(meanings["reference_key"])
+    found = meanings(connection, references.lookups(remittances, rules))
+    known = pc.unique(found["reference_key"])
     ordinals = receipts["ordinal"].combine_chunks()
     leads = pa.concat_tables(
         [
-            _repaired(connection, repairs(remittances, rules)),
+            repaired(connection, repairs(remittances, rules)),
             remembered(connection, ordinals, remittances, known, rules, today),
         ]
     )
-    named = [*meanings["account_key"].chunks, *leads["account_key"].chunks]
+    named = [*found["account_key"].chunks, *leads["account_key"].chunks]
     keys = pc.unique(pa.chunked_array(named, pa.int64()))
-    return replace(book_of_accounts(connection, keys, meanings, since), leads=leads)
+    return replace(book_of_accounts(connection, keys, found, since), leads=leads)
 
 
-def _repaired(connection: Connection, repaired: pa.Table) -> pa.Table:
+def repaired(connection: Connection, repaired: pa.Table) -> pa.Table:
     """BOOK_LEADS of scan lines that one other digit repairs: the accounts that there are."""
     if repaired.num_rows == 0:
         return BOOK_LEADS.empty_table()
@@ -73,7 +73,7 @@ def _repaired(connection: Connection, repaired: pa.Table) -> pa.Table:
 
 
 def book_of_accounts(
-    connection: Connection, keys: pa.Array, meanings: pa.Table, since: dt.date
+    connection: Connection, keys: pa.Array, found: pa.Table, since: dt.date
 ) -> Book:
     """The book of accounts that are known already by their keys."""
     touched = stage(
@@ -82,12 +82,12 @@ def book_of_accounts(
     return Book(
         fetch_arrow(connection, _accounts(touched), BOOK_ACCOUNTS),
         fetch_arrow(connection, _items(touched), BOOK_ITEMS),
-        meanings,
+        found,
         _recent(connection, touched, since),
     )
 
 
-def _meanings(connection: Connection, lookups: pa.Table) -> pa.Table:
+def meanings(connection: Connection, lookups: pa.Table) -> pa.Table:
     """BOOK_REFERENCES: everything that the keys could mean."""
     if lookups.num_rows == 0:
         return BOOK_REFERENCES.empty_table()

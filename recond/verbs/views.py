@@ -98,7 +98,7 @@ def _amounts(row: dict[str, Any]) -> dict[str, Any]:
 
 def explain_verb(home: Path | None, identity: str, as_json: bool) -> None:
     """`recond explain ID`."""
-    from recond.exports.explain import explain
+    from recond.exports.explain import Rulebook, explain
     from recond.exports.explain import render as prose
     from recond.intake.containers import slice_of
 
@@ -108,7 +108,7 @@ def explain_verb(home: Path | None, identity: str, as_json: bool) -> None:
         return slice_of(run.archived(sha256), offset, length)
 
     with run.store.read() as connection:
-        told = explain(connection, identity, read_source)
+        told = explain(connection, identity, read_source, Rulebook(run.rules, run.today))
     if as_json:
         render.json_line(told)
     else:
