@@ -25,7 +25,8 @@ MAX_ROWS = 20  # rows shown of one broken invariant
 CHUNK = 200_000  # receipts whose entries are derived again at once
 
 receipt, decision, placement = schema.receipt, schema.decision, schema.placement
-entry, line, item, file = schema.entry, schema.journal_line, schema.item, schema.file
+entry, line, file = schema.entry, schema.journal_line, schema.file
+item, balance = schema.item, schema.item_balance
 
 Broken = dict[str, Any]
 
@@ -306,7 +307,9 @@ def _receivables_differ(books: Books) -> list[Broken]:
     )
     booked = {row[0]: int(row[1]) for row in rows}
     rows = books.connection.execute(
-        select(item.c.fund, _sum(item.c.open_cents)).group_by(item.c.fund)
+        select(item.c.fund, _sum(balance.c.open_cents))
+        .select_from(schema.item_and_balance)
+        .group_by(item.c.fund)
     )
     owed = {row[0]: int(row[1]) for row in rows}
     return [
@@ -316,14 +319,31 @@ def _receivables_differ(books: Books) -> list[Broken]:
     ]
 
 
+def _balances_differ(books: Books) -> list[Broken]:
+    """Items without a balance, and balances without an item."""
+    return [
+        *books.rows(
+            select(item.c.item_key, item.c.item_number)
+            .outerjoin(balance, balance.c.item_key == item.c.item_key)
+            .where(balance.c.item_key.is_(None))
+        ),
+        *books.rows(
+            select(balance.c.item_key, balance.c.open_cents)
+            .outerjoin(item, item.c.item_key == balance.c.item_key)
+            .where(item.c.item_key.is_(None))
+        ),
+    ]
+
+
 def _pending_differs(books: Books) -> list[Broken]:
     """Items whose pending amount is not what was posted on them and is in no snapshot yet."""
     applied = pending_sums(books.connection).subquery()
     total = func.coalesce(applied.c.cents, 0)
     return books.rows(
-        select(item.c.item_key, item.c.item_number, item.c.pending_cents, total.label("applied"))
+        select(item.c.item_key, item.c.item_number, balance.c.pending_cents, total.label("applied"))
+        .select_from(schema.item_and_balance)
         .outerjoin(applied, applied.c.item_key == item.c.item_key)
-        .where(item.c.pending_cents != total)
+        .where(balance.c.pending_cents != total)
     )
 
 
@@ -450,6 +470,8 @@ INVARIANTS = (
               _credit_differs),
     Invariant("I2.receivables", "receivables of each fund are the sum of its effective open items",
               _receivables_differ),
+    Invariant("I2.balances", "every item has a balance and every balance an item",
+              _balances_differ),
     Invariant("I2.pending", "pending amounts of items are the applications that stand on them",
               _pending_differs),
     Invariant("I6.log", "the log is whole and every object is what it was when it was logged",

@@ -3,7 +3,7 @@ caller's one transaction, and proved before it returns.
 
 A receipt's cents are placed by versions: version 1 places its whole amount, every later version
 moves cents between buckets and sums to zero. Rows are only ever added. Over-application is
-refused by the database (`item.open_cents >= 0`), repetition by primary keys.
+refused by the database (`item_balance.open_cents >= 0`), repetition by primary keys.
 
 An entry's GL date is the date that it is given while that month is open, else the business date
 (contract section 5); `original_date` keeps what was given. Every entry passes `_heads`.
@@ -237,9 +237,9 @@ class Ledger:
         self._book_clipped({key: cents for key, cents in clipped.items() if cents}, source)
 
     def _open_of(self, keys: list[int]) -> dict[int, int]:
-        item = schema.item.c
+        balance = schema.item_balance.c
         rows = self.connection.execute(
-            select(item.item_key, item.open_cents).where(item.item_key.in_(keys))
+            select(balance.item_key, balance.open_cents).where(balance.item_key.in_(keys))
         )
         return {row.item_key: row.open_cents for row in rows}
 
@@ -248,9 +248,12 @@ class Ledger:
         the receivable that the reversal books goes back to the billing contra."""
         if not clipped:
             return
-        item = schema.item.c
+        item, balance = schema.item.c, schema.item_balance.c
         rows = self.connection.execute(
-            select(schema.item).where(item.item_key.in_(list(clipped))).order_by(item.item_key)
+            select(schema.item, balance.snapshot_cents, balance.pending_cents)
+            .select_from(schema.item_and_balance)
+            .where(item.item_key.in_(list(clipped)))
+            .order_by(item.item_key)
         ).all()
         changes = pa.table(
             {
@@ -262,7 +265,8 @@ class Ledger:
         contra = Source(source.kind, f"{source.key}-contra", "shown as paid", source.file_no)
         number = self.next_entry_no()
         self.post_snapshot(number, changes, contra)
-        kept = [name for name in schema.item_version.c.keys() if name in item]  # noqa: SIM118
+        told = schema.item_version.c.keys()
+        kept = [name for name in told if name not in {"entry_no", "change_cents"}]
         past = [
             {"entry_no": number, "change_cents": clipped[row.item_key]}
             | {name: row._mapping[name] for name in kept}

@@ -265,20 +265,23 @@ def similar(one: str | None, other: str | None) -> bool:
 
 def _same_amounts(connection: Connection, asked: dict[int, Asked]) -> set[tuple[int, int]]:
     """Accounts whose due, or one open item, is the amount; none where too many are."""
-    item = schema.item.c
+    item, balance = schema.item.c, schema.item_balance.c
     paid = [(q.cents, q.exception_no) for q in asked.values() if q.cents > 0]
     if not paid:
         return set()
     amounts = _staged(connection, "asked_cents", "cents", [cents for cents, _ in paid])
     due = (
-        select(item.account_key, func.sum(item.open_cents).label("cents"))
-        .where(item.open_cents > 0)
+        select(item.account_key, func.sum(balance.open_cents).label("cents"))
+        .select_from(schema.item_and_balance)
+        .where(balance.open_cents > 0)
         .group_by(item.account_key)
         .subquery()
     )
     dues = select(due.c.cents, due.c.account_key).join(amounts, amounts.c.cents == due.c.cents)
-    items = select(item.open_cents, item.account_key).join(
-        amounts, amounts.c.cents == item.open_cents
+    items = (
+        select(balance.open_cents, item.account_key)
+        .select_from(schema.item_and_balance)
+        .join(amounts, amounts.c.cents == balance.open_cents)
     )
     accounts: dict[int, set[int]] = {}
     for cents, key in connection.execute(union_all(dues, items)):
@@ -298,7 +301,7 @@ def _accounts(
 ) -> dict[int, Account]:
     if not wanted:
         return {}
-    account, item = schema.account.c, schema.item.c
+    account, item, balance = schema.account.c, schema.item.c, schema.item_balance.c
     mine = _staged(connection, "asked_accounts", "account_key", sorted(wanted)).c.account_key
     statement = select(
         account.account_key, account.account_number, account.customer_name, account.name_key,
@@ -309,8 +312,9 @@ def _accounts(
         for key, number, name, name_key, status in connection.execute(statement)
     }
     owed = (
-        select(item.account_key, item.open_cents, item.item_number)
-        .where(item.account_key == mine, item.open_cents > 0)
+        select(item.account_key, balance.open_cents, item.item_number)
+        .select_from(schema.item_and_balance)
+        .where(item.account_key == mine, balance.open_cents > 0)
         .order_by(item.account_key, item.item_number)
     )
     for key, cents, number in connection.execute(owed):

@@ -300,7 +300,7 @@ def _suggested(
 def _receivables(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
     """Every item of the mirror by account and item number; of an earlier day every item that was
     known then."""
-    item, account = schema.item.c, schema.account.c
+    item, balance, account = schema.item.c, schema.item_balance.c, schema.account.c
     if _later_entries(connection, scope):
         then = history.as_of(scope.day.isoformat()).subquery().c
         shown = (then.charge_type, then.fund, then.bill_number, then.due_date,
@@ -312,9 +312,11 @@ def _receivables(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatc
         )
     else:
         shown = (item.charge_type, item.fund, item.bill_number, item.due_date,
-                 item.original_cents, item.snapshot_cents, item.pending_cents)  # fmt: skip
-        statement = select(account.account_number, item.item_number, *shown).join(
-            schema.account, account.account_key == item.account_key
+                 item.original_cents, balance.snapshot_cents, balance.pending_cents)  # fmt: skip
+        statement = (
+            select(account.account_number, item.item_number, *shown)
+            .select_from(schema.item_and_balance)
+            .join(schema.account, account.account_key == item.account_key)
         )
     statement = statement.order_by(account.account_number, item.item_number)
     raw = _cents_of(RECEIVABLES, {"original_amount", "open_amount", "pending_amount"})

@@ -211,15 +211,15 @@ def _put(
 ) -> list[Stand]:
     """The same cents in the scratch books: on items as far as they are open there, the rest on
     account; what is left over stays in suspense."""
-    account, item = schema.account.c, schema.item.c
+    account, item, balance = schema.account.c, schema.item.c, schema.item_balance.c
     placed: list[Stand] = []
     left = sum(stand.cents for stand in owner.stands)
     for number, item_number, cents in told:
         key = connection.scalar(select(account.account_key).where(account.account_number == number))
         found = connection.execute(
-            select(item.item_key, item.open_cents, item.charge_type, item.fund).where(
-                item.account_key == key, item.item_number == item_number
-            )
+            select(item.item_key, balance.open_cents, item.charge_type, item.fund)
+            .select_from(schema.item_and_balance)
+            .where(item.account_key == key, item.item_number == item_number)
         ).first()
         if key is None or cents <= 0 or cents > left:
             continue

@@ -26,12 +26,13 @@ from recond.pipeline import moves
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.payments import ask, place
 from recond.pipeline.run import Run
-from recond.receivables.book import fetch_book
+from recond.receivables.book import fetch_book, item_columns
 from recond.store import schema
 from recond.store.engine import fetch_arrow, stage
 
 receipt, decision, placement = schema.receipt, schema.decision, schema.placement
-item, exception, future = schema.item, schema.exception, schema.future_receipt
+exception, future = schema.exception, schema.future_receipt
+item, balance = schema.item, schema.item_balance
 
 UNDECIDED = "none"  # the rule of a receipt that matching could not place
 
@@ -186,12 +187,12 @@ def _apply_credits(connection: Connection, run: Run) -> int:
         "credited",
         pa.table({"account_key": pc.unique(credits_["account_key"]).sort()}),
     )
-    columns = [item.c[name] for name in BOOK_ITEMS.names]
     items = fetch_arrow(
         connection,
-        select(*columns)
+        select(*item_columns())
+        .select_from(schema.item_and_balance)
         .join(staged, staged.c.account_key == item.c.account_key)
-        .where(item.c.open_cents > 0)
+        .where(balance.c.open_cents > 0)
         .order_by(item.c.item_key),
         BOOK_ITEMS,
     )
@@ -256,10 +257,14 @@ def _credit_lots() -> Select[tuple[int, int, int, str, int, str]]:
         .having(func.sum(placement.c.cents) != 0)
         .subquery()
     )
-    newer = exists().where(
-        item.c.account_key == lots.c.account_key,
-        item.c.open_cents > 0,
-        item.c.since_entry > lots.c.placed_entry,
+    newer = (
+        exists()
+        .select_from(schema.item_and_balance)
+        .where(
+            item.c.account_key == lots.c.account_key,
+            balance.c.open_cents > 0,
+            item.c.since_entry > lots.c.placed_entry,
+        )
     )
     return (
         select(*lots.c)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Select, Table, literal, null, select, union_all
+from sqlalchemy import Column, Connection, Select, Table, literal, null, select, union_all
 
 from recond.matching import references
 from recond.matching.policy import Rules
@@ -31,7 +32,8 @@ from recond.receivables.memory import remembered
 from recond.store import schema
 from recond.store.engine import fetch_arrow, stage
 
-account, alias, item = schema.account, schema.account_alias, schema.item
+account, alias = schema.account, schema.account_alias
+item, balance = schema.item, schema.item_balance
 
 
 def fetch_book(
@@ -195,21 +197,15 @@ def _accounts(touched: Table) -> Select[tuple[int, str, str, str, str, str]]:
     )
 
 
-def _items(touched: Table) -> Select[tuple[int, int, str, str, str, str, str, str, int, int, str]]:
+def item_columns() -> list[Column[Any]]:
+    """The columns of BOOK_ITEMS, to be selected from `schema.item_and_balance`."""
+    return [(balance if n == "open_cents" else item).c[n] for n in BOOK_ITEMS.names]
+
+
+def _items(touched: Table) -> Select[Any]:
     return (
-        select(
-            item.c.item_key,
-            item.c.account_key,
-            item.c.item_number,
-            item.c.charge_type,
-            item.c.fund,
-            item.c.service,
-            item.c.bill_number,
-            item.c.due_date,
-            item.c.open_cents,
-            item.c.since_entry,
-            item.c.arrangement_number,
-        )
+        select(*item_columns())
+        .select_from(schema.item_and_balance)
         .where(item.c.account_key.in_(select(touched.c.account_key)))
         .order_by(item.c.item_key)
     )

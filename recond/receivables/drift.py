@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, and_, case, delete, insert, literal, s
 
 from recond.store import schema
 
-item, kept = schema.item, schema.drift
+item, balance, kept = schema.item, schema.item_balance, schema.drift
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +36,24 @@ def judge(
     again = connection.execute(
         select(
             item.c.account_key, schema.account.c.account_number, item.c.item_number,
-            kept.c.expected_cents, item.c.snapshot_cents - kept.c.expected_cents,
+            kept.c.expected_cents, balance.c.snapshot_cents - kept.c.expected_cents,
         )
+        .select_from(schema.item_and_balance)
         .join(kept, kept.c.item_key == item.c.item_key)
         .join(schema.account, schema.account.c.account_key == item.c.account_key)
-        .where(item.c.snapshot_cents > kept.c.expected_cents, seen)
+        .where(balance.c.snapshot_cents > kept.c.expected_cents, seen)
         .order_by(schema.account.c.account_number, item.c.item_number)
     ).all()  # fmt: skip
     connection.execute(delete(kept).where(seen))
-    contained = before.c.pending_cents - item.c.pending_cents
+    contained = before.c.pending_cents - balance.c.pending_cents
     left = before.c.snapshot_cents - contained
     expected = case((left > 0, left), else_=0)
     fresh = (
-        select(item.c.item_key, expected, literal(file_no))
-        .join(before, before.c.item_key == item.c.item_key)
-        .where(and_(contained > 0, item.c.snapshot_cents > expected, item.c.item_key.in_(named)))
+        select(balance.c.item_key, expected, literal(file_no))
+        .join(before, before.c.item_key == balance.c.item_key)
+        .where(
+            and_(contained > 0, balance.c.snapshot_cents > expected, balance.c.item_key.in_(named))
+        )
     )
     connection.execute(
         insert(kept).from_select(["item_key", "expected_cents", "since_file"], fresh)

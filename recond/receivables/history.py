@@ -9,10 +9,12 @@ placements since.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Select,
     Table,
@@ -30,7 +32,8 @@ from recond.model import ITEM
 from recond.store import schema
 from recond.store.engine import stage
 
-item, past, entry = schema.item, schema.item_version, schema.entry
+item, balance = schema.item, schema.item_balance
+past, entry = schema.item_version, schema.entry
 decision, placement = schema.decision, schema.placement
 KEPT = ("charge_type", "fund", "bill_number", "due_date", "original_cents", "snapshot_cents",
         "pending_cents")  # fmt: skip
@@ -44,24 +47,32 @@ def stage_before(connection: Connection) -> Table:
         [(n, pa.int64() if n in _NUMBERS else pa.string()) for n in ("item_key", *_COPIED)]
     )
     copy = stage(connection, "items_before", shape.empty_table(), ["item_key"])
-    columns = [item.c[name] for name in ("item_key", *_COPIED)]
-    connection.execute(insert(copy).from_select(shape.names, select(*columns)))
+    columns = select(item.c.item_key, *_now(_COPIED)).select_from(schema.item_and_balance)
+    connection.execute(insert(copy).from_select(shape.names, columns))
     return copy
+
+
+def _now(names: Sequence[str]) -> list[ColumnElement[Any]]:
+    return [balance.c[name] if name in balance.c else item.c[name] for name in names]
 
 
 def record(connection: Connection, before: Table, entry_no: int) -> None:
     """Keep every item that differs from its copy, as changed by this entry."""
     differs = or_(
         before.c.item_key.is_(None),
-        *(item.c[name].is_distinct_from(before.c[name]) for name in _COPIED),
+        *(
+            column.is_distinct_from(before.c[name])
+            for name, column in zip(_COPIED, _now(_COPIED), strict=True)
+        ),
     )
     changed = (
         select(
             item.c.item_key,
             literal(entry_no),
-            *(item.c[name] for name in KEPT),
-            item.c.open_cents - func.coalesce(before.c.open_cents, 0),
+            *_now(KEPT),
+            balance.c.open_cents - func.coalesce(before.c.open_cents, 0),
         )
+        .select_from(schema.item_and_balance)
         .outerjoin(before, before.c.item_key == item.c.item_key)
         .where(differs)
         .order_by(item.c.item_key)

@@ -10,25 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Integer,
     Table,
+    and_,
     case,
     cast,
     exists,
     func,
     insert,
     literal,
+    or_,
     select,
     update,
 )
 
+from recond.arrays import ints
 from recond.ledger import Ledger, Source
 from recond.matching import references
 from recond.matching.names import normalise_names
@@ -38,14 +40,18 @@ from recond.receivables.accounts import add_shapes, insert_accounts
 from recond.receivables.containment import NOTHING, Contained, billing_posts, pending_sums
 from recond.receivables.manifest import Manifest
 from recond.store import schema
-from recond.store.engine import fetch_arrow, stage
+from recond.store.engine import fetch_arrow, insert_table, stage
 
-item, account = schema.item, schema.account
+item, balance, account = schema.item, schema.item_balance, schema.account
 _SUMS = pa.schema([("item_key", pa.int64()), ("cents", pa.int64())])
+_NUMBERED = pa.schema([("account_number", pa.string()), ("account_key", pa.int64())])
+_FOUND = pa.schema([("row", pa.int64()), ("item_key", pa.int64())])
 
-_ITEM_TEXT = (
-    "charge_type", "fund", "service", "bill_number", "bill_reference", "bill_date", "due_date",
-    "period", "disputed", "service_address", "reference", "arrangement_number", "installment",
+# What a later snapshot may tell anew of an item.
+_TOLD = (
+    "original_cents", "charge_type", "fund", "service", "bill_number", "bill_reference",
+    "bill_date", "due_date", "period", "disputed", "service_address", "reference",
+    "arrangement_number", "installment",
 )  # fmt: skip
 
 
@@ -79,36 +85,33 @@ def load_items(
     entry_no = ledger.next_entry_no()
     before, excess = _open_by_fund(connection), _below_zero(connection)
     copy = history.stage_before(connection)
-    staged = _stage_items(connection, rows, charge_types, entry_no)
-    insert_accounts(
-        connection,
-        _staged_owners(connection, rows, entry_no),
-        ["account_number", "customer_name", "name_key", "reference_key", "since_entry"],
-    )
-    _find_keys(connection, staged)
-    mode = manifest.mode if manifest else "full"
-    _write_items(connection, staged, full=mode == "full")
+    told = _told(connection, rows, charge_types, entry_no)
+    full = (manifest.mode if manifest else "full") == "full"
+    named = _write_items(connection, told, full=full)
     loaded = Loaded(
         rows.num_rows,
         len(pc.unique(rows["account_number"])),
         int(pc.sum(rows["open_cents"]).as_py() or 0),
     )
+    mode = "full" if full else "delta"
     _record(connection, manifest, mode, loaded, source.file_no, contains, entry_no)
     if contains != NOTHING or billing_posts(connection):
         recount_pending(connection)
     loaded = replace(
         loaded,
         below_zero_cents=_below_zero(connection) - excess,
-        drifted=drift.judge(connection, copy, staged, source.file_no or 0, full=mode == "full"),
+        drifted=drift.judge(connection, copy, named, source.file_no or 0, full=full),
     )
     history.record(connection, copy, entry_no)
     ledger.post_snapshot(entry_no, _changes(before, _open_by_fund(connection)), source)
     return loaded
 
 
-def _stage_items(
+def _told(
     connection: Connection, rows: pa.Table, charge_types: Sequence[ChargeType], entry_no: int
-) -> Table:
+) -> pa.Table:
+    """What the file says of each item, as columns of `item` and its `snapshot_cents`; accounts
+    that it names first are made."""
     codes = pa.array([charge.code for charge in charge_types], pa.string())
     funds = pa.array([charge.fund for charge in charge_types], pa.string())
     usual = pc.take(funds, pc.index_in(rows["charge_type"], value_set=codes))
@@ -118,25 +121,20 @@ def _stage_items(
     # a penalty belongs to the fund of the service that it is charged for
     usual = pc.coalesce(pc.if_else(penalty, of_service, None), usual)
     given = pc.if_else(pc.equal(rows["fund"], ""), None, rows["fund"])
-    columns = {
-        name: rows[name]
-        for name in rows.column_names
-        if name not in {"line", "byte_offset", "byte_length", "customer_name", "fund", "open_cents"}
-    }
+    columns = {name: rows[name] for name in rows.column_names if name in item.c}
     columns["fund"] = pc.coalesce(given, usual)
     columns["snapshot_cents"] = rows["open_cents"]
     columns["item_reference"] = references.keys(rows["item_number"])[1]
     columns["bill_reference"] = references.keys(rows["bill_number"])[1]
     columns["since_entry"] = pa.repeat(pa.scalar(entry_no), rows.num_rows)
-    columns["account_key"] = pa.nulls(rows.num_rows, pa.int64())
-    columns["item_key"] = pa.nulls(rows.num_rows, pa.int64())
     add_shapes(connection, "ITEM", columns["item_reference"])
     add_shapes(connection, "BILL", columns["bill_reference"])
-    return stage(connection, "staged_items", pa.table(columns))
+    columns["account_key"] = _account_keys(connection, rows, entry_no)
+    return pa.table(columns)
 
 
-def _staged_owners(connection: Connection, rows: pa.Table, entry_no: int) -> Table:
-    """The accounts of a receivables file, each once, with the first name that it has there."""
+def _account_keys(connection: Connection, rows: pa.Table, entry_no: int) -> pa.ChunkedArray:
+    """The account of each row. New ones get the first name that they have in the file."""
     owners = (
         rows.select(["account_number", "customer_name"])
         .group_by("account_number", use_threads=False)
@@ -146,66 +144,111 @@ def _staged_owners(connection: Connection, rows: pa.Table, entry_no: int) -> Tab
     owners = owners.append_column("reference_key", references.keys(owners["account_number"])[1])
     owners = owners.append_column("name_key", normalise_names(owners["customer_name"]))
     owners = owners.append_column("since_entry", pa.repeat(pa.scalar(entry_no), owners.num_rows))
-    return stage(connection, "staged_owners", owners)
-
-
-def _find_keys(connection: Connection, staged: Table) -> None:
-    owner = select(account.c.account_key).where(account.c.account_number == staged.c.account_number)
-    connection.execute(update(staged).values(account_key=owner.scalar_subquery()))
-    known = select(item.c.item_key).where(
-        item.c.account_key == staged.c.account_key, item.c.item_number == staged.c.item_number
+    staged = stage(connection, "staged_owners", owners)
+    insert_accounts(
+        connection,
+        staged,
+        ["account_number", "customer_name", "name_key", "reference_key", "since_entry"],
     )
-    connection.execute(update(staged).values(item_key=known.scalar_subquery()))
+    found = fetch_arrow(
+        connection,
+        select(account.c.account_number, account.c.account_key).join(
+            staged, staged.c.account_number == account.c.account_number
+        ),
+        _NUMBERED,
+    )
+    place = pc.index_in(rows["account_number"], value_set=found["account_number"].combine_chunks())
+    return found["account_key"].combine_chunks().take(place)
+
+
+def _write_items(connection: Connection, told: pa.Table, *, full: bool) -> Table:
+    """Bring the mirror to what `told` says. Returns the staged items that were there before."""
+    known = _known_keys(connection, told)
+    old = pc.is_valid(known)
+    changed = told.append_column("item_key", known).filter(old).drop_columns(["since_entry"])
+    staged = stage(connection, "staged_items", changed, ["item_key"])
+    if full:
+        named = select(staged.c.item_key)
+        connection.execute(
+            update(balance)
+            .where(balance.c.snapshot_cents != 0, balance.c.item_key.not_in(named))
+            .values(snapshot_cents=0, open_cents=_effective(literal(0)))
+        )
+    if changed.num_rows:
+        _change(connection, staged)
+    last = connection.scalar(select(func.coalesce(func.max(item.c.item_key), 0))) or 0
+    fresh = told.filter(pc.invert(old))
+    keys = pa.array(np.arange(last + 1, last + 1 + fresh.num_rows), pa.int64())
+    insert_table(
+        connection, item, fresh.drop_columns(["snapshot_cents"]).append_column("item_key", keys)
+    )
+    cents = fresh["snapshot_cents"]
+    balances = {
+        "item_key": keys,
+        "snapshot_cents": cents,
+        "pending_cents": pa.repeat(pa.scalar(0, pa.int64()), len(keys)),
+        "open_cents": pc.max_element_wise(cents, pa.scalar(0, pa.int64())),
+    }
+    insert_table(connection, balance, pa.table(balances))
+    return staged
+
+
+def _known_keys(connection: Connection, told: pa.Table) -> pa.Array:
+    """The key of each row's item, null where the mirror does not have it."""
+    if connection.scalar(select(item.c.item_key).limit(1)) is None:
+        return pa.nulls(told.num_rows, pa.int64())
+    asked = told.select(["account_key", "item_number"])
+    asked = asked.append_column("row", pa.array(np.arange(told.num_rows), pa.int64()))
+    staged = stage(connection, "asked_items", asked, ["row"])
+    found = fetch_arrow(
+        connection,
+        select(staged.c.row, item.c.item_key).join(
+            item,
+            and_(
+                item.c.account_key == staged.c.account_key,
+                item.c.item_number == staged.c.item_number,
+            ),
+        ),
+        _FOUND,
+    )
+    keys = np.full(told.num_rows, -1, np.int64)
+    keys[ints(found["row"])] = ints(found["item_key"])
+    return pa.array(keys, mask=keys < 0)
 
 
 def _effective(snapshot_cents: ColumnElement[int]) -> ColumnElement[int]:
-    left = snapshot_cents - item.c.pending_cents
+    left = snapshot_cents - balance.c.pending_cents
     return case((left > 0, left), else_=0)
 
 
-def _write_items(connection: Connection, staged: Table, *, full: bool) -> None:
-    if full:
-        named = select(staged.c.item_key).where(staged.c.item_key.is_not(None))
-        connection.execute(
-            update(item)
-            .where(item.c.snapshot_cents != 0, item.c.item_key.not_in(named))
-            .values(snapshot_cents=0, open_cents=_effective(literal(0)))
-        )
+def _change(connection: Connection, staged: Table) -> None:
+    """Items that the file names again: only what is another than before is written, which of a
+    day's snapshot is little."""
     connection.execute(
         update(item)
-        .where(item.c.item_key == staged.c.item_key)
-        .values(
-            original_cents=staged.c.original_cents,
-            snapshot_cents=staged.c.snapshot_cents,
-            open_cents=_effective(staged.c.snapshot_cents),
-            **{name: staged.c[name] for name in _ITEM_TEXT},
+        .where(
+            item.c.item_key == staged.c.item_key,
+            or_(*(item.c[name].is_distinct_from(staged.c[name]) for name in _TOLD)),
         )
+        .values({name: staged.c[name] for name in _TOLD})
     )
-    base = connection.scalar(select(func.coalesce(func.max(item.c.item_key), 0)))
-    positive = case((staged.c.snapshot_cents > 0, staged.c.snapshot_cents), else_=0)
-    values: dict[str, Any] = {
-        "item_key": literal(base, Integer) + func.row_number().over(order_by=staged.c.ordinal),
-        "account_key": staged.c.account_key,
-        "item_number": staged.c.item_number,
-        "item_reference": staged.c.item_reference,
-        "original_cents": staged.c.original_cents,
-        "snapshot_cents": staged.c.snapshot_cents,
-        "pending_cents": cast(literal(0), Integer),
-        "open_cents": positive,
-        "since_entry": staged.c.since_entry,
-        **{name: staged.c[name] for name in _ITEM_TEXT},
-    }
     connection.execute(
-        insert(item).from_select(
-            list(values), select(*values.values()).where(staged.c.item_key.is_(None))
+        update(balance)
+        .where(
+            balance.c.item_key == staged.c.item_key,
+            balance.c.snapshot_cents != staged.c.snapshot_cents,
+        )
+        .values(
+            snapshot_cents=staged.c.snapshot_cents, open_cents=_effective(staged.c.snapshot_cents)
         )
     )
 
 
 def _open_by_fund(connection: Connection) -> dict[tuple[str, str], int]:
     rows = connection.execute(
-        select(item.c.charge_type, item.c.fund, cast(func.sum(item.c.open_cents), schema.INT))
-        .where(item.c.open_cents > 0)
+        select(item.c.charge_type, item.c.fund, cast(func.sum(balance.c.open_cents), schema.INT))
+        .select_from(schema.item_and_balance)
+        .where(balance.c.open_cents > 0)
         .group_by(item.c.charge_type, item.c.fund)
     )
     return {(row[0], row[1]): int(row[2]) for row in rows}
@@ -225,11 +268,11 @@ def _changes(before: dict[tuple[str, str], int], after: dict[tuple[str, str], in
 
 def _below_zero(connection: Connection) -> int:
     """By how many cents recond's postings exceed what billing shows as open."""
-    excess = item.c.pending_cents - case(
-        (item.c.snapshot_cents > 0, item.c.snapshot_cents), else_=0
+    excess = balance.c.pending_cents - case(
+        (balance.c.snapshot_cents > 0, balance.c.snapshot_cents), else_=0
     )
     total = select(cast(func.coalesce(func.sum(excess), 0), schema.INT)).where(
-        item.c.pending_cents > 0, excess > 0
+        balance.c.pending_cents > 0, excess > 0
     )
     return int(connection.scalar(total) or 0)
 
@@ -256,17 +299,17 @@ def settle_rejected(connection: Connection, ledger: Ledger, item_keys: Sequence[
 
 
 def _set_pending(connection: Connection, staged: Table) -> None:
-    counted = exists().where(staged.c.item_key == item.c.item_key)
-    open_cents = case((item.c.snapshot_cents > 0, item.c.snapshot_cents), else_=0)
+    counted = exists().where(staged.c.item_key == balance.c.item_key)
+    open_cents = case((balance.c.snapshot_cents > 0, balance.c.snapshot_cents), else_=0)
     connection.execute(
-        update(item)
-        .where(item.c.pending_cents != 0, ~counted)
+        update(balance)
+        .where(balance.c.pending_cents != 0, ~counted)
         .values(pending_cents=0, open_cents=open_cents)
     )
-    left = item.c.snapshot_cents - staged.c.cents
+    left = balance.c.snapshot_cents - staged.c.cents
     connection.execute(
-        update(item)
-        .where(item.c.item_key == staged.c.item_key)
+        update(balance)
+        .where(balance.c.item_key == staged.c.item_key)
         .values(pending_cents=staged.c.cents, open_cents=case((left > 0, left), else_=0))
     )
 

@@ -96,13 +96,13 @@ def update_items(connection: Connection, item_keys: pa.Array, cents: pa.Array) -
 
 # Taking cents subtracts them, so that the CHECK refuses more than is open; giving back restores.
 _UPDATE = """
-UPDATE item SET
+UPDATE item_balance SET
     open_cents = CASE
         WHEN {cents} > 0 THEN open_cents - {cents}
         WHEN snapshot_cents > pending_cents + {cents} THEN snapshot_cents - pending_cents - {cents}
         ELSE 0 END,
     pending_cents = pending_cents + {cents}
-{extra} WHERE item.item_key = {key}"""
+{extra} WHERE item_balance.item_key = {key}"""
 
 
 def stage(connection: Connection, name: str, arrow: pa.Table, key: Sequence[str] = ()) -> Table:

@@ -84,10 +84,11 @@ DAMAGE = {
     " WHERE gl_account = '2100'",
     "I2.asked": "UPDATE exception SET status = 'resolved'",
     "I2.on_account": "UPDATE placement SET bucket = 3 WHERE bucket = 2",
-    "I2.receivables": "UPDATE item SET snapshot_cents = 5001, open_cents = 5001"
-    " WHERE item_number = 'W4'",
-    "I2.pending": "UPDATE item SET pending_cents = pending_cents + 1, snapshot_cents ="
-    " snapshot_cents + 1 WHERE item_number = 'W3'",
+    "I2.receivables": "UPDATE item_balance SET snapshot_cents = 5001, open_cents = 5001"
+    " WHERE item_key = (SELECT item_key FROM item WHERE item_number = 'W4')",
+    "I2.pending": "UPDATE item_balance SET pending_cents = pending_cents + 1, snapshot_cents ="
+    " snapshot_cents + 1 WHERE item_key = (SELECT item_key FROM item WHERE item_number = 'W3')",
+    "I2.balances": "DELETE FROM item_balance WHERE open_cents = 0",
     "I3.versions": "UPDATE decision SET version = 3 WHERE receipt_no IN"
     " (SELECT min(receipt_no) FROM receipt)",
     "I6.log": "UPDATE entry SET description = 'another' WHERE entry_no = 1",

@@ -92,23 +92,25 @@ def accounts(names: list[str | None]) -> pa.Table:
     )
 
 
-def items(count: int, open_cents: int = 100) -> pa.Table:
+def items(count: int) -> pa.Table:
     numbers = pa.array([f"I{key}" for key in range(count)])
-    cents = pa.array([open_cents] * count, INT64)
     return pa.table(
         {
             "item_key": pa.array(range(count), INT64),
             "account_key": pa.array(range(count), INT64),
             "item_number": numbers,
             "item_reference": numbers,
-            "original_cents": cents,
-            "snapshot_cents": cents,
-            "open_cents": cents,
+            "original_cents": pa.array([100] * count, INT64),
         }
     )
 
 
-ITEM_CONSTANTS = {"charge_type": "WATER", "fund": "510", "pending_cents": 0, "since_entry": 1}
+def balances(count: int) -> pa.Table:
+    keys, cents = pa.array(range(count), INT64), pa.array([100] * count, INT64)
+    return pa.table({"item_key": keys, "snapshot_cents": cents, "open_cents": cents})
+
+
+ITEM_CONSTANTS = {"charge_type": "WATER", "fund": "510", "since_entry": 1}
 PLACEMENT = {
     "receipt_no": 1,
     "version": 1,
@@ -206,8 +208,12 @@ def fill_items(connection: Connection, count: int = 3) -> None:
     insert_table(connection, schema.item, items(count), ITEM_CONSTANTS)
 
 
+def fill_balances(connection: Connection, count: int = 3) -> None:
+    insert_table(connection, schema.item_balance, balances(count), {"pending_cents": 0})
+
+
 def amounts(connection: Connection) -> list[tuple[int, int]]:
-    columns = schema.item.c
+    columns = schema.item_balance.c
     query = select(columns.open_cents, columns.pending_cents).order_by(columns.item_key)
     return [tuple(row) for row in connection.execute(query)]
 
@@ -412,7 +418,7 @@ def test_errors_do_not_show_what_payers_wrote(store: Store) -> None:
 
 def test_open_items_are_paid_and_given_back(store: Store) -> None:
     with store.write() as connection:
-        fill_items(connection)
+        fill_balances(connection)
         assert update_items(connection, pa.array([0, 2]), pa.array([100, 30])) == 2
         assert amounts(connection) == [(0, 100), (100, 0), (70, 30)]
         assert update_items(connection, pa.array([0]), pa.array([-40])) == 1
@@ -422,16 +428,16 @@ def test_open_items_are_paid_and_given_back(store: Store) -> None:
 def test_giving_back_what_a_snapshot_has_overtaken(store: Store) -> None:
     """Posted 100, then billing shows 40: open is 0; giving 100 back leaves 40, not 100."""
     with store.write() as connection:
-        fill_items(connection, 1)
+        fill_balances(connection, 1)
         update_items(connection, pa.array([0]), pa.array([100]))
-        connection.execute(update(schema.item).values(snapshot_cents=40, open_cents=0))
+        connection.execute(update(schema.item_balance).values(snapshot_cents=40, open_cents=0))
         update_items(connection, pa.array([0]), pa.array([-100]))
         assert amounts(connection) == [(40, 0)]
 
 
 def test_the_database_refuses_over_application(store: Store) -> None:
     with store.write() as connection:
-        fill_items(connection)
+        fill_balances(connection)
     with pytest.raises(IntegrityError), store.write() as connection:
         update_items(connection, pa.array([0, 1]), pa.array([10, 101]))
     with store.read() as connection:
@@ -440,7 +446,7 @@ def test_the_database_refuses_over_application(store: Store) -> None:
 
 def test_items_that_are_not_there_or_named_twice(store: Store) -> None:
     with store.write() as connection:
-        fill_items(connection)
+        fill_balances(connection)
     with pytest.raises(InvariantError, match="2 open items"), store.write() as connection:
         update_items(connection, pa.array([0, 9]), pa.array([10, 10]))
     for keys in ([1, 1], [2, 1]):

@@ -12,7 +12,8 @@ from recond.matching.names import normalise_name
 from recond.matching.references import check_digits, keys
 from recond.store import schema
 
-account, alias, item = schema.account, schema.account_alias, schema.item
+account, alias = schema.account, schema.account_alias
+item, balance = schema.item, schema.item_balance
 
 
 class TargetError(ValueError):
@@ -96,9 +97,9 @@ def _agrees(connection: Connection, one: Target, hints: Hints) -> bool:
         return True
     owed = list(
         connection.scalars(
-            select(item.c.open_cents).where(
-                item.c.account_key == one.account_key, item.c.open_cents > 0
-            )
+            select(balance.c.open_cents)
+            .select_from(schema.item_and_balance)
+            .where(item.c.account_key == one.account_key, balance.c.open_cents > 0)
         )
     )
     return hints.cents in owed or (bool(owed) and sum(owed) == hints.cents)
@@ -139,8 +140,9 @@ def _olds(connection: Connection, key: str, normal: str) -> list[Target]:
 
 def _items(connection: Connection, key: str, normal: str) -> list[Target]:
     rows = connection.execute(
-        select(*_SHOWN, item.c.item_key, item.c.item_number, item.c.open_cents)
-        .join(item, item.c.account_key == account.c.account_key)
+        select(*_SHOWN, item.c.item_key, item.c.item_number, balance.c.open_cents)
+        .select_from(schema.item_and_balance)
+        .join(account, account.c.account_key == item.c.account_key)
         .where(item.c.item_reference == key)
         .order_by(account.c.account_number, item.c.item_number)
     ).all()

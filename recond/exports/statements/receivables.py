@@ -16,6 +16,7 @@ from recond.posting import receivable_account
 from recond.store import schema
 
 entry, item, past = schema.entry, schema.item, schema.item_version
+balance = schema.item_balance
 decision, placement = schema.decision, schema.placement
 TEXT, INT = pa.string(), pa.int64()
 
@@ -143,7 +144,9 @@ def _owed(month: Month) -> dict[Key, int]:
 
 
 def _later(month: Month) -> Iterator[tuple[Select[Any], int]]:
-    open_now = select(item.c.fund, item.c.charge_type, total(item.c.open_cents))
+    open_now = select(item.c.fund, item.c.charge_type, total(balance.c.open_cents)).select_from(
+        schema.item_and_balance
+    )
     yield open_now.group_by(item.c.fund, item.c.charge_type), 1
     changed = select(past.c.fund, past.c.charge_type, total(past.c.change_cents)).join(
         entry, entry.c.entry_no == past.c.entry_no

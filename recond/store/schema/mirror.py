@@ -55,9 +55,6 @@ item = Table(
     text("bill_date"),
     text("due_date"),
     cents("original_cents"),
-    cents("snapshot_cents"),  # the billing system's last figure
-    cents("pending_cents"),  # posted by recond and in no snapshot yet
-    cents("open_cents"),  # effective open: max(snapshot - pending, 0)
     text("period"),
     text("disputed"),
     text("service_address"),
@@ -66,17 +63,32 @@ item = Table(
     text("installment"),
     Column("since_entry", INT, nullable=False),  # entry of the snapshot that first brought it
     UniqueConstraint("account_key", "item_number"),
+    Index("ix_item_item_reference", "item_reference"),
+    Index("ix_item_bill_reference", "bill_reference"),
+    sqlite_strict=True,
+)
+
+# What is open of each item, one row an item. Apart from what the item is, because every payment
+# changes it: in a row of its own it writes a seventh of the bytes.
+item_balance = Table(
+    "item_balance",
+    metadata,
+    Column("item_key", INT, primary_key=True, autoincrement=False),
+    cents("snapshot_cents"),  # the billing system's last figure
+    cents("pending_cents"),  # posted by recond and in no snapshot yet
+    cents("open_cents"),  # effective open: max(snapshot - pending, 0)
     CheckConstraint("open_cents >= 0", name="not_over_applied"),
     CheckConstraint(
         "open_cents = CASE WHEN snapshot_cents > pending_cents"
         " THEN snapshot_cents - pending_cents ELSE 0 END",
         name="open_is_snapshot_less_pending",
     ),
-    Index("ix_item_item_reference", "item_reference"),
-    Index("ix_item_bill_reference", "bill_reference"),
     sqlite_strict=True,
     postgresql_with={"fillfactor": 50},
 )
+
+# To select from where both are wanted: what an item is, and what is open of it.
+item_and_balance = item.join(item_balance, item_balance.c.item_key == item.c.item_key)
 
 # Which shapes item and bill numbers have ("I:12:digits"): a reference of another shape need not
 # be looked up.
