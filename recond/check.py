@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, Select, and_, case, cast, func, select
 
-from recond import check_bank, intake, posting
+from recond import check_bank, check_queue, intake, posting
 from recond.audit import verify
 from recond.home import Home
+from recond.ledger import WRITE_OFF
 from recond.model import BUCKETS, CREDIT, SUSPENSE
 from recond.posting import ARRIVAL, MOVEMENTS, Chart
 from recond.receivables.containment import pending_sums
@@ -190,7 +191,7 @@ def _differing_entries(books: Books, first: int, last: int) -> list[Broken]:
         .join(entry, entry.c.entry_no == line.c.entry_no)
         .where(
             entry.c.entry_no.between(first, last),
-            entry.c.source.not_in(("snapshot", *check_bank.SOURCES)),
+            entry.c.source.not_in(("snapshot", WRITE_OFF, *check_bank.SOURCES)),
         )
         .where(entry.c.entry_id.not_like("%-contra")),
         made.schema,
@@ -476,6 +477,14 @@ INVARIANTS = (
               _pending_differs),
     Invariant("I6.log", "the log is whole and every object is what it was when it was logged",
               _log_differs),
+    Invariant("I2.written_off", "the allowance in the journal is what was written off",
+              check_queue.written_off_differs),
+    Invariant("I3.answers", "every question has at most one effect a version, and its decision",
+              check_queue.effects_differ),
+    Invariant("I3.approvals", "what waits for approval is what somebody asked for",
+              check_queue.unasked_approvals),
+    Invariant("I4.lists", "every work list that came back is in the archive",
+              check_queue.missing_lists),
     Invariant("I8.closed", "no entry was dated into a month after it was closed",
               _dated_into_closed),
     Invariant("I3.bytes", "the same bytes have one effect", _repeated_bytes),

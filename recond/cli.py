@@ -256,6 +256,21 @@ def transfer(
     request(home, "transfer", dry_run, day(as_of), None, receipt, to, reason)
 
 
+@app.command("write-off")
+def write_off(
+    target: Annotated[str, typer.Argument(help="The account or item that owes.")],
+    reason: ReasonOption,
+    amount: Annotated[str | None, typer.Option("--amount", help="Else all that is owed.")] = None,
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Ask for a debt to be written off; another person has to approve it."""
+    from recond.verbs.queue import cents_option, request
+
+    request(home, "write_off", dry_run, day(as_of), None, target, cents_option(amount), reason)
+
+
 @app.command()
 def export(
     dataset: str,

@@ -129,6 +129,7 @@ class Gl(Section):
     equity_in_pool: str = "1110"
     receivables: str = "1200"
     billing_contra: str = "4000"
+    write_off: str = "1290"  # allowance for what is written off, in each fund
 
 
 class Roles(Section):
@@ -315,6 +316,7 @@ class Settings(BaseSettings):
             equity_in_pool=gl.equity_in_pool,
             receivables=gl.receivables,
             billing_contra=gl.billing_contra,
+            write_off=gl.write_off,
             receivables_of=own,
         )
 

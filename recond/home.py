@@ -157,6 +157,7 @@ fees = "5910"                # of banks and card processors
 equity_in_pool = "1110"
 receivables = "1200"
 billing_contra = "4000"
+write_off = "1290"           # allowance for what is written off
 
 # Who answers questions and who approves. "*" is any user of the machine; nobody ever approves
 # what he or she asked for. docs/queue.md says which answers need another person.

@@ -12,7 +12,7 @@ An entry's GL date is the date that it is given while that month is open, else t
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,17 @@ BOOKED = pa.schema(
         pa.field("entry_no", pa.int64()),
         pa.field("key", pa.string()),
         pa.field("effective_date", pa.date32()),
+    ]
+)
+
+
+WRITE_OFF = "write_off"  # the source of their entries
+WRITTEN_OFF = pa.schema(
+    [
+        pa.field("item_key", pa.int64()),
+        pa.field("charge_type", pa.string()),
+        pa.field("fund", pa.string()),
+        pa.field("cents", pa.int64()),
     ]
 )
 
@@ -302,6 +313,33 @@ class Ledger:
         lines = posting.journal(legs)
         insert_table(self.connection, schema.entry, heads)
         insert_table(self.connection, schema.journal_line, lines)
+
+
+def write_off(ledger: Ledger, items: pa.Table, decision_id: str) -> None:
+    """Book what is written off: the allowance of each item's fund against its receivables, dated
+    today; the items' open amounts fall. `items` (WRITTEN_OFF) in ascending order of item_key.
+
+    Raises InvariantError when more is written off than is open.
+    """
+    entry_no = ledger.next_entry_no()
+    chart = replace(ledger.chart, billing_contra=ledger.chart.write_off)
+    changes = items.set_column(
+        items.schema.get_field_index("cents"), "cents", pc.negate(items["cents"])
+    )
+    entries = pa.table(
+        {"entry_no": [entry_no], "key": [decision_id], "effective_date": [ledger.today]},
+        schema=BOOKED,
+    )
+    source = Source(WRITE_OFF, decision_id, "written off")
+    ledger.book(entries, posting.snapshot_legs(entry_no, changes, chart), source)
+    count = items.num_rows
+    rows = items.append_column("entry_no", pa.repeat(pa.scalar(entry_no, pa.int64()), count))
+    rows = rows.append_column("decision_id", pa.repeat(pa.scalar(decision_id), count))
+    insert_table(ledger.connection, schema.write_off, rows)
+    try:
+        update_items(ledger.connection, items["item_key"], items["cents"])
+    except IntegrityError as error:
+        raise InvariantError(f"more would be written off than is open: {error.orig}") from error
 
 
 def closed_through(connection: Connection) -> str:

@@ -76,6 +76,7 @@ class Chart:
     equity_in_pool: str = "1110"
     receivables: str = "1200"
     billing_contra: str = "4000"
+    write_off: str = "1290"
     # charge type → receivables account, where it is not `receivables`
     receivables_of: tuple[tuple[str, str], ...] = field(default=())
 

@@ -19,7 +19,7 @@ SUSPENSE_ANSWERS = (
     "return_item", "duplicate", "hold",
 )  # fmt: skip
 FLAG_ANSWERS = (
-    "acknowledge", "accept_1", "assign", "split", "on_account", "refund", "hold",
+    "acknowledge", "accept_1", "assign", "split", "on_account", "refund", "write_off", "hold",
 )  # fmt: skip
 CREDIT_ANSWERS = (
     "accept_1", "accept_2", "accept_3", "assign", "split", "on_account", "refund", "hold",
@@ -179,6 +179,7 @@ _LIST = (
     Code("REVERSED", "question", "ITEM", "An application was reversed; the money waits in suspense.", SUSPENSE_ANSWERS),
     # what somebody asked for, and another person has to approve
     Code("TRANSFER_REQUESTED", "question", "ITEM", "Somebody asks to move a payment to another account.", ("approve", "deny")),
+    Code("WRITE_OFF_REQUESTED", "question", "ITEM", "Somebody asks to write off what an account owes.", ("approve", "deny")),
 )  # fmt: skip
 
 CODES: dict[str, Code] = {code.code: code for code in _LIST}

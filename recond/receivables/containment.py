@@ -29,6 +29,7 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    union_all,
 )
 
 from recond import ids
@@ -157,8 +158,8 @@ def pending_sums(connection: Connection) -> Select[Any]:
         decision.c.entry_no < last_entry,
         rows.receipt_no.bitwise_rshift(_BITS).in_(by_billing),
     )
-    return (
-        select(rows.item_key, cast(func.sum(rows.cents), schema.INT).label("cents"))
+    applied = (
+        select(rows.item_key, rows.cents)
         .join_from(
             placement,
             decision,
@@ -172,5 +173,11 @@ def pending_sums(connection: Connection) -> Select[Any]:
             ~own,
             ~undone(rows),
         )
-        .group_by(rows.item_key)
     )
+    # no posting file tells billing of a write-off: the next snapshot shows what it made of it
+    forgiven = select(schema.write_off.c.item_key, schema.write_off.c.cents).where(
+        schema.write_off.c.entry_no > last_entry
+    )
+    both = union_all(applied, forgiven).subquery()
+    total = cast(func.sum(both.c.cents), schema.INT).label("cents")
+    return select(both.c.item_key, total).group_by(both.c.item_key)

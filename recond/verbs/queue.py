@@ -162,6 +162,7 @@ def request(
     run = replace(run, actor=person(run, acting_as))
     functions: dict[str, Callable[..., str]] = {
         "transfer": requests.transfer,
+        "write_off": requests.write_off,
         "approve": requests.approve,
         "undo": requests.undo,
         "assign": requests.assign,

@@ -302,3 +302,60 @@ def test_rows_to_be_answered_again_come_ready_to_be_edited(office: Office, desk:
     assert again.cells["reason_text"].startswith("ERROR_ACTION: there is no account or item 99")
     again.cells["to_account"] = Y
     assert desk.bring(desk.write([again.cells]))[0]["status"] == "APPLIED"
+
+
+DEBT = [
+    receivable(X, "XW1", "WATER", "2025-08-28", 12000),
+    receivable(X, "XG1", "SANITATION", "2025-08-28", 9370),
+    receivable(Y, "YG1", "SANITATION", "2026-03-28", 8800),
+]
+
+
+def test_e45_write_off(tmp_path: Path) -> None:
+    office = Office(tmp_path / "home")
+    try:
+        office.take("receivables", "open.csv", receivables_csv(DEBT))
+        limited(office, 'write_off_two_over = "200.00"')
+        before = office.journal()
+        with pytest.raises(RefusedError, match=r"300\.00 is more than the 213\.70"):
+            ask(office, "jane", "write_off", X, 30000, "moved away")
+        said = ask(office, "jane", "write_off", X, None, "final for more than 180 days")
+        assert "213.70 of account 1000456012 written off; 2 other people have" in said
+        identity = str(office.rows("exceptions")[0]["exception_id"])
+        assert ask(office, "ken", "approve", identity, "").startswith("PENDING_APPROVAL")
+        assert office.open_cents() == {"XW1": 12000, "XG1": 9370, "YG1": 8800}
+        with pytest.raises(RefusedError, match="ERROR_SELF"):
+            ask(office, "ken", "approve", identity, "")
+        assert ask(office, "lee", "approve", identity, "").startswith("APPLIED")
+        assert office.open_cents() == {"YG1": 8800}
+        after = office.journal()
+        moved = {key: after.get(key, 0) - before.get(key, 0) for key in {*before, *after}}
+        assert {key: cents for key, cents in moved.items() if cents} == {
+            ("510", "1290"): 12000, ("510", "1200"): -12000,
+            ("530", "1290"): 9370, ("530", "1200"): -9370,
+        }  # fmt: skip
+        office.prove()
+        # billing wrote it off too: nothing changes; it stays in the mirror as paid
+        office.take("receivables", "next.csv", receivables_csv(
+            [{**row, "open_amount": "0.00"} if row["account_number"] == X else row for row in DEBT]
+        ))  # fmt: skip
+        held = [row for row in office.rows("files") if row["state"] == "held"]
+        with office.run(DAY).write() as connection:
+            from recond.pipeline import corrections
+
+            for row in held:
+                corrections.accept(connection, office.run(DAY), str(row["file_id"]), None, "yes")
+        assert office.open_cents() == {"YG1": 8800}
+        assert office.journal() == after
+        office.prove()
+        with pytest.raises(RefusedError, match="cannot be undone here"):
+            ask(office, "jane", "undo", _decision(office), "x")
+    finally:
+        office.close()
+
+
+def test_part_of_one_item_is_written_off(office: Office) -> None:
+    ask(office, "jane", "write_off", "XW1", 70, "small balance")
+    identity = str(office.rows("exceptions")[0]["exception_id"])
+    ask(office, "ken", "approve", identity, "")
+    assert office.open_cents() == {"XW1": 8730, "YG1": 8800}

@@ -29,6 +29,7 @@ from recond.exceptions.decisions.placing import (
     target_of,
 )
 from recond.exceptions.decisions.targets import Target
+from recond.exceptions.decisions.writeoffs import plan_write_off
 from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import format_cents
 from recond.pipeline.moves import Move, Stand
@@ -49,7 +50,10 @@ def plan(case: Case) -> Plan:
 
 
 # Questions that are opened by asking for something: the code, and what was asked for.
-REQUESTS: Mapping[str, str] = {"TRANSFER_REQUESTED": "transfer"}
+REQUESTS: Mapping[str, str] = {
+    "TRANSFER_REQUESTED": "transfer",
+    "WRITE_OFF_REQUESTED": "write_off",
+}
 
 
 def allowed_of(case: Case) -> list[str]:
@@ -251,4 +255,5 @@ PLANNERS: Mapping[str, Planner] = {
     "acknowledge": _acknowledge,
     "link": link,
     "transfer": _transfer,
+    "write_off": plan_write_off,
 }

@@ -98,7 +98,7 @@ class Case:
         return Hints(cents, record.payer_name if record else None)
 
 
-Effect = Callable[[Case], None]
+Effect = Callable[[Case, str], None]  # the case, and the id of the decision
 
 
 @dataclass(frozen=True, slots=True)

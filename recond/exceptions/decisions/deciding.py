@@ -144,27 +144,27 @@ def _done(
     case: Case, plan: Plan, identity: str, args: Mapping[str, object] | None = None
 ) -> Verdict:
     """Carry a plan out and write the decision down."""
-    version = carry_out(case, plan)
+    version = carry_out(case, plan, identity)
     record(case, identity, APPLIED, plan, placed_version=version, args=args)
     _close(case, plan)
     return Verdict(APPLIED, plan.words, identity)
 
 
-def carry_out(case: Case, plan: Plan) -> int | None:
+def carry_out(case: Case, plan: Plan, identity: str) -> int | None:
     """Move what a plan moves; the receipt's new version, None where nothing moved."""
     version = None
-    if plan.move is not None:
-        run = replace(case.run, actor=case.actor)
-        try:
+    try:
+        if plan.move is not None:
+            run = replace(case.run, actor=case.actor)
             moves.write(case.connection, run, [plan.move], case.answer.action, plan.words)
-        except PeriodClosedError as error:
-            raise RefusedAnswerError(PERIOD_CLOSED, str(error)) from None
-        except InvariantError as error:
-            raise refuse(f"the books do not allow it: {error}") from None
-        number = plan.move.receipt_no
-        version = moves.standing(case.connection, [number])[number].version
-    for effect in plan.effects:
-        effect(case)
+            number = plan.move.receipt_no
+            version = moves.standing(case.connection, [number])[number].version
+        for effect in plan.effects:
+            effect(case, identity)
+    except PeriodClosedError as error:
+        raise RefusedAnswerError(PERIOD_CLOSED, str(error)) from None
+    except InvariantError as error:
+        raise refuse(f"the books do not allow it: {error}") from None
     return version
 
 
@@ -283,7 +283,7 @@ def _approved(case: Case, identity: str, request: Row[tuple[object, ...]]) -> Ve
     answer, suggested = stored_answer(request)
     asked = replace(case, answer=answer, actor=request.decided_by, suggested=suggested)
     plan = planned(asked)
-    version = carry_out(asked, plan)
+    version = carry_out(asked, plan, request.decision_id)
     words = f"{plan.words}; approved by {case.actor}"
     record(
         case, identity, APPLIED, replace(plan, words=words), placed_version=version,

@@ -50,7 +50,7 @@ def _void_of_receipt(case: Case, target: str) -> Plan | None:
         raise refuse(f"{target} is voided already or was never posted")
     reason = f"voided: {case.question.message}; {case.actor} linked it: {case.answer.note}"
 
-    def void(done: Case) -> None:
+    def void(done: Case, _identity: str) -> None:
         moves.take_out(done.connection, done.run, [number], "voided", reason)
 
     return Plan(f"{format_cents(cents)} of {target} voided", cents, effects=(void,))

@@ -74,6 +74,18 @@ def transfer(connection: Connection, run: Run, receipt_id: str, to: str, reason:
     return f"{said} ({asked.exception_id})"
 
 
+def write_off(connection: Connection, run: Run, to: str, cents: int | None, reason: str) -> str:
+    """Ask for what an account or item owes to be forgiven. Returns a sentence; raises
+    RefusedError."""
+    target = target_of(to)
+    subject = f"write_off/{target}/{cents}/{reason}"
+    words = f"{run.actor} asks to write off {target}: {reason}"
+    run.desk(connection).open([Opening("WRITE_OFF_REQUESTED", subject, words, cents)])
+    asked = find_question(connection, exception_id("WRITE_OFF_REQUESTED", subject))
+    said = _said(decide(connection, run, asked, Answer("write_off", target, cents, reason)))
+    return f"{said} ({asked.exception_id})"
+
+
 def approve(
     connection: Connection, run: Run, identity: str, reason: str, *, deny: bool = False
 ) -> str:
@@ -119,6 +131,8 @@ def undo(connection: Connection, run: Run, identity: str, reason: str) -> str:
         raise UsageError(f"there is no decision {identity}")
     if row.status != APPLIED or row.action in {"undo", "deny", "link"}:
         raise RefusedError(f"{identity} has no effect that could be undone")
+    if row.amount_cents and row.placed_version is None:
+        raise RefusedError(f"{identity} did more than move a payment; it cannot be undone here")
     if connection.scalar(
         select(made.c.decision_no).where(made.c.answers_id == identity, made.c.action == "undo")
     ):
@@ -136,11 +150,11 @@ def undo(connection: Connection, run: Run, identity: str, reason: str) -> str:
     words = f"{identity} undone by {run.actor}: {reason}"
     move = None if row.placed_version is None else _back(connection, row, words)
     plan = Plan(words, row.amount_cents or 0, move, row.account_key)
+    new = decision_id(question.exception_id, question.version, "undo", {"of": identity})
     try:
-        version = carry_out(case, plan)
+        version = carry_out(case, plan, new)
     except RefusedAnswerError as refusal:
         raise RefusedError(f"{refusal.status}: {refusal.sentence}") from None
-    new = decision_id(question.exception_id, question.version, "undo", {"of": identity})
     record(case, new, APPLIED, plan, placed_version=version, answers_id=identity,
            args={"of": identity})  # fmt: skip
     if question.code not in REQUESTS:  # what was only asked for is not asked again

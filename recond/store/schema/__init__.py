@@ -12,6 +12,7 @@ between buckets and sums to zero. What a receipt's state is, is the sum of its p
 
 from __future__ import annotations
 
+from recond.store.schema.adjustments import write_off
 from recond.store.schema.advice import advice, advice_line
 from recond.store.schema.audit import audit_event
 from recond.store.schema.bank import bank_balance, bank_line, drawer_close, image_deposit
@@ -78,6 +79,7 @@ IMMUTABLE = (
     posted_entry,
     acknowledgement,
     decision_made,
+    write_off,
     deposit,
     clearing,
     item_version,
@@ -146,4 +148,5 @@ __all__ = [
     "waiting",
     "work_file",
     "work_row",
+    "write_off",
 ]

@@ -1,0 +1,91 @@
+"""Invariants of decisions, write-offs and work lists (see `check`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import cast, func, or_, select
+
+from recond import intake
+from recond.exceptions.decisions.approvals import open_request
+from recond.ledger import WRITE_OFF
+from recond.store import schema
+
+if TYPE_CHECKING:
+    from recond.check import Books, Broken
+
+made, exception, decision = schema.decision_made, schema.exception, schema.decision
+entry, line = schema.entry, schema.journal_line
+
+
+def _sum(column: Any) -> Any:
+    return cast(func.coalesce(func.sum(column), 0), schema.INT)
+
+
+def written_off_differs(books: Books) -> list[Broken]:
+    """The allowance in the journal is not what was written off."""
+    journal = books.number(
+        select(_sum(line.c.debit_cents) - _sum(line.c.credit_cents))
+        .join(entry, entry.c.entry_no == line.c.entry_no)
+        .where(entry.c.source == WRITE_OFF, line.c.gl_account == books.chart.write_off)
+    )
+    rows = books.number(select(_sum(schema.write_off.c.cents)))
+    return [] if journal == rows else [{"journal": journal, "written_off": rows}]
+
+
+def effects_differ(books: Books) -> list[Broken]:
+    """Questions that were answered twice at one version, and decisions that moved a payment
+    without the version that they name."""
+    twice = (
+        select(made.c.exception_no, made.c.version, func.count().label("effects"))
+        .where(made.c.status == "APPLIED", made.c.action.not_in(["hold", "undo"]))
+        .group_by(made.c.exception_no, made.c.version)
+        .having(func.count() > 1)
+    )
+    lost = (
+        select(made.c.decision_id, made.c.receipt_no, made.c.placed_version)
+        .outerjoin(
+            decision,
+            (decision.c.receipt_no == made.c.receipt_no)
+            & (decision.c.version == made.c.placed_version),
+        )
+        .where(made.c.placed_version.is_not(None), decision.c.receipt_no.is_(None))
+    )
+    return books.rows(twice) + books.rows(lost)
+
+
+def unasked_approvals(books: Books) -> list[Broken]:
+    """Questions that wait for approval without anything that was asked for, or the reverse."""
+    requested = select(made.c.exception_no).where(made.c.status == "PENDING_APPROVAL")
+    rows = books.connection.execute(
+        select(exception.c.exception_no, exception.c.exception_id, exception.c.status)
+        .where(
+            or_(
+                exception.c.status == "pending_approval",
+                exception.c.exception_no.in_(requested),
+            )
+        )
+        .order_by(exception.c.exception_no)
+    ).all()
+    return [
+        {"exception_id": row.exception_id, "status": row.status}
+        for row in rows
+        if (open_request(books.connection, row.exception_no) is None)
+        == (row.status == "pending_approval")
+    ]
+
+
+def missing_lists(books: Books) -> list[Broken]:
+    """Work lists that came back and are not in the archive under their SHA-256."""
+    work = schema.work_file.c
+    rows = books.connection.execute(
+        select(work.name, work.sha256, work.size).order_by(work.work_no)
+    )
+    broken: list[Broken] = []
+    for row in rows:
+        path = intake.archived(books.home.path, row.sha256)
+        if not path.is_file() or path.stat().st_size != row.size:
+            broken.append({"name": row.name, "sha256": row.sha256, "found": "missing or cut"})
+        elif books.read_archive and intake.hash_of(path) != row.sha256:
+            broken.append({"name": row.name, "sha256": row.sha256, "found": "other bytes"})
+    return broken
