@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, cast, func, select
 
-from recond.model import VOIDED
+from recond.model import RETURNED, VOIDED
 from recond.store import schema
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def clearing_differs(books: Books) -> list[Broken]:
     posted = (
         select(receipt.c.channel, _sum(placement.c.cents))
         .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
-        .where(placement.c.bucket != VOIDED)
+        .where(placement.c.bucket.not_in((VOIDED, RETURNED)))
         .group_by(receipt.c.channel)
     )
     add(posted)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from recond.exceptions.answers import ACCEPTS, NOTED
 from recond.exceptions.codes import CODES
-from recond.exceptions.decisions.case import Case, Plan, refuse
+from recond.exceptions.decisions.case import Case, Effect, Plan, refuse
 from recond.exceptions.decisions.links import link
 from recond.exceptions.decisions.placing import (
     GONE,
@@ -32,6 +32,7 @@ from recond.exceptions.decisions.targets import Target
 from recond.exceptions.decisions.writeoffs import plan_write_off
 from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import format_cents
+from recond.pipeline import deposits
 from recond.pipeline.moves import Move, Stand
 from recond.store import schema
 
@@ -183,7 +184,13 @@ def _refundable(case: Case, cents: int) -> None:
             raise refuse(f"a check is refunded from {first} on, so that its return can arrive")
 
 
-def _out(bucket: int, words: str) -> Planner:
+def _leave_deposit(case: Case, _identity: str) -> None:
+    """What was recorded twice is in no deposit."""
+    numbers = [standing_of(case).receipt_no]
+    deposits.note(case.connection, deposits.of_receipts(case.connection, numbers), sign=-1)
+
+
+def _out(bucket: int, words: str, *effects: Effect) -> Planner:
     """All live cents of the payment leave the books' open places for one bucket."""
 
     def planned(case: Case) -> Plan:
@@ -192,12 +199,14 @@ def _out(bucket: int, words: str) -> Planner:
         cents = sum(stand.cents for stand in taken)
         if cents <= 0:
             raise refuse("no money of this payment is left")
+        if any(stand.bucket in GONE for stand in owner.stands):
+            raise refuse("a part of this payment has left the books; it cannot go as a whole")
         told = f"{format_cents(cents)} {words}"
         evidence = evidence_of(case, told)
         move = Move(
             owner.receipt_no, case.answer.action, evidence, taken, [Stand(bucket, cents)], None
         )
-        return Plan(told, cents, move, case.question.account_key)
+        return Plan(told, cents, move, case.question.account_key, effects=effects)
 
     return planned
 
@@ -249,7 +258,7 @@ PLANNERS: Mapping[str, Planner] = {
     "on_account": _on_account,
     "refund": _refund,
     "return_item": _out(RETURNED, "returned by the bank"),
-    "duplicate": _out(VOIDED, "recorded twice; the second record left the books"),
+    "duplicate": _out(VOIDED, "recorded twice; the second record left the books", _leave_deposit),
     "not_duplicate": _not_duplicate,
     "hold": _hold,
     "acknowledge": _acknowledge,

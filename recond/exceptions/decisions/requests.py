@@ -129,7 +129,7 @@ def undo(connection: Connection, run: Run, identity: str, reason: str) -> str:
     row = connection.execute(select(made).where(made.c.decision_id == identity)).first()
     if row is None:
         raise UsageError(f"there is no decision {identity}")
-    if row.status != APPLIED or row.action in {"undo", "deny", "link"}:
+    if row.status != APPLIED or row.action in {"undo", "deny", "link", "duplicate"}:
         raise RefusedError(f"{identity} has no effect that could be undone")
     if row.amount_cents and row.placed_version is None:
         raise RefusedError(f"{identity} did more than move a payment; it cannot be undone here")
