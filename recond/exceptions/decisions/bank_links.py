@@ -62,7 +62,7 @@ def _pair(case: Case, deposit_no: int, line_key: int, target: str) -> Plan:
     if cents is None:
         raise refuse(f"{target}: the deposit or the bank line is reconciled already")
 
-    def pair(done: Case) -> None:
+    def pair(done: Case, _identity: str) -> None:
         clear.pair(done.connection, done.run, deposit_no, line_key, done.actor)
 
     return Plan(f"{format_cents(cents)} linked to {target}", cents, effects=(pair,))
@@ -79,7 +79,7 @@ def receipt_of_return(case: Case, target: str) -> Plan | None:
     if one is None or not returns.can_return(case.connection, one, number):
         raise refuse(f"{target} is not of that amount, or came back before")
 
-    def reverse(done: Case) -> None:
+    def reverse(done: Case, _identity: str) -> None:
         returns.reverse(done.connection, done.run, one, number)
 
     return Plan(f"{format_cents(one.cents)} of {target} returned", one.cents, effects=(reverse,))
