@@ -76,6 +76,13 @@ def _wanted(connection: Connection, run: Run, kind: str) -> bool:
     return kind == "receivables" and (required or manifests_seen(connection))
 
 
+def manifest_names(name: str) -> tuple[str, ...]:
+    """What the manifest of a file may be called: `open.csv.manifest.json`, or the file's name
+    without its ending, `open.manifest.json` (contract section 4: NAME.manifest.json)."""
+    stem, dot, _ = name.rpartition(".")
+    return (name + SUFFIX, *([stem + SUFFIX] if dot and stem else []))
+
+
 def _manifest_hash(connection: Connection, name: str, before: int | None = None) -> str | None:
     """The SHA-256 of the manifest that came since the last file of this name."""
     earlier = select(func.coalesce(func.max(file.c.file_no), 0)).where(
@@ -86,7 +93,7 @@ def _manifest_hash(connection: Connection, name: str, before: int | None = None)
     return connection.scalar(
         select(file.c.sha256)
         .where(
-            file.c.name == name + SUFFIX,
+            file.c.name.in_(manifest_names(name)),
             file.c.kind == "manifest",
             file.c.state.in_(["accepted", "duplicate"]),
             file.c.file_no > earlier.scalar_subquery(),

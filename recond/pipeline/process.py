@@ -193,7 +193,7 @@ def _hold_back(run: Run) -> Callable[[intake.Candidate], str | None]:
         if candidate.inbox.name != "receivables" or name.endswith(MANIFEST_SUFFIX):
             return None
         path = candidate.inbox.path / name
-        if (candidate.inbox.path / f"{name}{MANIFEST_SUFFIX}").exists():
+        if any((candidate.inbox.path / one).exists() for one in mirror.manifest_names(name)):
             return None
         if time.time() - path.lstat().st_ctime > limits.manifest_wait_minutes * 60:
             return None  # it is taken, and held for want of its manifest

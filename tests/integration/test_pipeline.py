@@ -248,7 +248,10 @@ def test_an_unknown_charge_type_holds_the_file_with_its_line(office: Office) -> 
     assert "CHARGE_TYPE_UNKNOWN: line 3" in held.message
 
 
-def test_a_snapshot_that_contains_a_posting_stops_counting_it_as_pending(office: Office) -> None:
+@pytest.mark.parametrize("name", ["next.csv.manifest.json", "next.manifest.json"])
+def test_a_snapshot_that_contains_a_posting_stops_counting_it_as_pending(
+    office: Office, name: str
+) -> None:
     office.take("lockbox", "day.bai", lockbox_file([check(2000, (A, None))]))
     handover.export_postings(office.run())
     (application,) = office.rows("applications")
@@ -257,10 +260,14 @@ def test_a_snapshot_that_contains_a_posting_stops_counting_it_as_pending(office:
     rows[0]["open_amount"] = "30.00"
     text = receivables_csv(rows)
     manifest = '{"snapshot": "2", "mode": "full", "last_posting_id": "%s"}'
-    office.drop("receivables", "next.csv.manifest.json", manifest % posting_id)
+    office.drop("receivables", name, manifest % posting_id)
     office.drop("receivables", "next.csv", text)
     office.process()
     assert office.open_cents()["W01"] == 3000
+    office.drop("receivables", "later.csv", text + "\n")
+    assert office.process() == [], "from now on receivables wait for their manifest"
+    office.drop("receivables", name.replace("next", "later"), manifest % posting_id)
+    assert [one.state for one in office.process()] == ["duplicate", "accepted"]
     (row,) = [r for r in office.rows("receivables") if r["item_number"] == "W01"]
     assert str(row["pending_amount"]) == "0.00"
     office.prove()
