@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recond.exports.datasets import dataset
-from recond.home import Home, init
+from recond.home import Home, init, open_home
 from recond.pipeline import FileOutcome, process
 from recond.pipeline.run import Run
 from recond.session import AUTOMATIC, run_of
@@ -56,10 +56,15 @@ class Office:
             path.write_text(path.read_text() + more)
         self._runs: list[Run] = []
 
+    @classmethod
+    def of(cls, folder: Path) -> Office:
+        """The office of a home that was made before."""
+        made = cls.__new__(cls)
+        made.home, made._runs = open_home(folder), []
+        return made
+
     def run(self, today: dt.date = TODAY, now: dt.datetime = NOW) -> Run:
         """The home opened for one verb at a fixed instant."""
-        from recond.home import open_home
-
         opened = run_of(open_home(self.home.path), today, AUTOMATIC, lambda: now)
         self._runs.append(opened)
         return opened

@@ -17,10 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.arrays import Bools, Ints, ints
+from recond.controls import REQUIRED
 from recond.exceptions.codes import CODES
 from recond.model import CONTROLS, Format, Parsed, Transmission
 from recond.parsers.columns import BLOCK, LONGEST, Bytes, LineBlock, fixed_view, line_blocks
-from recond.parsers.fixed_layout import FixedField, Layout
+from recond.parsers.fixed_layout import Control, FixedField, Layout
 from recond.parsers.frames import Assembler
 from recond.parsers.notes import Notes
 from recond.parsers.pieces import Frame
@@ -89,6 +90,7 @@ class _Sum:
     line: int | None = None
     offset: int | None = None
     unsure: bool = False  # a record that counts could not be read
+    trailers: int = 0
 
 
 @dataclass(slots=True)
@@ -270,9 +272,26 @@ class _Reader:
                 found.unsure |= bool((details & ~good).any())
                 found.found += int(ints(pc.fill_null(cents, 0))[details].sum())
             for row in np.flatnonzero((kind == self._names.index(control.record)) & sound):
-                found.declared = columns[control.field][int(row)].as_py()
-                found.line = int(lines[row])
-                found.offset = int(block.offset + block.starts[row])
+                self._declare(control, found, block, lines, columns, int(row))
+
+    def _declare(
+        self, control: Control, found: _Sum, block: LineBlock, lines: Ints,
+        columns: dict[str, pa.Array], row: int,
+    ) -> None:  # fmt: skip
+        """A trailer speaks for the whole file, so there is one."""
+        found.trailers += 1
+        if found.trailers == 1:
+            found.declared = columns[control.field][row].as_py()
+            found.line = int(lines[row])
+            found.offset = int(block.offset + block.starts[row])
+            return
+        first = next(c for c in self._layout.controls if c.record == control.record)
+        if control is first:
+            self._tell(
+                "FILE_STRUCTURE",
+                f"a second record '{control.record}', which says what the whole file holds, stands "
+                f"already in line {found.line}; ask the bank for one file each", block, lines, row,
+            )  # fmt: skip
 
     def _tell(
         self, code: str, message: str, block: LineBlock, lines: Ints, row: int, at: int = 0,
@@ -303,9 +322,12 @@ class _Reader:
         for control, found in zip(self._layout.controls, self._sums, strict=True):
             one = self._layout.records[control.record].fields[control.field]
             of = ", ".join(control.of)
+            # A trailer that says nothing proves nothing; one that may be missing says nothing.
+            required = REQUIRED if found.trailers else ""
+            measure = f"records {of}" if control.sum is None else f"{control.sum} of {of}"
             rows.append({
                 "code": "FILE_COUNT_WRONG" if control.sum is None else "FILE_TOTAL_WRONG",
-                "measure": f"records {of}" if control.sum is None else f"{control.sum} of {of}",
+                "measure": f"{measure}{required}",
                 "unit": "count" if control.sum is None else "cents",
                 "declared": found.declared, "found": None if found.unsure else found.found,
                 "line": found.line, "byte_offset": found.offset, "field": one.printed,

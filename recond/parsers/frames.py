@@ -49,6 +49,9 @@ class _Batch:
     cents: int = 0
 
 
+_MONEY = ("receipts", "bank_lines")
+
+
 class Assembler:
     """Turns frames into tables, chunk after chunk."""
 
@@ -101,9 +104,10 @@ class Assembler:
             taken = chosen(rule, frame) & sound
             rows = np.flatnonzero(taken & lead if rule.table == "receipts" else taken)
             if len(rows):
-                piece = piece_of(rule, frame, rows, self._fmt, own)
-                parts.setdefault(rule.table, []).append((rows, piece))
-                self._ask(rule, frame, rows, piece)
+                rows, piece = self._priced(rule, frame, rows, own)
+                if len(rows):
+                    parts.setdefault(rule.table, []).append((rows, piece))
+                    self._ask(rule, frame, rows, piece)
         tables = {"controls": pa.concat_tables([sums_of(self._layout, frame), controls])}
         receipts = np.zeros(frame.size, dtype=np.int64)
         for name, pieces in parts.items():
@@ -114,6 +118,26 @@ class Assembler:
                 receipts[rows] = ints(tables[name]["ordinal"])
         tables["remittances"] = self._remittances(frame, lead, receipts)
         return {name: table for name, table in tables.items() if table.num_rows}
+
+    def _priced(
+        self, rule: Rule, frame: Frame, rows: Ints, own: Mapping[str, pa.Array]
+    ) -> tuple[Ints, pa.Table]:
+        """Rows of a rule and their table; one that brings money and says no amount is told and
+        left out, as the first row of a check whose amount is blank."""
+        piece = piece_of(rule, frame, rows, self._fmt, own)
+        if rule.table not in _MONEY or not piece["amount_cents"].null_count:
+            return rows, piece
+        given = bools(piece["amount_cents"].combine_chunks().is_valid())
+        source = rule.fill.get("amount_cents")
+        field = source if isinstance(source, str) else "amount_cents"
+        # An amount that is made of others was told when it was made.
+        for row in rows[~given] if field not in self._layout.derived else ():
+            self._notes.add(
+                "VALUE_UNREADABLE", "the amount is blank; a row that brings money must say how much"
+                ", ask for a corrected file", line=int(frame.line[row]), field=field,
+                byte_offset=int(frame.offset[row]), batch_ord=int(frame.batch_ord[row]) or None,
+            )  # fmt: skip
+        return rows[given], piece.filter(pa.array(given))
 
     def finish(self) -> pa.Table:
         """The batches of the file; questions that are asked once a batch and keys that stand

@@ -439,14 +439,6 @@ def test_two_transmissions_in_one_file_are_held_and_told_apart() -> None:
     assert len(result.rows("bank_lines")) == 1
 
 
-def test_every_proper_prefix_is_refused() -> None:
-    data = one(*LINES, total=45300).rstrip("/\n")
-    for size in range(0, len(data), 3):
-        assert errors(read(data[:size])) or not data[:size], size
-    for size in range(len(data) - 20, len(data)):
-        assert errors(read(data[:size])), size
-
-
 # wrappers and what banks really write
 
 

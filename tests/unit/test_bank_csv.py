@@ -381,3 +381,17 @@ def test_real_samples(path: str) -> None:
         assert {(p.code, p.line) for p in result.problems if p.code in held(result)} == {
             ("VALUE_UNREADABLE", 1), ("VALUE_UNREADABLE", 2),
         }  # fmt: skip
+
+
+def test_a_check_without_an_amount_is_told_and_brings_no_money() -> None:
+    data = (ROOT / "fixtures" / "delimited" / "lockbox_csv-small.csv").read_bytes()
+    result = read(
+        shipped("lockbox_csv"),
+        data.replace(b"9001,2026-11-02,1,1", b"9002,2026-11-02,1,1", 2).replace(
+            b"9002", b"9001", 1
+        ),
+    )
+    (told,) = result.problems
+    assert (told.code, told.line, told.field) == ("VALUE_UNREADABLE", 3, "check_amount")
+    assert [row["amount_cents"] for row in result.rows("receipts")] == [18870, 10400]
+    assert [row["found_cents"] for row in result.rows("batches")] == [29270, 0]

@@ -146,11 +146,14 @@ def test_a_wrong_layout_is_refused(old: str, new: str, said: str) -> None:
     assert said in str(told.value)
 
 
-def test_any_flipped_byte_is_survived_and_never_doubles_money() -> None:
-    data = text(LINES)
-    for place in range(len(data)):
-        for bit in (1, 128):
-            flipped = bytearray(data)
-            flipped[place] ^= bit
-            result = read(bank(), bytes(flipped))
-            assert len(result.rows("receipts")) <= 2
+def test_a_trailer_that_says_nothing_proves_nothing() -> None:
+    result = read(bank(), text([HEAD, ONE, TWO, f"{'T':<40}"]))
+    assert result.codes() == ["FILE_COUNT_WRONG", "FILE_TOTAL_WRONG"]
+    assert "declares nothing, holds 187.65" in result.problems[1].message
+
+
+def test_a_second_trailer_is_told_with_the_first_ones_line() -> None:
+    result = read(bank(), text([HEAD, ONE, TWO, TAIL, TAIL]))
+    (told,) = result.problems
+    assert (told.code, told.line) == ("FILE_STRUCTURE", 5)
+    assert "stands already in line 4" in told.message

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recond.formats import Formats
-from tests.unit.reading import ROOT, flagged, read, rows, shipped, summary
+from tests.unit.reading import ROOT, read, rows, shipped, summary
 
 FOLDER = ROOT / "fixtures" / "x937"
 CASES = sorted(FOLDER.glob("*.x937"))
@@ -75,27 +75,6 @@ def test_what_is_wrong_is_told_with_its_place(
     lines[row] = lines[row][: columns[0] - 1] + text + lines[row][columns[1] :]
     problem = read("x937", framed(lines)).told(code)
     assert (problem.line, problem.byte_offset) == (row + 1, row * 84)
-
-
-def test_every_prefix_is_held() -> None:
-    for data in (FRAMED, LINES.rstrip(b"\n")):
-        for size in range(len(data) - 40):
-            assert read("x937", data[:size]).codes("error"), size
-
-
-def amounts(data: bytes) -> list[tuple[int, int]]:
-    found = read("x937", data).rows("image_deposits")
-    return [(row["amount_cents"], row["items"]) for row in found]
-
-
-def test_a_flipped_byte_is_flagged_or_changes_no_amount() -> None:
-    right = amounts(FRAMED)
-    for data in (FRAMED, LINES):
-        for place in range(len(data)):
-            flipped = bytearray(data)
-            flipped[place] ^= 1 << (place % 8)
-            if not flagged(read("x937", bytes(flipped))):
-                assert amounts(bytes(flipped)) == right, place
 
 
 @given(st.binary(max_size=300))
