@@ -48,7 +48,8 @@ def explain(
 
     `read_source(sha256, offset, length)` reads the archived bytes, offset counted in the unpacked
     file. With a `rulebook` the story of a receipt has what each rule says of it. Raises UsageError
-    for what is no such id, RefusedError when nothing has that id.
+    for an id that nothing has, as every verb does, and RefusedError for an application that is no
+    money on an item.
     """
     about: Told = {"id": identity}
     source = _Source(read_source, rulebook)
@@ -69,7 +70,7 @@ def explain(
             f"{identity} is no id of a receipt (R…), an application (A…) or a question (X…);"
             " `recond trace TEXT` finds payments by other words."
         )
-    raise RefusedError(f"Nothing has the id {identity}; `recond trace TEXT` finds payments.")
+    raise UsageError(f"Nothing has the id {identity}; `recond trace TEXT` finds payments.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def _exception(connection: Connection, identity: str, source: _Source) -> Told:
         select(schema.exception).where(schema.exception.c.exception_id == identity)
     ).one_or_none()
     if row is None:
-        raise RefusedError(f"There is no question {identity}; see `recond queue list`.")
+        raise UsageError(f"There is no question {identity}; see `recond queue list`.")
     question = _question(connection, row)
     if row.receipt_no is not None:
         return {"question": question, **_receipt(connection, row.receipt_no, source)}

@@ -524,7 +524,7 @@ def test_a_dry_run_writes_nothing(day: Home, tmp_path: Path) -> None:
         (["reverse", "A-unknown", "--reason", "x"], 2),
         (["files", "accept", "F-unknown", "--reason", "x"], 2),
         (["files", "show", "F-unknown"], 2),
-        (["explain", "R-unknown"], 3),
+        (["explain", "R-unknown"], 2),
         (["process", "/no/such/file"], 2),
     ],
 )

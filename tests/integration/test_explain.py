@@ -71,11 +71,11 @@ def test_hostile_text_stays_on_its_line(books: Store) -> None:
 REFUSED: list[tuple[str, type[Exception], str]] = [
     ("F0123456789ab", UsageError, "no id of a receipt"),
     ("", UsageError, "no id of a receipt"),
-    (f"R{STEM}-99", RefusedError, "Nothing has the id"),
-    ("Rx", RefusedError, "Nothing has the id"),
-    (f"A{STEM}-1-9.9", RefusedError, "Nothing has the id"),
+    (f"R{STEM}-99", UsageError, "Nothing has the id"),
+    ("Rx", UsageError, "Nothing has the id"),
+    (f"A{STEM}-1-9.9", UsageError, "Nothing has the id"),
     (f"A{STEM}-2-1.1", RefusedError, "not money on an item"),
-    ("XNONE", RefusedError, "no question XNONE"),
+    ("XNONE", UsageError, "no question XNONE"),
 ]
 
 
