@@ -164,7 +164,8 @@ def bai2(data: bytes) -> Sums:
             case "16":
                 written = record[2].strip() if len(record) > 2 else ""
                 amount = whole(written)
-                line = written and record[1].strip() not in _NO_LINES
+                kind = record[1].strip()
+                line = written and kind not in _NO_LINES and kind >= "100"
                 money.update([abs(amount)] if line else [])
                 account += amount
             case "49" | "98" | "99":
@@ -367,7 +368,7 @@ def delimited(data: bytes) -> Sums:
                 if gross - fee != net:
                     wrong.append(f"{gross} less {fee} is not {net}")
             case {"check_amount": _}:
-                key = tuple(row[:5])
+                key = tuple(row[:4])
                 if key not in checks:
                     checks[key] = found["check_amount"] or 0
                     money[abs(checks[key])] += 1

@@ -42,24 +42,24 @@ class Subject:
 SUBJECTS = {
     subject.grammar: subject
     for subject in (
-        Subject("nacha", {"nacha": ("nacha/*.ach",)}, {"nacha": "nacha/ppd-credits.ach"}, 3500),
+        Subject("nacha", {"nacha": ("nacha/*.ach",)}, {"nacha": "nacha/ppd-credits.ach"}, 3600),
         Subject(
             "lockbox", {"bai_lockbox": ("lockbox/*.bai",)},
-            {"bai_lockbox": "lockbox/two-lockboxes.bai"}, 1500,
+            {"bai_lockbox": "lockbox/two-lockboxes.bai"}, 900,
         ),
-        Subject("bai2", {"bai2": ("bai2/*.bai2",)}, {"bai2": "bai2/two-accounts.bai2"}, 2000),
-        Subject("camt", {"camt": ("camt/*.xml",)}, {"camt": "camt/smallest.xml"}, 500),
+        Subject("bai2", {"bai2": ("bai2/*.bai2",)}, {"bai2": "bai2/two-accounts.bai2"}, 1000),
+        Subject("camt", {"camt": ("camt/*.xml",)}, {"camt": "camt/smallest.xml"}, 400),
         Subject(
             "mt940", {"mt940": ("mt940/*.sta", "mt940/*.942")}, {"mt940": "mt940/smallest.sta"},
-            2000,
+            1200,
         ),
-        Subject("ofx", {"ofx": ("ofx/*.ofx", "ofx/*.qfx")}, {"ofx": "ofx/smallest.ofx"}, 4000),
+        Subject("ofx", {"ofx": ("ofx/*.ofx", "ofx/*.qfx")}, {"ofx": "ofx/smallest.ofx"}, 5500),
         Subject(
             "x12", {"x12_820": ("x12/*.820",), "x12_823": ("x12/*.823",)},
-            {"x12_820": "x12/advice.820", "x12_823": "x12/lockbox.823"}, 1500,
+            {"x12_820": "x12/advice.820", "x12_823": "x12/lockbox.823"}, 800,
         ),
         Subject(
-            "x937", {"x937": ("x937/*.x937",)}, {"x937": "x937/deposit-lines.x937"}, 2500,
+            "x937", {"x937": ("x937/*.x937",)}, {"x937": "x937/deposit-lines.x937"}, 5000,
         ),
         Subject(
             "delimited",
@@ -70,9 +70,9 @@ SUBJECTS = {
             {name: f"delimited/{name}-small.csv" for name in (
                 "bank_csv", "card_settlement", "cashier_receipts",
             )},
-            1000,
+            600,
         ),
-        Subject("fixed", {SAGUARO: ()}, {SAGUARO: ""}, 1500),
+        Subject("fixed", {SAGUARO: ()}, {SAGUARO: ""}, 1000),
     )
 }  # fmt: skip
 
