@@ -36,7 +36,7 @@ def test_a_clerk_reads_what_is_wrong_where_and_what_to_do(
     assert taken.state == state, taken.message
     assert recond("files", "show", taken.file_id, "--json", *as_of(tmp_path / "home")) == 0
     shown = json.loads(capsys.readouterr().out.splitlines()[-1])
-    code = name.split(".")[0]
+    code = name.split(".", maxsplit=1)[0]
     told = next(p for p in shown["problems"] if p["code"] == code)
     assert line is None or told["line"] == line
     assert all(word in told["message"] for word in words), told["message"]
