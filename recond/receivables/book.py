@@ -46,7 +46,7 @@ def fetch_book(
 ) -> Book:
     """The book for RECEIPTS (`ordinal` is the key) and their REMITTANCES. `since`: how far back
     payments count for duplicates."""
-    found = meanings(connection, references.lookups(remittances, rules))
+    found, named = _looked_up(connection, references.lookups(remittances, rules))
     known = pc.unique(found["reference_key"])
     ordinals = receipts["ordinal"].combine_chunks()
     leads = pa.concat_tables(
@@ -55,9 +55,9 @@ def fetch_book(
             remembered(connection, ordinals, remittances, known, rules, today),
         ]
     )
-    named = [*found["account_key"].chunks, *leads["account_key"].chunks]
-    keys = pc.unique(pa.chunked_array(named, pa.int64()))
-    return replace(book_of_accounts(connection, keys, found, since), leads=leads)
+    chunks = [*found["account_key"].chunks, *leads["account_key"].chunks]
+    keys = pc.unique(pa.chunked_array(chunks, pa.int64()))
+    return replace(book_of_accounts(connection, keys, found, since, named), leads=leads)
 
 
 def repaired(connection: Connection, repaired: pa.Table) -> pa.Table:
@@ -75,52 +75,94 @@ def repaired(connection: Connection, repaired: pa.Table) -> pa.Table:
 
 
 def book_of_accounts(
-    connection: Connection, keys: pa.Array, found: pa.Table, since: dt.date
+    connection: Connection,
+    keys: pa.Array,
+    found: pa.Table,
+    since: dt.date,
+    known: pa.Table | None = None,
 ) -> Book:
-    """The book of accounts that are known already by their keys."""
+    """The book of accounts whose keys are known; `known`: rows of them that were read already."""
     touched = stage(
         connection, "touched", pa.table({"account_key": keys.sort()}), key=["account_key"]
     )
     return Book(
-        fetch_arrow(connection, _accounts(touched), BOOK_ACCOUNTS),
+        _accounts_of(connection, keys, touched, known),
         fetch_arrow(connection, _items(touched), BOOK_ITEMS),
         found,
         _recent(connection, touched, since),
     )
 
 
+def _accounts_of(
+    connection: Connection, keys: pa.Array, touched: Table, known: pa.Table | None
+) -> pa.Table:
+    """BOOK_ACCOUNTS in order of their keys."""
+    if known is None or not known.num_rows:
+        return fetch_arrow(connection, _accounts(touched), BOOK_ACCOUNTS)
+    rest = keys.filter(pc.invert(pc.is_in(keys, value_set=known["account_key"].combine_chunks())))
+    if len(rest):
+        others = stage(
+            connection, "touched_too", pa.table({"account_key": rest}), key=["account_key"]
+        )
+        known = pa.concat_tables([known, fetch_arrow(connection, _accounts(others), BOOK_ACCOUNTS)])
+    return known.sort_by("account_key")
+
+
 def meanings(connection: Connection, lookups: pa.Table) -> pa.Table:
     """BOOK_REFERENCES: everything that the keys could mean."""
+    return _looked_up(connection, lookups)[0]
+
+
+def _looked_up(connection: Connection, lookups: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """BOOK_REFERENCES and, as far as they name accounts by their own number, BOOK_ACCOUNTS: the
+    rows of the mirror are read once."""
     if lookups.num_rows == 0:
-        return BOOK_REFERENCES.empty_table()
+        return BOOK_REFERENCES.empty_table(), BOOK_ACCOUNTS.empty_table()
     shapes = _shapes(connection)
-    parts: list[Select[tuple[str, str, str, int, int | None]]] = []
-    for number, (kind, flag, column) in enumerate(
-        (("ACCOUNT", "accounts", None), ("ALIAS", "accounts", "ALIAS"),
-         ("ITEM", "items", "ITEM"), ("BILL", "items", "BILL"))
-    ):  # fmt: skip
+    named, parts = _NAMED.empty_table(), []
+    for number, (kind, flag) in enumerate(_KINDS):
         wanted = lookups.filter(lookups[flag])["reference_key"]
-        if column is not None:
-            wanted = _of_shapes(wanted, shapes.get(column, frozenset()))
-        if len(wanted):
-            table = pa.table({"reference_key": pc.unique(wanted)})
-            staged = stage(connection, f"wanted_{number}", table)
+        if kind != "ACCOUNT":
+            wanted = _of_shapes(wanted, shapes.get(kind, frozenset()))
+        if not len(wanted):
+            continue
+        # in order, so that neighbours in an index are looked up one after the other
+        table = pa.table({"reference_key": pc.unique(wanted).sort()})
+        staged = stage(connection, f"wanted_{number}", table)
+        if kind == "ACCOUNT":
+            named = fetch_arrow(connection, _named(staged), _NAMED)
+        else:
             parts.append(_MEANING[kind](staged))
-    if not parts:
-        return BOOK_REFERENCES.empty_table()
-    found = fetch_arrow(connection, union_all(*parts), BOOK_REFERENCES)
+    found = _as_meanings(named)
+    if parts:
+        others = fetch_arrow(connection, union_all(*parts), BOOK_REFERENCES)
+        found = pa.concat_tables([found, others])
     order = ("reference_key", "kind", "account_key", "item_key", "number")
-    return found.sort_by([(name, "ascending") for name in order])
+    found = found.sort_by([(name, "ascending") for name in order])
+    return found, named.select(BOOK_ACCOUNTS.names)
 
 
-def _account_meaning(staged: Table) -> Select[tuple[str, str, str, int, int | None]]:
-    return select(
-        staged.c.reference_key,
-        literal("ACCOUNT").label("kind"),
-        account.c.account_number.label("number"),
-        account.c.account_key,
-        null().label("item_key"),
-    ).join(account, account.c.reference_key == staged.c.reference_key)
+_KINDS = (("ACCOUNT", "accounts"), ("ALIAS", "accounts"), ("ITEM", "items"), ("BILL", "items"))
+_NAMED = BOOK_ACCOUNTS.append(pa.field("reference_key", pa.string()))
+
+
+def _named(staged: Table) -> Select[Any]:
+    columns = [account.c[name] for name in BOOK_ACCOUNTS.names]
+    return select(*columns, staged.c.reference_key).join(
+        account, account.c.reference_key == staged.c.reference_key
+    )
+
+
+def _as_meanings(named: pa.Table) -> pa.Table:
+    """BOOK_REFERENCES of accounts that are named by their own number."""
+    columns = {
+        "reference_key": named["reference_key"],
+        "kind": pa.repeat(pa.scalar("ACCOUNT"), named.num_rows),
+        "number": named["account_number"],
+        "account_key": named["account_key"],
+        "item_key": pa.nulls(named.num_rows, pa.int64()),
+    }
+    return pa.table(columns).select(BOOK_REFERENCES.names).cast(BOOK_REFERENCES)
 
 
 def _alias_meaning(staged: Table) -> Select[tuple[str, str, str, int, int | None]]:
@@ -154,7 +196,6 @@ def _bill_meaning(staged: Table) -> Select[tuple[str, str, str, int, int | None]
 
 
 _MEANING = {
-    "ACCOUNT": _account_meaning,
     "ALIAS": _alias_meaning,
     "ITEM": _item_meaning,
     "BILL": _bill_meaning,

@@ -36,7 +36,7 @@ from recond.matching import references
 from recond.matching.names import normalise_names
 from recond.matching.policy import ChargeType
 from recond.receivables import drift, history
-from recond.receivables.accounts import add_shapes, insert_accounts
+from recond.receivables.accounts import add_shapes
 from recond.receivables.containment import NOTHING, Contained, billing_posts, pending_sums
 from recond.receivables.manifest import Manifest
 from recond.store import schema
@@ -133,7 +133,7 @@ def _told(
     return pa.table(columns)
 
 
-def _account_keys(connection: Connection, rows: pa.Table, entry_no: int) -> pa.ChunkedArray:
+def _account_keys(connection: Connection, rows: pa.Table, entry_no: int) -> pa.Array:
     """The account of each row. New ones get the first name that they have in the file."""
     owners = (
         rows.select(["account_number", "customer_name"])
@@ -141,24 +141,33 @@ def _account_keys(connection: Connection, rows: pa.Table, entry_no: int) -> pa.C
         .aggregate([("customer_name", "first")])
         .rename_columns({"customer_name_first": "customer_name"})
     )
-    owners = owners.append_column("reference_key", references.keys(owners["account_number"])[1])
-    owners = owners.append_column("name_key", normalise_names(owners["customer_name"]))
-    owners = owners.append_column("since_entry", pa.repeat(pa.scalar(entry_no), owners.num_rows))
-    staged = stage(connection, "staged_owners", owners)
-    insert_accounts(
-        connection,
-        staged,
-        ["account_number", "customer_name", "name_key", "reference_key", "since_entry"],
+    known = _known_accounts(connection, owners["account_number"])
+    old = pc.is_in(owners["account_number"], value_set=known["account_number"].combine_chunks())
+    fresh = owners.filter(pc.invert(old)).sort_by("account_number")
+    last = connection.scalar(select(func.coalesce(func.max(account.c.account_key), 0))) or 0
+    fresh = fresh.append_column("account_key", _following(last, fresh.num_rows))
+    numbered = pa.concat_tables([known, fresh.select(known.column_names)])
+    fresh = fresh.append_column("reference_key", references.keys(fresh["account_number"])[1])
+    fresh = fresh.append_column("name_key", normalise_names(fresh["customer_name"]))
+    insert_table(connection, account, fresh, {"status": "active", "since_entry": entry_no})
+    numbers = numbered["account_number"].combine_chunks()
+    place = pc.index_in(rows["account_number"], value_set=numbers)
+    return numbered["account_key"].combine_chunks().take(place)
+
+
+def _known_accounts(connection: Connection, numbers: pa.ChunkedArray) -> pa.Table:
+    if connection.scalar(select(account.c.account_key).limit(1)) is None:
+        return _NUMBERED.empty_table()
+    staged = stage(connection, "named_accounts", pa.table({"account_number": numbers}))
+    found = select(account.c.account_number, account.c.account_key).join(
+        staged, staged.c.account_number == account.c.account_number
     )
-    found = fetch_arrow(
-        connection,
-        select(account.c.account_number, account.c.account_key).join(
-            staged, staged.c.account_number == account.c.account_number
-        ),
-        _NUMBERED,
-    )
-    place = pc.index_in(rows["account_number"], value_set=found["account_number"].combine_chunks())
-    return found["account_key"].combine_chunks().take(place)
+    return fetch_arrow(connection, found, _NUMBERED)
+
+
+def _following(last: int, count: int) -> pa.Array:
+    """The next keys after the last one."""
+    return pa.array(np.arange(last + 1, last + 1 + count), pa.int64())
 
 
 def _write_items(connection: Connection, told: pa.Table, *, full: bool) -> Table:
@@ -178,7 +187,7 @@ def _write_items(connection: Connection, told: pa.Table, *, full: bool) -> Table
         _change(connection, staged)
     last = connection.scalar(select(func.coalesce(func.max(item.c.item_key), 0))) or 0
     fresh = told.filter(pc.invert(old))
-    keys = pa.array(np.arange(last + 1, last + 1 + fresh.num_rows), pa.int64())
+    keys = _following(last, fresh.num_rows)
     insert_table(
         connection, item, fresh.drop_columns(["snapshot_cents"]).append_column("item_key", keys)
     )
