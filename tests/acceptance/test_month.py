@@ -12,7 +12,6 @@ import io
 import json
 import os
 import shutil
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -68,7 +67,6 @@ class Month:
     exits: list[int] = field(default_factory=list)
     said: dict[str, dict[str, Any]] = field(default_factory=dict)  # by file name
     data: dict[str, list[Row]] = field(default_factory=dict)
-    seconds: float = 0
 
     def receipts(self) -> dict[tuple[str, int], Row]:
         """Rows of dataset receipts by file name and line."""
@@ -95,7 +93,6 @@ def process_month(truth: Truth, home: Path) -> Month:
     month = Month(truth, home)
     done = recond("init", str(home))
     assert done.code == 0, done.err
-    begun = time.perf_counter()
     for day in truth.days:
         for path in sorted(day.folder.glob("*/*")):
             target = home / "inbox" / path.parent.name / path.name
@@ -107,7 +104,6 @@ def process_month(truth: Truth, home: Path) -> Month:
         for line in run.out.splitlines():
             told = json.loads(line)
             month.said[told["name"]] = told
-    month.seconds = time.perf_counter() - begun
     for name in DATASETS:
         path = home.parent / f"{name}.csv"
         wrote = recond("export", name, "--home", str(home), "--format", "csv", "--out", str(path))

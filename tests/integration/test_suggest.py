@@ -90,8 +90,13 @@ def _accounts(store: Store, count: int, *, cents: int, first: int = 100) -> None
                 "item",
                 {"item_key": number, "account_key": number, "item_number": f"I{number}",
                  "item_reference": f"I{number}", "charge_type": "WATER", "fund": "510",
-                 "original_cents": cents, "snapshot_cents": cents, "pending_cents": 0,
-                 "open_cents": cents, "since_entry": 0},
+                 "original_cents": cents, "since_entry": 0},
+            )  # fmt: skip
+            rows(
+                connection,
+                "item_balance",
+                {"item_key": number, "snapshot_cents": cents, "pending_cents": 0,
+                 "open_cents": cents},
             )  # fmt: skip
 
 

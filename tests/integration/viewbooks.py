@@ -135,8 +135,13 @@ def _mirror(connection: Connection) -> None:
             "item",
             {"item_key": number, "account_key": account, "item_number": name,
              "item_reference": reference_key(name), "charge_type": "WATER", "fund": "510",
-             "due_date": "2026-03-28", "original_cents": cents, "snapshot_cents": cents,
-             "pending_cents": paid, "open_cents": cents - paid, "since_entry": 0, **more},
+             "due_date": "2026-03-28", "original_cents": cents, "since_entry": 0, **more},
+        )  # fmt: skip
+        rows(
+            connection,
+            "item_balance",
+            {"item_key": number, "snapshot_cents": cents, "pending_cents": paid,
+             "open_cents": cents - paid},
         )  # fmt: skip
 
     item(1, 1, "PW", 200, 200, charge_type="PENALTY", due_date="2026-02-10")
