@@ -15,6 +15,7 @@ from rapidfuzz import fuzz
 from sqlalchemy import Connection, Select, Table, func, or_, select, union_all
 
 from recond.exceptions.codes import CODES
+from recond.exceptions.payers import Before, Payer, paid_before
 from recond.exports.columns import fetch, fetch_table
 from recond.matching.names import normalise_names
 from recond.matching.references import keys, variants
@@ -44,6 +45,9 @@ class Asked:
     payer_name: str
     name_key: str | None
     references: tuple[str, ...]  # normal form: upper case, no blanks or dashes
+    receipt_no: int
+    payer_key: int | None
+    received_date: str
 
 
 @dataclass(slots=True)
@@ -68,6 +72,7 @@ class Evidence:
     near: dict[tuple[int, int], int]  # (exception_no, account_key) → index into NEARNESS
     others: set[tuple[int, int]]  # candidates by name or amount
     accounts: dict[int, Account]
+    before: dict[tuple[int, int], Before] = field(default_factory=dict)  # the payer's money
 
 
 def gather(connection: Connection, exception_nos: Sequence[int] | None = None) -> Evidence:
@@ -79,8 +84,11 @@ def gather(connection: Connection, exception_nos: Sequence[int] | None = None) -
     near = _near_numbers(connection, asked)
     others = _same_names(connection, asked) | _similar_names(connection, asked)
     others |= _same_amounts(connection, asked)
+    payers = {number: Payer(q.receipt_no, q.payer_key, q.references) for number, q in asked.items()}
+    before = paid_before(connection, payers)
+    others |= set(before)
     wanted = {key for _, key in near} | {key for _, key in others}
-    return Evidence(asked, near, others, _accounts(connection, wanted, asked))
+    return Evidence(asked, near, others, _accounts(connection, wanted, asked), before)
 
 
 def _asked(connection: Connection, exception_nos: Sequence[int] | None) -> Iterator[Asked]:
@@ -94,6 +102,8 @@ def _asked(connection: Connection, exception_nos: Sequence[int] | None) -> Itera
             receipt.account_on_item,
             receipt.reference,
             receipt.receipt_no,
+            receipt.payer_key,
+            receipt.received_date,
         )
         .join(schema.receipt, receipt.receipt_no == question.receipt_no)
         .where(question.status != "resolved", question.code.in_(codes))
@@ -114,11 +124,13 @@ def _asked(connection: Connection, exception_nos: Sequence[int] | None) -> Itera
         for owner, reference in connection.execute(remittances):
             stubs.setdefault(owner, []).append(reference)
     payers = normalise_names(pa.array([row[2] for row in rows], pa.string())).to_pylist()
-    for (exception_no, cents, payer, account, reference, owner), name_key in zip(
-        rows, payers, strict=True
-    ):
+    for row, name_key in zip(rows, payers, strict=True):
+        exception_no, cents, payer, account, reference, owner, payer_key, received = row
         texts = [*(account or "").split(";"), *(reference or "").split(";"), *stubs.get(owner, ())]
-        yield Asked(exception_no, cents, payer or "", name_key, _references(texts))
+        yield Asked(
+            exception_no, cents, payer or "", name_key, _references(texts), owner, payer_key,
+            received or "",
+        )  # fmt: skip
 
 
 def _references(texts: list[str]) -> tuple[str, ...]:

@@ -84,6 +84,8 @@ def show(connection: Connection, exception_id: str, *, today: dt.date) -> dict[s
          "why": c["why"]}
         for c in suggested.candidates.to_pylist()
     ]  # fmt: skip
+    split = suggested.combined.get(number)
+    row["split"] = {"to_account": split.split, "why": split.why} if split else None
     told, made = schema.comment.c, schema.decision_made.c
     row["comments"] = [
         {"said_by": said.said_by, "said_at": said.said_at, "words": said.words}
@@ -195,12 +197,20 @@ def asked_questions(connection: Connection, key: bytes, wanted: ColumnElement[bo
     found = _questions(connection, wanted)
     open_ = [row["exception_no"] for row in found if row["status"] != "resolved"]
     ranked: dict[int, list[dict[str, Any]]] = {}
-    for candidate in suggestions(connection, open_).candidates.to_pylist() if open_ else ():
+    made = suggestions(connection, open_) if open_ else None
+    splits = made.combined if made else {}
+    for candidate in made.candidates.to_pylist() if made else ():
         ranked.setdefault(candidate["exception_no"], []).append(candidate)
     ids = _receipt_ids(connection, found)
     # as many rows as questions that people answer
     return [
-        _asked(row, ids[n], ranked.get(row["exception_no"], []), key) for n, row in enumerate(found)
+        _asked(
+            {**row, "split": splits.get(row["exception_no"])},
+            ids[n],
+            ranked.get(row["exception_no"], []),
+            key,
+        )
+        for n, row in enumerate(found)
     ]
 
 
@@ -255,7 +265,14 @@ def _asked(row: dict[str, Any], receipt_id: str, ranked: list[dict[str, Any]], k
     cents = row["amount_cents"] if row["amount_cents"] is not None else row["receipt_cents"]
     code = CODES.get(row["code"])
     text = " ".join(
-        part for part in (code.sentence if code else "", row["message"], _answer_with(row)) if part
+        part
+        for part in (
+            code.sentence if code else "",
+            row["message"],
+            _answer_with(row),
+            _split_words(row),
+        )
+        if part
     )
     cells = {
         "row_key": row_key(question.exception_id, question.version),
@@ -282,6 +299,14 @@ def _asked(row: dict[str, Any], receipt_id: str, ranked: list[dict[str, Any]], k
         cells[f"suggest_{rank}"] = f"acct {candidate['account_number']} due {due}"
     asked.cells.update({name: cells.get(name) or "" for name in sheet.COLUMNS})
     return asked
+
+
+def _split_words(row: dict[str, Any]) -> str:
+    """The split that adds up, as a clerk writes it; or that the search gave up."""
+    found = row["split"]
+    if found is None:
+        return ""
+    return f"Could be split {found.split} ({found.why})." if found.parts else f"{found.why}."
 
 
 def _allowed(question: Question, suggested: int, placed: bool) -> list[str]:

@@ -9,11 +9,12 @@ and more than three accounts fit, none of them is suggested: that is a guess.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 from sqlalchemy import Connection
 
+from recond.exceptions.combinations import Combined, combinations
 from recond.exceptions.evidence import (
     NEARNESS,
     Account,
@@ -22,6 +23,7 @@ from recond.exceptions.evidence import (
     gather,
     similar,
 )
+from recond.exceptions.payers import Before
 from recond.money import format_cents
 
 SHOWN = 3
@@ -49,10 +51,12 @@ REFUSED = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Suggestions:
-    """CANDIDATES in order of question and rank; REFUSED in order of question and account."""
+    """CANDIDATES in order of question and rank; REFUSED in order of question and account; by
+    exception_no the splits that add up."""
 
     candidates: pa.Table
     refused: pa.Table
+    combined: dict[int, Combined] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +75,17 @@ class _Candidate:
 
 def suggestions(connection: Connection, exception_nos: Sequence[int] | None = None) -> Suggestions:
     """Suggestions for the open questions about receipts (all, or those given)."""
-    return ranked(gather(connection, exception_nos))
+    evidence = gather(connection, exception_nos)
+    return replace(ranked(evidence), combined=combinations(connection, evidence))
 
 
-def ranked(evidence: Evidence) -> Suggestions:
-    """Weigh the evidence: at most three suggestions a question, and why others are none."""
+def ranked(evidence: Evidence, shown: int = SHOWN) -> Suggestions:
+    """Weigh the evidence: at most `shown` suggestions a question, and why others are none."""
     of_question: dict[int, list[_Candidate]] = {number: [] for number in evidence.asked}
     for number, key in sorted(set(evidence.near) | evidence.others):
         asked, account = evidence.asked[number], evidence.accounts[key]
-        candidate = _weigh(asked, account, evidence.near.get((number, key)))
+        place = (number, key)
+        candidate = _weigh(asked, account, evidence.near.get(place), evidence.before.get(place))
         of_question[number].append(candidate)
     accepted: list[dict[str, object]] = []
     refused: list[dict[str, object]] = []
@@ -88,9 +94,9 @@ def ranked(evidence: Evidence) -> Suggestions:
         guesses = _guesses(good)
         good = [c for c in good if c not in guesses]
         good.sort(key=lambda c: (-c.score, c.account.number))
-        accepted += [_row(number, rank, c) for rank, c in enumerate(good[:SHOWN], 1)]
+        accepted += [_row(number, rank, c) for rank, c in enumerate(good[:shown], 1)]
         rest = [(c, c.refusal or "") for c in found if c.refusal is not None]
-        rest += [(c, "others agree better") for c in good[SHOWN:]]
+        rest += [(c, "others agree better") for c in good[shown:]]
         rest += [(c, f"only that {c.kinds[0]} agrees, as on other accounts") for c in guesses]
         refused += [
             {"exception_no": number, "account_number": c.account.number, "why": _refusal(c, why)}
@@ -101,12 +107,18 @@ def ranked(evidence: Evidence) -> Suggestions:
     )
 
 
-def _weigh(asked: Asked, account: Account, nearness: int | None) -> _Candidate:
+def _weigh(
+    asked: Asked, account: Account, nearness: int | None, before: Before | None
+) -> _Candidate:
     kinds, words, strength = [], [], 0
     if nearness is not None:
         kinds.append("number")
         words.append(NEARNESS[nearness])
         strength += 9 if nearness == 0 else 6 - nearness
+    if before is not None:
+        kinds.append("payer")
+        words.append(before.words)
+        strength += 2 + min(before.count, 4)
     if asked.name_key and asked.name_key == account.name_key:
         kinds.append("name")
         words.append("name agrees")
@@ -128,20 +140,25 @@ def _weigh(asked: Asked, account: Account, nearness: int | None) -> _Candidate:
         strength += 3
     else:
         words.append(f"due {format_cents(account.due_cents)}")
-    why = f"acct {account.number}: {', '.join(words)}"
     certain = nearness == 0 or len(kinds) > 1
-    refusal = _refused(asked, account, exact=nearness == 0)
+    named = {"number", "name"} <= set(kinds)
+    refusal = _refused(asked, account, exact=nearness == 0, named=named)
+    fits = account.due_cents == asked.cents or asked.cents in account.open_items
+    if refusal is None and asked.cents in account.paid and not fits:
+        words.append(f"but {amount} was paid on {account.paid[asked.cents]} already")
+    why = f"acct {account.number}: {', '.join(words)}"
     return _Candidate(account, tuple(kinds), strength, why, refusal, certain)
 
 
-def _refused(asked: Asked, account: Account, *, exact: bool) -> str | None:
-    """Why an account is no answer although something agrees."""
+def _refused(asked: Asked, account: Account, *, exact: bool, named: bool) -> str | None:
+    """Why an account is no answer although something agrees. A number and a name that agree
+    (`named`) outweigh that it was paid before: people pay twice."""
     if account.status == "closed":
         return "closed account"
     if account.status == "bankruptcy" and not exact:
         return "the account is in bankruptcy"
     fits = account.due_cents == asked.cents or asked.cents in account.open_items
-    if asked.cents in account.paid and not fits:
+    if asked.cents in account.paid and not fits and not named:
         return f"already paid {account.paid[asked.cents]}"
     return None
 

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, and_, func, select, tuple_
 
 from recond.errors import UsageError
 from recond.exceptions.suggest import suggestions
-from recond.exports import bank
+from recond.exports import bank, owners
 from recond.exports.columns import AMOUNT, ROWS, FileIds, Int64, fetch, fetch_table, int64s
 from recond.exports.receipts import RECEIPTS, receipts
 from recond.exports.scope import Scope
@@ -367,6 +367,8 @@ DATASETS = {
     "returns": Dataset(bank.RETURNS, bank.returns),
     "drawers": Dataset(bank.DRAWERS, bank.drawers),
     "journal": Dataset(JOURNAL, _journal),
+    "payers": Dataset(owners.PAYERS, owners.payers),
+    "do_not_disconnect": Dataset(owners.DO_NOT_DISCONNECT, owners.do_not_disconnect),
 }
 
 

@@ -344,6 +344,10 @@ def _question(connection: Connection, row: Row[Any]) -> Told:
         made = suggestions(connection, [row.exception_no])
         told["candidates"] = made.candidates["why"].to_pylist()
         told["refused"] = made.refused["why"].to_pylist()
+        split = made.combined.get(row.exception_no)
+        if split:
+            words = f"split {split.split}: {split.why}" if split.parts else split.why
+            told["candidates"].append(words)
     return told
 
 

@@ -17,6 +17,7 @@ class Scope:
     as_of: dt.date | None = None
     date_from: dt.date | None = None
     date_to: dt.date | None = None
+    memory_months: int = 24  # how long what people said of payers counts (`[matching]`)
 
     @property
     def day(self) -> dt.date:

@@ -45,15 +45,20 @@ _COUNTED = pa.schema([field for field in MEMORY if field.name not in {"kind", "s
 def fetch_memory(connection: Connection, today: dt.date, months: int) -> pa.Table:
     """MEMORY: every payer and account that people have put together, in order of kind, key and
     account. `months`: how long a row stays active after its last confirmation."""
+    table = count_memory(connection)
+    table = table.append_column("state", _states(table, today, months)).select(MEMORY.names)
+    order = [(name, "ascending") for name in ("kind", "key", "account_key")]
+    return table.cast(MEMORY).sort_by(order)
+
+
+def count_memory(connection: Connection) -> pa.Table:
+    """The rows of MEMORY without their state: what was confirmed and undone, whenever it was."""
     banks = fetch_arrow(connection, _counted(cast(schema.receipt.c.payer_key, Text)), _COUNTED)
     told = fetch_arrow(connection, _counted(schema.remittance.c.reference), _COUNTED)
     _, key = keys(told["key"])
     told = told.set_column(0, "key", key).filter(pc.not_equal(pc.fill_null(key, ""), ""))
     parts = [_of_kind("BANK", banks), _of_kind("REFERENCE", _summed(told))]
-    table = pa.concat_tables(parts)
-    table = table.append_column("state", _states(table, today, months)).select(MEMORY.names)
-    order = [(name, "ascending") for name in ("kind", "key", "account_key")]
-    return table.cast(MEMORY).sort_by(order)
+    return pa.concat_tables(parts)
 
 
 def _counted(key: Select[str] | object) -> Select[tuple[object, ...]]:
