@@ -97,12 +97,13 @@ def _owed(connection: Connection, keys: set[int]) -> _Owed:
     if not keys:
         return {}
     mine = _staged(connection, keys)
-    account, item = schema.account.c, schema.item.c
+    account, item, balance = schema.account.c, schema.item.c, schema.item_balance.c
     rows = connection.execute(
         select(account.account_key, account.account_number, item.due_date,
-               func.sum(item.open_cents))
+               func.sum(balance.open_cents))
         .join(schema.item, item.account_key == account.account_key)
-        .where(account.account_key.in_(mine), item.open_cents > 0,
+        .join(schema.item_balance, balance.item_key == item.item_key)
+        .where(account.account_key.in_(mine), balance.open_cents > 0,
                account.status.not_in(["closed", "bankruptcy"]))
         .group_by(account.account_key, account.account_number, item.due_date)
         .order_by(account.account_number, item.due_date)
