@@ -198,6 +198,8 @@ def _members(claims: Claims, rows: Ints, items: OpenItems) -> tuple[Ints, Ints, 
     touched, group = np.unique(account, return_inverse=True)
     found = items.rows_of(touched)
     if pool == ACCOUNT_POOL:
+        # A deposit that is held for a customer is no bill: only who names it pays it.
+        found = found[~items.charges.deposit[found]]
         if (claims.since[rows] != EVERY_ITEM).any():
             least = np.empty(len(touched), dtype=np.int64)
             least[group] = claims.since[rows]

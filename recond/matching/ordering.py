@@ -43,8 +43,8 @@ def codes(values: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
 @dataclass(frozen=True, slots=True)
 class Charges:
     """What ordering needs of items, in the rows of BOOK_ITEMS: due day, charge type and service
-    as codes, whether a penalty, an installment of an arrangement or of a charge that is only paid
-    in full, and the item number as text for the last tie."""
+    as codes, whether a penalty, an installment of an arrangement, of a charge that is only paid
+    in full or of a deposit, and the item number as text for the last tie."""
 
     due: Ints
     charge: Ints
@@ -54,6 +54,7 @@ class Charges:
     penalty: Bools
     arranged: Bools
     exact: Bools
+    deposit: Bools
     number: pa.Array
 
     @classmethod
@@ -66,6 +67,7 @@ class Charges:
             service_names = service_names + charge_names
         late = [c.code for c in rules.charge_types if c.kind == "PENALTY"]
         whole = [c.code for c in rules.charge_types if c.exact_only]
+        apart = [c.code for c in rules.charge_types if c.kind == "DEPOSIT"]
         return cls(
             due=days(items["due_date"], int(NO_DATE)),
             charge=charge,
@@ -75,6 +77,7 @@ class Charges:
             penalty=_member(charge_names, late)[charge],
             arranged=_given(items["arrangement_number"]),
             exact=_member(charge_names, whole)[charge],
+            deposit=_member(charge_names, apart)[charge],
             number=items["item_number"].combine_chunks(),
         )
 

@@ -36,7 +36,9 @@ class ChargeType(_Frozen):
     `priority` orders charge types (smaller first, ties in the order they are declared). Of kind
     PENALTY are the late fees, which policies can put before or after the charges themselves.
     An `exact_only` charge is paid in full or not at all: a permit is not released for less
-    (domain example E11).
+    (domain example E11). Of kind DEPOSIT are deposits that are held for customers: a payment or
+    credit for the account as a whole never goes there, only one that names the item or its bill
+    (domain section 2.4: kept apart).
     """
 
     code: str = Field(min_length=1)

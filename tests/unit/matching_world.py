@@ -27,7 +27,8 @@ from recond.model import (
 
 DAY = dt.date(2026, 3, 16)
 PAST, CURRENT = dt.date(2026, 2, 10), dt.date(2026, 3, 28)
-FUNDS = {"WATER": "510", "SEWER": "520", "SANITATION": "530", "STORM": "550", "PENALTY": "510"}
+FUNDS = {"WATER": "510", "SEWER": "520", "SANITATION": "530", "STORM": "550", "PENALTY": "510",
+         "METERDEP": "510"}  # fmt: skip
 
 
 @dataclass(frozen=True)
