@@ -69,6 +69,7 @@ class Check(_Record):
     account: Columns
     number: Columns
     remitter: Columns
+    date: Columns | None = None  # written on the check, MMDDYY
 
 
 class Overflow(_Record):

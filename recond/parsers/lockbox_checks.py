@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from recond.model import RECEIPTS, SET_ASIDE, Parsed
 from recond.parsers.columns import SPACE, Bytes, Ints, LineBlock, Mask, digits, text_column
 from recond.parsers.dates import NO_DATE, date_column, day_of
+from recond.parsers.lockbox_dates import check_dates
 from recond.parsers.lockbox_overflow import remittances_of
 from recond.parsers.lockbox_state import (
     NAMES,
@@ -229,6 +230,7 @@ def _receipts(
     routing = _clean(state, view, rows, check.routing, "routing number")
     account = _clean(state, view, rows, check.account, "account number")
     _check_routing(state, view, rows, check.routing)
+    check_dates(state, view, rows, day[batch_ord[rows]])
     payer = pc.binary_join_element_wise(pc.fill_null(routing, ""), pc.fill_null(account, ""), ":")
     payer = pc.if_else(pc.equal(payer, ":"), pa.scalar(None, pa.string()), payer)
     told = _joined(remittances, ordinal[rows])

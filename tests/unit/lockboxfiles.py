@@ -26,6 +26,7 @@ class Check:
     number: str = "0000000777"
     payer: str = "A PAYER"
     item: int = 0  # 0: its place in the batch
+    dated: str = "031626"
 
 
 @dataclass
@@ -63,7 +64,7 @@ def check_records(batch: Batch, overflow_first: bool = False) -> list[str]:
     lines = []
     for place, one in enumerate(batch.checks, 1):
         item = f"{batch.number}{(one.item or place) % 1000:03d}"
-        check = f"6{item}{one.cents}{one.routing:<9}{one.account:<10}{one.number:<10}031626"
+        check = f"6{item}{one.cents}{one.routing:<9}{one.account:<10}{one.number:<10}{one.dated}"
         stubs = [
             f"4{item}6{n % 100:02d}{'9' if n == len(one.stubs) else '0'}{text:<30}{amount:<10}"
             for n, (text, amount) in enumerate(one.stubs, 1)

@@ -562,3 +562,25 @@ def test_columns_of_a_layout_are_checked() -> None:
     ):
         with pytest.raises(ConfigError, match=said):
             read_format(shipped.replace(old, new, 1), "bank.toml")
+
+
+@pytest.mark.parametrize(
+    ("dated", "said"),
+    [
+        ("031726", "is dated after the day on which it came, 2026-03-16"),
+        ("091725", "is 180 days old or older, 2026-03-16"),
+        ("091825", ""),
+        ("031626", ""),
+        ("000000", ""),
+        ("      ", ""),
+        ("023026", ""),
+    ],
+)
+def test_a_check_dated_oddly_is_told_and_posted(dated: str, said: str) -> None:
+    result = read([Batch([Check(), Check(dated=dated)])])
+    assert [row["amount_cents"] for row in result.rows("receipts")] == [5000, 5000]
+    assert result.codes() == (["DATE_UNUSUAL"] if said else [])
+    if said:
+        told = result.told("DATE_UNUSUAL")
+        assert (told.line, told.field) == (6, "47-52")
+        assert said in told.message

@@ -1,0 +1,37 @@
+"""The dates that are written on checks: too old to be sure of, or not come yet.
+
+Both are deposited and posted all the same, for the money is in the bank; the bank may return
+them, so they are told (domain section 2.8, I10).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recond.parsers.columns import Bytes, Ints
+from recond.parsers.dates import NO_DATE, days, iso
+from recond.parsers.lockbox_state import State, field_of, printed
+
+STALE_DAYS = 180  # a bank need not pay an older check (UCC 4-404: six months)
+
+
+def check_dates(state: State, view: Bytes, rows: Ints, received: Ints) -> None:
+    """Warn of checks `rows` dated after the day on which they were received, or STALE_DAYS and
+    more before it. `received`: that day of each check, NO_DATE where none is known."""
+    span = state.layout.check.date
+    if span is None or not len(rows):
+        return
+    written, unread = days(field_of(view, rows, span), "MMDDYY")
+    known = ~unread & (received != NO_DATE)  # a date that no machine could read says nothing
+    for wrong, what in (
+        (known & (written > received), "is dated after the day on which it came"),
+        (known & (written <= received - STALE_DAYS), f"is {STALE_DAYS} days old or older"),
+    ):
+        for at in np.flatnonzero(wrong):  # rare, and only the first few are kept
+            state.notes.add(
+                "DATE_UNUSUAL",
+                f"A check of {iso(int(written[at]))} {what}, {iso(int(received[at]))}; it is"
+                " deposited and posted, and the bank may return it.",
+                line=int(state.lines[rows[at]]),
+                field=printed(span),
+            )
