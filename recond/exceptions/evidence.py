@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Select, Table, func, or_, select, union_all
 from recond.exceptions.codes import CODES
 from recond.exceptions.payers import Before, Payer, paid_before
 from recond.exports.columns import fetch, fetch_table
-from recond.matching.names import normalise_names
+from recond.matching.names import alike, normalise_names
 from recond.matching.references import keys, variants
 from recond.model import CREDIT, ITEM
 from recond.store import schema
@@ -263,7 +263,7 @@ def _similar_names(connection: Connection, asked: dict[int, Asked]) -> set[tuple
                 pairs |= {
                     (question.exception_no, key)
                     for key, name in found
-                    if similar(question.name_key, name)
+                    if alike(question.name_key, name)
                 }
     return pairs
 

@@ -21,9 +21,9 @@ from recond.exceptions.evidence import (
     Asked,
     Evidence,
     gather,
-    similar,
 )
 from recond.exceptions.payers import Before
+from recond.matching.names import alike
 from recond.money import format_cents
 
 SHOWN = 3
@@ -123,7 +123,7 @@ def _weigh(
         kinds.append("name")
         words.append("name agrees")
         strength += 5
-    elif similar(asked.name_key, account.name_key):
+    elif alike(asked.name_key, account.name_key):
         kinds.append("name")
         words.append(f"name is like {account.name!r}")
         strength += 3

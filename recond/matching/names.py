@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from rapidfuzz import fuzz
 
 STOP_WORDS = (
     "AND", "OR", "THE", "OF", "MR", "MRS", "MS", "DR", "JR", "SR", "ESQ",
@@ -56,3 +57,44 @@ def words_of(names: pa.Array) -> pa.Array:
 def _counts(words: pa.ChunkedArray) -> pa.ChunkedArray:
     stops = pc.is_in(words, value_set=pa.array(STOP_WORDS))
     return pc.and_(pc.invert(stops), pc.not_equal(words, ""))
+
+
+SPELT = 88  # of 100 (rapidfuzz token_sort_ratio): names as wholes are spelt nearly alike
+WORD_SPELT = 85  # of 100: two words are
+WHOLE = 3  # letters of a word that can stand for somebody, or that was cut off
+
+
+def alike(one: str | None, other: str | None) -> bool:
+    """Whether two normalised names may be one payer's: spelt nearly alike as wholes, or word by
+    word with initials, cut-off ends (banks keep 22 letters) and a second person left out.
+
+    Of the shorter name at least two words must stand in the longer one, one of them whole.
+    """
+    if not one or not other:
+        return False
+    if fuzz.token_sort_ratio(one, other, score_cutoff=SPELT):
+        return True
+    short, long = sorted((one.split(), other.split()), key=len)
+    if len(short) < 2:
+        return False
+    left, whole = list(long), 0
+    for word in sorted(short, key=len, reverse=True):  # whole words first, initials last
+        fits = max(left, key=lambda there: _fits(word, there), default="")
+        degree = _fits(word, fits)
+        if not degree:
+            return False
+        whole += degree > 1 and len(word) >= WHOLE
+        left.remove(fits)
+    return whole > 0
+
+
+def _fits(word: str, there: str) -> int:
+    """3 the same word, 2 spelt nearly alike, 1 an initial or cut off, 0 another word."""
+    if word == there:
+        return 3
+    short, long = sorted((word, there), key=len)
+    if long.startswith(short) and (len(short) == 1 or len(short) >= WHOLE):
+        return 1
+    if len(short) > WHOLE and fuzz.ratio(word, there, score_cutoff=WORD_SPELT):
+        return 2
+    return 0

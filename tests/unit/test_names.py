@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from recond.matching.names import normalise_name, normalise_names
+from recond.matching.names import alike, normalise_name, normalise_names
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,30 @@ def test_columns_keep_their_length_and_places() -> None:
 
 def test_a_slice_is_read_as_itself() -> None:
     assert normalise_names(pa.array(["x", "b a", "z"]).slice(1, 1)).to_pylist() == ["A B"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Sampel, Jane", "SAMPLE JANE", True),  # swapped, misspelt
+        ("J SAMPLE", "Sample, Jane", True),  # an initial
+        ("JANE M SAMPLE", "Sample, Jane Marie", True),
+        ("JANE & JOHN SAMPLE", "SAMPLE JANE", True),  # a second person
+        ("JANE OR JOHN SAMPLE", "Sample, John", True),
+        ("OCOTILLO TRADING COMPA", "Ocotillo Trading Company LLC", True),  # 22 letters
+        ("SAGUARO LANDSCAPE MAIN", "Saguaro Landscape Maintenance Inc", True),
+        ("MESA VIEW RENT", "Mesa View Rentals", True),
+        ("SAMPLE", "Sample, Jane", False),  # a surname alone
+        ("J S", "Sample, Jane", False),  # initials alone
+        ("JOHN SAMPLE", "Sample, Jane", False),
+        ("JANE SAMPLES-ORTEGA", "Ortega, Maria", False),
+        ("OCOTILLO HOLDINGS", "Ocotillo Trading LLC", False),
+        ("J REYES", "Sample, Jane", False),
+        ("", "Sample, Jane", False),
+        (None, None, False),
+    ],
+)
+def test_names_that_may_be_one_payers(one: str | None, other: str | None, same: bool) -> None:
+    keys = normalise_name(one), normalise_name(other)
+    assert alike(*keys) is same
+    assert alike(*reversed(keys)) is same
