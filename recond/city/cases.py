@@ -9,8 +9,17 @@ from itertools import pairwise
 
 from recond.city.ach import remittance, remittance_advice
 from recond.city.lockbox import Stub
-from recond.city.master import SHARED_OLD_NUMBER, Account, known_keys, restore_key
-from recond.city.payments import ACH, CARD, CASHIER, LOCKBOX, Payers, Payment, whole
+from recond.city.master import CASH_ONLY, SHARED_OLD_NUMBER, Account, known_keys, restore_key
+from recond.city.payments import (
+    ACH,
+    CARD,
+    CASHIER,
+    LOCKBOX,
+    LOST_DIGIT,
+    Payers,
+    Payment,
+    whole,
+)  # fmt: skip
 from recond.city.text import luhn
 from recond.city.truth import AUTO_OK, MUST_EXCEPT
 
@@ -92,8 +101,7 @@ def _digit_lost(payers: Payers) -> Payment:
     account = payers.dice.pick(payers.general)
     payment = _start(payers, LOCKBOX, account, account.open or 4000)
     payment.stubs = (Stub(payers.scan(account)[:-1]),)
-    codes = "CHECK_DIGIT_FAILED|ACCOUNT_NOT_FOUND|REMITTANCE_UNREADABLE"
-    return _wrong(payment, codes, "scan line without its check digit")
+    return _wrong(payment, LOST_DIGIT, "scan line without its check digit")
 
 
 def _white_mail(payers: Payers) -> Payment:
@@ -115,6 +123,28 @@ def _other_item(payers: Payers, account: Account) -> tuple[Account, str, int]:
         if other is not account and other.items:
             item = next((item for item in other.items if item.open), other.items[0])
             return other, item.number, item.open or item.original
+
+
+def _cash_only(payers: Payers) -> Payment | None:
+    """A check for an account that only takes cash: in the bank already, posted and asked about."""
+    for account in payers.city.accounts:
+        if account.cash_only and account.open > account.sent and account not in payers.warned:
+            payers.warned.append(account)
+            payment = _start(payers, LOCKBOX, account, account.open)
+            payment.stubs = (Stub(payers.scan(account)),)
+            payment.code, payment.noise = "CASH_ONLY_ACCOUNT", "check for a cash account"
+            payers.settle(payment)
+            return payment
+    return None
+
+
+def _swapped(payers: Payers) -> Payment | None:
+    account = payers.dice.pick(payers.general)
+    number = payers.transposed(account)
+    if not number or restore_key(number) in known_keys(payers.city.accounts):
+        return None
+    payment = _evidence(_start(payers, ACH, account, account.open or 4000), number)
+    return _wrong(payment, "ACCOUNT_NOT_FOUND", "two digits swapped")
 
 
 def _contradiction_counter(payers: Payers) -> Payment:
@@ -187,6 +217,8 @@ def item_cases(total: int) -> list[Case]:
         Case("check_digit_lost", _digit_lost),
         Case("white_mail", _white_mail),
         Case("name_only", _name_only),
+        *[Case("cash_only", _cash_only)] * CASH_ONLY,
+        Case("digits_swapped", _swapped),
         Case("contradiction_counter", _contradiction_counter),
         Case("contradiction_ach", _contradiction_ach),
         Case("stubs_not_summing", _stubs_not_summing),

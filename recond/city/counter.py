@@ -53,6 +53,7 @@ class Close:
     checks: int
     bag: str
     verified_by: str
+    deposit_date: date | None = None  # when it goes to the bank, where not with the others
 
     @property
     def deposit(self) -> int:
@@ -115,7 +116,8 @@ def close_file(day: date, deposit_date: date, closes: Sequence[Close]) -> bytes:
             (
                 close.drawer, close.cashier, day.isoformat(), dollars(close.opening),
                 dollars(close.opening + close.cash), dollars(close.checks), close.bag,
-                deposit_date.isoformat(), close.verified_by, _counts(close.opening + close.cash),
+                (close.deposit_date or deposit_date).isoformat(), close.verified_by,
+                _counts(close.opening + close.cash),
             )
             for close in closes
         ],

@@ -11,6 +11,7 @@ from recond.city.ach import ach_file
 from recond.city.answers import Clerk
 from recond.city.cases import double_payment, double_payment_day, file_plan, item_cases
 from recond.city.dice import Dice
+from recond.city.faults import BANK, COUNTER, of_day
 from recond.city.lockbox import CheckBatch, lockbox_file
 from recond.city.master import CYCLES, City
 from recond.city.month import BOX, Month, Sent, check_of
@@ -102,12 +103,12 @@ class _Run:
         before = (self.lockbox, self.ach)
         self.lockbox = self._lockbox(mine[LOCKBOX], "lockbox_batch_total_wrong" in planted)
         self.ach = self._ach(mine[ACH], "ach_batch_total_wrong" in planted)
-        self.month.counter(mine[CASHIER])
+        self.month.counter(mine[CASHIER], of_day(COUNTER, index, 1))
         last = index == len(self.days) - 1
         self.month.card(mine[CARD], refund=index % 4 == 1, fee=last)
         self._planted_files(planted, *before)
         if index:
-            self.month.statement(self.days[index - 1])
+            self.month.statement(self.days[index - 1], of_day(BANK, index, 2))
 
     def _planted_payments(self, index: int) -> list[Payment]:
         today: list[Payment] = []

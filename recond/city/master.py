@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from recond.city.dice import Dice
+from recond.city.names import business, person
 from recond.city.text import csv_bytes, dollars, luhn
 
 TARIFFS: dict[str, tuple[int, ...]] = {
@@ -27,10 +28,8 @@ OTHER: dict[str, tuple[str, tuple[int, ...]]] = {
     "MISC": ("MI", (5000, 12500)),
 }
 CYCLES = 5
+CASH_ONLY = 4
 SHARED_OLD_NUMBER = "7999999"
-FIRST = ("ANA", "BOB", "CARLA", "DEV", "ELENA", "FRANK", "GRACE", "HUGO", "IRIS", "JAMES")
-LAST = ("ABBOTT", "BEGAY", "CHAVEZ", "DIAZ", "ELLIS", "FORD", "GOMEZ", "HALL", "KIM", "LOPEZ")
-TRADES = ("PLUMBING", "AVIATION", "BUILDERS", "DENTAL", "FOODS", "NURSERY")
 STREETS = ("N 59TH AVE", "W GLEN DR", "E ADOBE ST", "S PALO VERDE LN", "W ORANGE RD")
 RECEIVABLE_COLUMNS = (
     "account_number", "customer_name", "item_number", "charge_type", "bill_number", "bill_date",
@@ -38,7 +37,7 @@ RECEIVABLE_COLUMNS = (
 )  # fmt: skip
 ACCOUNT_COLUMNS = (
     "account_number", "customer_name", "status", "family", "old_account_number",
-    "service_address",
+    "service_address", "cash_only_until",
 )  # fmt: skip
 
 
@@ -76,6 +75,7 @@ class Account:
     items: list[Item] = field(default_factory=list)
     late: bool = False
     credit: int = 0  # paid beyond what was open, waiting for the next bill
+    cash_only: str = ""  # the last day on which only cash is taken
     sent: int = 0  # paid by evidence that cannot decide; its payer does not pay a second time
 
     @property
@@ -108,6 +108,10 @@ class City:
         for index, account in enumerate(self.accounts):
             if account.status != "closed":
                 self._open_bills(index, account, start)
+        payers = [a for a in self.accounts if _cash_only(a)]
+        for account in payers[:CASH_ONLY]:
+            account.cash_only = (start + timedelta(days=180)).isoformat()
+            account.channel, account.habit = "CASHIER", "cash"
 
     def _number(self) -> str:
         while True:
@@ -123,9 +127,9 @@ class City:
     def _account(self, index: int) -> Account:
         dice = self._dice
         family = "UTILITY" if index % 25 != 17 else list(OTHER)[index // 25 % len(OTHER)]
-        name = f"{dice.pick(FIRST)} {dice.pick(LAST)}"
+        name = person(dice)
         if family != "UTILITY" or dice.chance(500):
-            name = f"{dice.pick(LAST)} {dice.pick(TRADES)} LLC"
+            name = business(dice)
         old: tuple[str, ...] = ()
         if dice.chance(3000):
             old = (f"7{index:06d}",)
@@ -221,12 +225,17 @@ class City:
             (
                 (
                     account.number, account.name, account.status, account.family,
-                    ";".join(account.old), account.address,
+                    ";".join(account.old), account.address, account.cash_only,
                 )
                 for account in self.accounts
                 if account.listed
             ),
         )  # fmt: skip
+
+
+def _cash_only(account: Account) -> bool:
+    """Whether the account can be one whose checks have come back too often."""
+    return account.listed and account.status == "active" and account.habit == "general"
 
 
 def _tariff(dice: Dice) -> dict[str, int]:

@@ -19,11 +19,12 @@ from recond.city.counter import (
     close_file,
     close_of,
 )
+from recond.city.faults import BANK_ERROR, CODES, line_of, miscounted
 from recond.city.lockbox import Check, CheckBatch, lockbox_file
 from recond.city.master import Account
 from recond.city.payments import ACH, CARD, CASHIER, LOCKBOX, Payment
 from recond.city.text import later_business_day, next_business_day, routing_number
-from recond.city.truth import MUST_EXCEPT, Deposit, Planted, Truth, TruthReceipt
+from recond.city.truth import AUTO_OK, MUST_EXCEPT, Deposit, Planted, Truth, TruthReceipt
 
 BOX = "0004471"
 BATCH_SIZE = 150  # item numbers have three digits
@@ -56,6 +57,11 @@ def payer_bank(account: Account) -> tuple[str, str]:
     return routing_number(f"1220999{account.routing}"), f"5{account.number[:9]}"
 
 
+def plain(payment: Payment) -> bool:
+    """Whether a payment of the counter is one tender that posts."""
+    return payment.kind == AUTO_OK and not payment.voided and len(payment.tenders) == 1
+
+
 def check_of(payment: Payment) -> Check:
     """The payment as a check with its stubs."""
     routing, account = payer_bank(payment.payer)
@@ -83,6 +89,7 @@ class Month:
         self.last = date.max  # the last day of the month: what can be known later is not planted
         self._numbers = {drawer: 0 for drawer, _ in DRAWERS}
         self._balance = 128_000_000
+        self._credited: StatementLine | None = None  # a credit of the last statement
         self._credits: list[tuple[StatementLine, Deposit]] = []
 
     def open_day(self, day: date) -> None:
@@ -190,13 +197,20 @@ class Month:
         self.deposit(ACH, name, cents, self.day, "ACH CREDITS", waits)
         return Sent(name, content, tuple(order), entries=tuple(batches))
 
-    def counter(self, payments: Sequence[Payment]) -> None:
-        """The cashier receipts of the day and the close of each drawer."""
+    def counter(self, payments: Sequence[Payment], fault: str = "") -> None:
+        """The cashier receipts of the day and the close of each drawer, with a planted fault."""
         name = self.name("cashier", 1, "csv")
         rows: list[Tender] = []
+        void = next((p for p in payments if plain(p)), None) if "void" in fault else None
         for place, payment in enumerate(payments):
             drawer, cashier = DRAWERS[payment.serial % len(DRAWERS)]
+            if fault == "receipt_gap" and any(row.drawer == drawer for row in rows):
+                fault = self._gap(drawer)
             receipt = self._next_number(drawer)
+            if payment is void:
+                payment.code, payment.noise = "VOID_NOT_APPROVED", "void without approver"
+                self.plant("void_not_approved", "ITEM", "", payment.name, code=payment.code,
+                           state="accepted", cents=payment.cents)  # fmt: skip
             time = f"{8 + place * 8 // len(payments):02d}:{payment.serial % 60:02d}"
             for tender, cents in payment.tenders:
                 check = f"{payment.serial:06d}" if tender == "CHECK" else ""
@@ -210,30 +224,67 @@ class Month:
                 self.truth.receipts.append(
                     replace(row, tender=tender, cents=cents, voided=int(payment.voided))
                 )
-            if payment.voided:
-                void = replace(
-                    rows[-1], receipt=self._next_number(drawer), cents=-payment.cents,
-                    void_of=receipt, approved_by="supervisor",
+            if payment.voided or payment is void:
+                rows.append(
+                    replace(
+                        rows[-1], receipt=self._next_number(drawer), cents=-payment.cents,
+                        void_of=receipt, approved_by="supervisor" if payment.voided else "",
+                    )
                 )  # fmt: skip
-                rows.append(void)
         self.write("cashier", name, cashier_file(self.day, rows))
-        self._closes(rows)
+        self._closes([row for row in rows if not row.void_of or row.approved_by], fault)
+
+    def _gap(self, drawer: str) -> str:
+        """Leave a receipt number out; no fault is left to plant."""
+        self._next_number(drawer)
+        self.plant("receipt_gap", "CASHIER", "cashier", self.name("close", 1, "csv"),
+                   code=CODES["receipt_gap"], state="accepted")  # fmt: skip
+        return ""
 
     def _next_number(self, drawer: str) -> str:
         self._numbers[drawer] += 1
         return f"{drawer}-{self._numbers[drawer]:06d}"
 
-    def _closes(self, rows: Sequence[Tender]) -> None:
+    def _closes(self, rows: Sequence[Tender], fault: str) -> None:
+        """The closes; `rows` are what is in the drawers, a void that nobody approved left out."""
         later = next_business_day(self.day)
         stamp = f"{self.day:%y%m%d}"
         closes = [
             close_of(Close(drawer, cashier, 20000, 0, 0, f"BAG{stamp}{drawer}", "supervisor"), rows)
             for drawer, cashier in DRAWERS
         ]
+        closes.sort(key=lambda close: -close.cash)  # the fuller drawer has the fault
         name = self.name("close", 1, "csv")
+        closes[0], cents = miscounted(closes[0], fault, closes[0].cash)
+        if fault == "late_deposit":
+            closes[0] = replace(closes[0], deposit_date=next_business_day(later))
+            cents = closes[0].deposit
+        if cents:
+            self.plant(fault, "CASHIER", "cashier", name, code=CODES[fault], state="accepted",
+                       cents=cents)  # fmt: skip
         self.write("cashier", name, close_file(self.day, later, closes))
-        for close in closes:
-            self.deposit(CASHIER, name, close.deposit, later, f"DEPOSIT {close.bag}")
+        for place, close in enumerate(closes):
+            self._bag(name, close, close.deposit_date or later, "" if place else fault)
+
+    def _bag(self, name: str, close: Close, bank_date: date, fault: str) -> None:
+        """A drawer's money on its way to the bank, which may lose it or credit 10.00
+        too little."""
+        text, known = f"DEPOSIT {close.bag}", later_business_day(bank_date, CREDIT_DAYS)
+        if fault == "lost_deposit" and close.deposit > 0:
+            if known <= self.last:
+                self._later(fault, known, name, close.deposit)
+            return
+        wrong = BANK_ERROR if fault.startswith("bank_amount") and close.deposit > BANK_ERROR else 0
+        self.deposit(CASHIER, name, close.deposit - wrong, bank_date, text)
+        if wrong and next_business_day(bank_date) <= self.last:
+            self._later(fault, next_business_day(bank_date), name, -wrong)
+        if fault == "bank_amount_corrected":
+            self.deposit(CASHIER, name, wrong, later_business_day(bank_date, 2), text)
+
+    def _later(self, case: str, known: date, file: str, cents: int) -> None:
+        self.truth.planted.append(
+            Planted(case, known, "BANK", "", file, "", CODES[case], "", cents, 0)
+        )
 
     def card(self, payments: Sequence[Payment], *, refund: bool, fee: bool) -> None:
         """The card settlement of the day: sales of the weekend too, on some days a refund of
@@ -259,10 +310,9 @@ class Month:
             )
         if fee:
             rows.append(CardRow(f"F{self.day:%y%m%d}", "VISA", self.day, "", 0, 1810, "FEE"))
-        if len(rows) > len(payments):  # kept, but moving no money until recond books such rows
-            self.plant(
-                "card_no_payment", "FILE", "card", name, code="NOT_YET_HANDLED", state="accepted"
-            )
+        if refund and payments:  # a refund that no sale of the file explains
+            self.plant("card_refund", "RETURN", "card", name, code="RETURN_NOT_FOUND",
+                       state="accepted", cents=2500)  # fmt: skip
         batch = f"CB{self.day:%y%m%d}"
         self.write("card", name, card_file("SAGUARO-WEB", batch, self.day, rows))
         cents = sum(row.gross - row.fee for row in rows)
@@ -282,23 +332,30 @@ class Month:
         self._credits.append((line, one))
         known = later_business_day(bank_date, CREDIT_DAYS)
         if 0 < held < cents and known <= self.last:
-            self.truth.planted.append(
-                Planted("held_money_at_bank", known, "BANK", "", file, "", "DEPOSIT_NOT_CREDITED",
-                        "", cents - held, 0)
-            )  # fmt: skip
+            self._later("held_money_late", known, file, cents - held)
 
-    def statement(self, as_of: date) -> None:
-        """The bank's prior-day statement for `as_of`, which arrives on the open day."""
+    def statement(self, as_of: date, fault: str = "") -> None:
+        """The bank's prior-day statement for `as_of`, which arrives on the open day; with a line
+        that no deposit explains where there is a fault."""
         name = f"BAI2_{as_of:%Y%m%d}.bai"
         mine = [(line, one) for line, one in self._credits if one.bank_date == as_of]
         self._credits = [(line, one) for line, one in self._credits if one.bank_date != as_of]
         lines = [line for line, _ in mine]
-        content, self._balance = statement_file(as_of, self.day, self._balance, lines)
-        self.write("bank", name, content)
+        extra = line_of(fault, f"{as_of:%y%m%d}", self._credited)
+        self._credited = next((line for line, one in mine if one.channel == LOCKBOX), None)
         for place, (_, deposit) in enumerate(mine, FIRST_LINE):
             self.truth.deposits.append(replace(deposit, statement=name, line=place))
             if deposit.held:
-                self.plant(
-                    "held_money_at_bank", "BANK", "bank", name, code="BANK_CREDIT_UNMATCHED",
-                    state="accepted", cents=deposit.cents, line=place,
-                )  # fmt: skip
+                self._line("held_money_at_bank", name, place, deposit.cents)
+        if extra is not None:
+            lines.append(extra)
+            self._line(fault, name, FIRST_LINE + len(mine), extra.signed)
+        content, self._balance = statement_file(as_of, self.day, self._balance, lines)
+        self.write("bank", name, content)
+
+    def _line(self, case: str, statement: str, line: int, cents: int) -> None:
+        """Plant what is asked about one line of a statement."""
+        code = CODES[case]
+        asked_of_file = case == "sweep"
+        self.plant(case, "BANK", "bank", statement, code=code, state="accepted", cents=cents,
+                   line=0 if asked_of_file else line)  # fmt: skip

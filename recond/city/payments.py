@@ -9,11 +9,21 @@ from recond.city.ach import remittance, remittance_advice
 from recond.city.dice import Dice
 from recond.city.lockbox import Stub
 from recond.city.master import SHARED_OLD_NUMBER, Account, City, Item
-from recond.city.text import scan_line
+from recond.city.names import ROOM, written
+from recond.city.text import luhn, scan_line
 from recond.city.truth import AUTO_OK, EITHER, MUST_EXCEPT, Target
 
 LOCKBOX, ACH, CARD, CASHIER = "LOCKBOX", "ACH_CREDIT", "CARD", "CASHIER"
 # Digits that character readers confuse (domain.md section 6, step 6).
+SCAN_ACCOUNT = 10  # digits of an account number
+LOST_DIGIT = "CHECK_DIGIT_FAILED|ACCOUNT_NOT_FOUND|REMITTANCE_UNREADABLE"
+RUBBISH = (
+    "UTIL PYMT THANK YOU",
+    "*~*PAYMENT*~",
+    "RMR*",
+    "0000000000 BILLPAY",
+    "NTE*ZZZ*WATER BILL",
+)
 CONFUSED = {"0": "8", "8": "0", "1": "7", "7": "1", "5": "6", "6": "5", "3": "8"}
 
 
@@ -41,8 +51,11 @@ class Payment:
 
     @property
     def name_given(self) -> str:
-        """The payer's name as the files carry it; card settlements carry none."""
-        return "" if self.channel == CARD else self.named or self.payer.name
+        """The payer's name as the files have room for it; card settlements carry none."""
+        if self.channel == CARD:
+            return ""
+        room = ROOM.get("CTX" if self.sec == "CTX" else self.channel)
+        return (self.named or self.payer.name)[:room].strip()
 
     @property
     def name(self) -> str:
@@ -64,14 +77,15 @@ class Payers:
         self.serial = 0
         able = [a for a in city.accounts if a.status not in ("closed", "bankruptcy")]
         self.general = [a for a in able if a.habit == "general"]
+        self.warned: list[Account] = []  # cash accounts that a check was sent for
         self.several = [a for a in able if a.habit == "several"]
-        self._able = able
+        self._able = [a for a in able if a.habit != "cash"]
         self._queue: deque[Account] = deque()
         self._dry = False
 
     def billed(self, accounts: list[Account]) -> None:
         """New bills: their payers come again."""
-        able = [account for account in accounts if account.status != "bankruptcy"]
+        able = [a for a in accounts if a.status != "bankruptcy" and a.habit != "cash"]
         self._queue.extend(self.dice.shuffled(able))
         self._dry = False
 
@@ -96,14 +110,16 @@ class Payers:
         """One ordinary payment. With `posts` false it will stand in a file or batch that is held,
         so it leaves everything open."""
         account = self._payer()
-        while posts is False and account is not None and account.habit != "general":
-            account = self._payer()
+        if not posts and account is not None and account.habit != "general":
+            account = None  # what is held names an account as a whole
         if account is None or account.habit == "general":
             payment = self.plain(account or self.dice.pick(self.general), channel)
         elif account.habit == "directed":
             payment = self._directed(account, channel)
         else:
             payment = self._without_amounts(account)
+        if self.dice.chance(3000):
+            payment.named = written(self.dice, payment.payer.name)
         if posts and payment.kind == MUST_EXCEPT:
             payment.payer.sent += payment.cents
         elif posts and not payment.voided:
@@ -177,6 +193,18 @@ class Payers:
         at = self.dice.pick(places)
         return line[:at] + CONFUSED[line[at]] + line[at + 1 :]
 
+    def transposed(self, account: Account) -> str:
+        """The account's number with two neighbours swapped so that its check digit fails; empty
+        where there are none."""
+        number = account.number
+        places = [
+            at
+            for at in range(3, len(number) - 1)
+            if number[at] != number[at + 1]
+            and luhn((swapped := swap(number, at))[:9]) != swapped[9]
+        ]
+        return swap(number, self.dice.pick(places)) if places else ""
+
     def _lockbox_evidence(self, payment: Payment) -> None:
         account = payment.payer
         roll = self.dice.below(10_000)
@@ -186,6 +214,10 @@ class Payers:
             payment.noise = "scan line misread"
         elif roll < 180:
             payment.kind, payment.code, payment.noise = MUST_EXCEPT, "NO_REFERENCE", "white mail"
+        elif roll < 190:
+            payment.stubs = (Stub(self.scan(account)[:-1]),)
+            payment.kind, payment.code = MUST_EXCEPT, LOST_DIGIT
+            payment.noise = "scan line without its check digit"
         elif roll < 380:
             self._stubs_with_amounts(payment)
         elif roll < 1500:
@@ -230,6 +262,12 @@ class Payers:
         elif roll < 150:
             payment.identity = f"ACCT {account.number}"
             payment.kind, payment.noise = EITHER, "text around the number"
+        elif roll < 180:
+            payment.identity, payment.info = account.number, self.dice.pick(RUBBISH)
+            payment.kind, payment.noise = EITHER, "rubbish in the addenda"
+        elif roll < 210 and len(keyed := self.transposed(account)) == SCAN_ACCOUNT:
+            payment.identity, payment.kind = keyed, MUST_EXCEPT
+            payment.code, payment.noise = "ACCOUNT_NOT_FOUND", "two digits swapped"
         elif roll < 400:
             self._share(payment)
             payment.sec, payment.identity = "CTX", f"VN{account.number[-6:]}"
@@ -307,6 +345,11 @@ class Payers:
         payment.stubs = tuple(Stub(self.scan(one)) for one in both)
         payment.noise = "several stubs without amounts"
         return payment
+
+
+def swap(text: str, at: int) -> str:
+    """The text with the characters at `at` and after it swapped."""
+    return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
 
 
 def _named(account: Account, item: Item, cents: int) -> Target:

@@ -6,6 +6,7 @@ found is small (a few accounts a question), and only then rows become objects.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -269,10 +270,27 @@ def _similar_names(connection: Connection, asked: dict[int, Asked]) -> set[tuple
 
 
 def similar(one: str | None, other: str | None) -> bool:
-    """Whether two normalised names are spelt nearly alike."""
+    """Whether two normalised names are spelt nearly alike. An initial stands for a word that
+    begins with it, and for no other: R VELASQUEZ is RAMONA and not IRIS."""
     if not one or not other:
         return False
+    some, all_ = Counter(one.split()), Counter(other.split())
+    left, right = list((some - all_).elements()), list((all_ - some).elements())
+    if any(len(word) == 1 for word in (*left, *right)):
+        return (some & all_).total() > 0 and _spelt_out(left, right)
     return fuzz.token_sort_ratio(one, other, score_cutoff=SIMILAR) > 0
+
+
+def _spelt_out(left: list[str], right: list[str]) -> bool:
+    """Whether what two names do not share is the initials of one and the words of the other; a
+    middle initial may be missing."""
+    for some, all_ in ((left, right), (right, left)):
+        for initial in [word for word in some if len(word) == 1]:
+            match = next((word for word in all_ if word.startswith(initial)), None)
+            if match is not None:
+                some.remove(initial)
+                all_.remove(match)
+    return not left or not right
 
 
 def _same_amounts(connection: Connection, asked: dict[int, Asked]) -> set[tuple[int, int]]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
-from recond.exceptions.evidence import NEARNESS, neighbours
+from recond.exceptions.evidence import NEARNESS, neighbours, similar
 from recond.exceptions.suggest import Suggestions, suggestions
 from recond.matching.names import normalise_name
 from recond.store import schema
@@ -63,6 +63,25 @@ def test_names_spelt_alike_that_share_a_rare_word(books: Store) -> None:
         "acct 0000990001: name is like 'Ocotilo Trading', due 77.77 equals the amount",
         "acct 0000456021: name agrees, due 0.00",
     ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("R VELASQUEZ", "RAMONA VELASQUEZ", True), ("R VELASQUEZ", "IRIS VELASQUEZ", False),
+        ("GARCIA C", "CELIA GARCIA", True), ("A B GARCIA", "ANA GARCIA", True),
+        ("ANA A DIAZ", "ANA B DIAZ", False), ("A DIAZ", "BOB DIAZ", False),
+        ("C & A OCHOA", "BRIAN & ALICE OCHOA", False), ("B & A OCHOA", "BRIAN & ALICE OCHOA", True),
+        ("OCOTILLO TRADING", "OCOTILO TRADING", True), ("A B", "ANA BOB", False),
+        ("ANA DIAZ", "ANA FORD", False), (None, "ANA FORD", False),
+    ],
+)  # fmt: skip
+def test_initials_stand_for_what_begins_with_them(
+    one: str | None, other: str | None, alike: bool
+) -> None:
+    one, other = normalise_name(one), normalise_name(other)
+    assert similar(one, other) is alike
+    assert similar(other, one) is alike
 
 
 def test_questions_that_take_no_suggestion_have_none(books: Store) -> None:

@@ -22,7 +22,7 @@ START = date(2026, 11, 2)
 
 @pytest.fixture(scope="module")
 def month(tmp_path_factory: pytest.TempPathFactory) -> Truth:
-    return generate(7, 400, START, 6, 80, tmp_path_factory.mktemp("month"))
+    return generate(7, 400, START, 8, 80, tmp_path_factory.mktemp("month"))
 
 
 def cents(text: str) -> int:
@@ -53,7 +53,7 @@ def wrong(month: Truth, case: str) -> tuple[str, str, int]:
 
 
 def test_the_same_seed_gives_the_same_bytes(month: Truth, tmp_path: Path) -> None:
-    again = generate(7, 400, START, 6, 80, tmp_path / "again")
+    again = generate(7, 400, START, 8, 80, tmp_path / "again")
     assert digest(again.root) == digest(month.root)
     other = generate(8, 400, START, 6, 80, tmp_path / "other")
     assert digest(other.root) != digest(month.root)
@@ -63,11 +63,11 @@ def test_the_verb_writes_the_same_month(
     month: Truth, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "city"
-    options = ["--seed", "7", "--accounts", "400", "--days", "6", "--payments-per-day", "80"]
+    options = ["--seed", "7", "--accounts", "400", "--days", "8", "--payments-per-day", "80"]
     command = ["generate", *options, "--month", "2026-11", "--dir", str(folder)]
     assert ended(command) == 0
     assert capsys.readouterr().out == f"{folder}\n"
-    again = generate(7, 400, date(2026, 11, 1), 6, 80, tmp_path / "again")
+    again = generate(7, 400, date(2026, 11, 1), 8, 80, tmp_path / "again")
     assert digest(folder) == digest(again.root)
     assert ended(command) == 3  # never over something
     assert ended([*command[:-1], str(tmp_path / "x"), "--month", "11/2026"]) == 2
@@ -229,37 +229,59 @@ def test_statements_chain_and_agree_with_their_controls(month: Truth) -> None:
     deposits = Counter[str]()
     for deposit in month.deposits:
         deposits[deposit.statement] += deposit.cents
+    strays = Counter[str]()
+    for planted in month.planted:
+        if planted.case in {"stray_credit", "credit_repeated", "sweep", "fee"}:
+            strays[planted.file] += planted.cents
     statements = files(month, "bank/*.bai")
-    assert len(statements) == 5
+    assert len(statements) == 7
     for path in statements:
         lines = path.read_text("ascii").splitlines()
         account = lines[2].split(",")
         opening, closing = int(account[4]), int(account[8])
         assert last in (None, opening)
         last = closing
-        moved = [int(line.split(",")[2]) for line in lines if line.startswith("16,")]
+        records = [line.split(",") for line in lines if line.startswith("16,")]
+        moved = [int(r[2]) * (1 if r[1] < "400" else -1) for r in records]
         assert opening + sum(moved) == closing
-        assert sum(moved) == deposits[path.name]
-        assert int(lines[-3].split(",")[1]) == opening + closing + 2 * sum(moved)
+        assert sum(moved) == deposits[path.name] + strays[path.name]
+        assert int(lines[-3].split(",")[1]) == opening + closing + 2 * sum(map(abs, moved))
         records = [int(line.rstrip("/").split(",")[-1]) for line in lines[-3:]]
         assert records == [len(lines) - 4, len(lines) - 2, len(lines)]
 
 
 def test_drawers_hold_what_their_receipts_say(month: Truth) -> None:
+    signs = {"drawer_short": (-1, 0), "drawer_over": (1, 0), "composition_swap": (-1, 1)}
+    faults = {
+        p.file: (signs[p.case][0] * p.cents, signs[p.case][1] * p.cents)
+        for p in month.planted
+        if p.case in signs
+    }
+    planted, found, unapproved = len(faults), list[str](), 0
     for day in month.days[1:]:
         rows = [row for p in sorted(day.folder.glob("cashier/cashier_*")) for row in table(p)]
         numbers = [row["receipt_number"] for row in rows]
-        for close in table(next(day.folder.glob("cashier/close_*"))):
+        closes = next(day.folder.glob("cashier/close_*"))
+        wrong = faults.pop(closes.name, (0, 0))
+        for close in table(closes):
             mine = [row for row in rows if row["drawer"] == close["drawer"]]
+            mine = [row for row in mine if not row["void_of"] or row["approved_by"]]
             cash = sum(cents(row["amount"]) for row in mine if row["tender"] == "CASH")
             paper = sum(cents(row["amount"]) for row in mine if row["tender"] != "CASH")
-            assert cents(close["counted_cash"]) == cents(close["opening_float"]) + cash
-            assert cents(close["counted_checks"]) == paper
+            off = (
+                cents(close["counted_cash"]) - cents(close["opening_float"]) - cash,
+                cents(close["counted_checks"]) - paper,
+            )
+            assert off in {(0, 0), wrong}
+            found += [closes.name] * (off != (0, 0))
             counted = [part.split("=") for part in close["counts"].split(";")]
             counted_cents = sum(cents(value) * int(count) for value, count in counted)
             assert counted_cents == cents(close["counted_cash"])
         for row in rows:
-            assert not row["void_of"] or (row["void_of"] in numbers and row["approved_by"])
+            assert not row["void_of"] or row["void_of"] in numbers
+            unapproved += bool(row["void_of"] and not row["approved_by"])
+    assert len(found) == planted == 3
+    assert unapproved == 1
 
 
 def test_card_rows_are_gross_less_fee(month: Truth) -> None:
@@ -333,7 +355,9 @@ def test_every_planted_case_is_there(month: Truth) -> None:
         "contradiction_ach", "stubs_not_summing", "advice_not_summing", "double_payment",
         "lockbox_batch_total_wrong", "ach_batch_total_wrong", "ach_file_total_wrong",
         "lockbox_truncated", "lockbox_same_bytes", "ach_same_bytes", "lockbox_changed_header",
-        "ach_same_header", "lockbox_repeated_batch",
+        "ach_same_header", "lockbox_repeated_batch", "cash_only", "digits_swapped", "drawer_short",
+        "drawer_over", "composition_swap", "receipt_gap", "void_not_approved", "late_deposit",
+        "stray_credit", "credit_repeated", "sweep", "held_money_at_bank", "card_refund",
     }  # fmt: skip
 
 
