@@ -16,10 +16,11 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from recond.exceptions.codes import CODES
-from recond.formats import HEAD, load_home_formats
+from recond.formats import HEAD, Formats, load_home_formats
 from recond.model import Problem
 from recond.pipeline.reading import read
 
@@ -32,13 +33,21 @@ INBOXES = {  # of the manifest's formats
     "csv-bank": "bank",
     "mt940": "bank",
     "ofx": "bank",
+    "x12": "ach",
+    "x937": "bank",
 }
 OUTCOMES = ("held", "a batch held", "accepted, asked", "accepted, warned", "accepted")
 
 
+@cache
+def formats() -> Formats:
+    """The formats that ship."""
+    return load_home_formats(None)
+
+
 def outcome(data: bytes, inbox: str, name: str) -> str:
     """What becomes of a file that is dropped into an inbox."""
-    fmt = load_home_formats(None).identify(inbox, name, data[:HEAD]).format
+    fmt = formats().identify(inbox, name, data[:HEAD]).format
     if fmt is None:
         return "held"
     return judged(read(lambda: io.BytesIO(data), fmt, "0" * 16, 10_000).problems)
