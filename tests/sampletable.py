@@ -22,6 +22,7 @@ from pathlib import Path
 from recond.exceptions.codes import CODES
 from recond.formats import HEAD, Formats, load_home_formats
 from recond.model import Problem
+from recond.pipeline import statements
 from recond.pipeline.reading import read
 
 INBOXES = {  # of the manifest's formats
@@ -50,7 +51,11 @@ def outcome(data: bytes, inbox: str, name: str) -> str:
     fmt = formats().identify(inbox, name, data[:HEAD]).format
     if fmt is None:
         return "held"
-    return judged(read(lambda: io.BytesIO(data), fmt, "0" * 16, 10_000).problems)
+    reading = read(lambda: io.BytesIO(data), fmt, "0" * 16, 10_000)
+    found = list(reading.problems)
+    if fmt.kind == "bank" and not {p.code for p in found} & {"BALANCE_WRONG", statements.CODE}:
+        found += statements.balance_problems(reading)
+    return judged(found)
 
 
 def judged(found: Sequence[Problem]) -> str:

@@ -40,7 +40,9 @@ _NO_HEADER = (
 _COUNTS = "its file control declares other counts than the file holds, as its collection notes"
 _REASON = "a reason that no list has: the returns move no money and go to a person (CODE_UNKNOWN)"
 _ONE_OF_20 = "banks may show one payment of a batch of twenty; it is told (SUMMARY_DIFFERS)"
+_NO_BALANCE = "made up: its balances are zero before and after a line of 250.01 (BALANCE_WRONG)"
 ARGUED = {
+    "daily_with_summary.bai2": ("held", _NO_BALANCE),
     "bh-ed-ad-bh-ed-ad-ed-ad.ach": ("held", _NO_HEADER),
     "neither_file_record.txt": ("held", _NO_HEADER),
     "no_control.txt": ("held", _NO_HEADER),

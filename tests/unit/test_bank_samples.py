@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import office as offices
 import pytest
 
 from recond.exceptions.codes import CODES
@@ -120,34 +119,6 @@ def test_an_invalid_sample_is_held_with_a_reason(path: str) -> None:
 def test_a_deviant_sample_is_warned_about_or_held(path: str) -> None:
     result = outcome(path)
     assert {CODES[code].severity for code in result.codes()} & {"error", "warning", "question"}
-
-
-@pytest.mark.parametrize("path", paths("valid", "deviant", "inconsistent", "invalid"))
-def test_process_does_with_a_sample_what_its_status_asks(path: str, tmp_path: Path) -> None:
-    result, row = outcome(path), manifest()[path]
-    kind, inbox = FORMATS[row["format"]]
-    made = offices.Office(tmp_path / "home")
-    try:
-        taken = made.take(inbox, Path(path).name, (Path(FOLDER) / path).read_bytes())
-        if row["status"] == "valid":
-            assert taken.state == "accepted", taken.message
-        if row["status"] == "invalid":
-            assert taken.state == "held"
-            assert made.questions()[0] in {*result.codes("error"), "UNKNOWN_FORMAT"}
-        if row["status"] in ("invalid", "inconsistent") or kind == "bai2":
-            assert made.journal() == {}
-        (file,) = made.rows("files")
-        sent = result.transmission
-        assert (file["declared_count"], file["found_count"]) == (
-            sent.declared_count, sent.found_count,
-        )  # fmt: skip
-        held = taken.state == "held"
-        assert len(made.rows("receipts")) == result.tables["receipts"].num_rows
-        assert {r["state"] for r in made.rows("receipts")} <= ({"held"} if held else {
-            "unidentified"})  # fmt: skip
-        made.prove()
-    finally:
-        made.close()
 
 
 def test_the_table_in_the_docs_is_what_becomes_of_the_samples() -> None:
