@@ -278,3 +278,14 @@ def test_e18_an_amount_alone_never_posts(plain: Office) -> None:
     assert plain.questions() == ["NO_REFERENCE"]
     assert plain.applied() == {}
     plain.prove()
+
+
+def test_e9_a_budget_payment_asks_nothing_and_carries_the_rest(plain: Office) -> None:
+    """150.00 is the budget amount, 188.70 is what the meter says: 38.70 stay open for the
+    true-up, and nobody is asked."""
+    header = "account_number,customer_name,status,budget_amount"
+    plain.take("receivables", "1-accounts.csv", f"{header}\n{ACCOUNT},JANE SAMPLE,active,150.00\n")
+    plain.take("receivables", "2-open.csv", receivables_csv(ITEMS))
+    pay(plain, 15000)
+    assert sum(plain.open_cents().values()) == 3870
+    assert plain.questions() == []

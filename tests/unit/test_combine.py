@@ -54,3 +54,10 @@ def test_it_says_when_it_gave_up() -> None:
     amounts = [2 * n for n in range(50, 90)]
     assert combine(1001, amounts, most_steps=1_000).outcome == "gave up"
     assert combine(1001, amounts[:4]).outcome == "none"
+
+
+def test_a_wide_search_is_decided_or_given_up_within_its_steps() -> None:
+    """100 open amounts: the steps bound the time (performance section 2), whatever they are."""
+    amounts = [501 + 37 * n for n in range(100)]
+    assert combine(sum(amounts[3:7]), amounts, most_parts=4).outcome == "several"
+    assert combine(sum(amounts[-8:]), amounts).places == tuple(range(92, 100))
