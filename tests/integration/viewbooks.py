@@ -275,14 +275,17 @@ def _decisions(connection: Connection) -> None:
 
 def _questions(connection: Connection) -> None:
     def ask(number: int, code: str, day: dt.date, **more: object) -> None:
-        rows(
-            connection,
-            "exception",
-            {"exception_no": number, "exception_id": exception_id(code, str(number)), "version": 1,
-             "code": code, "scope": "ITEM", "severity": "question",
-             "opened_at": f"{day}T12:00:00Z", "opened_date": str(day), "status": "open",
-             "message": f"{code} {number}", **more},
-        )  # fmt: skip
+        asked = {
+            "exception_no": number, "exception_id": exception_id(code, str(number)), "version": 1,
+            "code": code, "scope": "ITEM", "severity": "question",
+            "opened_at": f"{day}T12:00:00Z", "opened_date": str(day), "status": "open",
+            "message": f"{code} {number}", **more,
+        }  # fmt: skip
+        rows(connection, "exception", asked)
+        if asked["status"] == "resolved":  # until that day it was open
+            before = {name: what for name, what in asked.items() if not name.startswith("resol")}
+            before |= {"status": "open", "change_no": 1, "until_date": asked["resolved_date"]}
+            rows(connection, "exception_past", before)
 
     one = {"file_no": 1}
     ask(1, "ACCOUNT_NOT_FOUND", MONDAY, receipt_no=key(1, 2), amount_cents=10400, **one)
