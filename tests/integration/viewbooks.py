@@ -55,16 +55,8 @@ def write_books(connection: Connection) -> None:
         write(connection)
 
 
-BALANCE = ("snapshot_cents", "pending_cents", "open_cents")
-
-
 def rows(connection: Connection, table: str, *found: dict[str, object]) -> None:
-    """Write rows; an item with what is open of it, which stands in a table of its own."""
     for row in found:
-        if table == "item":
-            balance = {name: row[name] for name in ("item_key", *BALANCE)}
-            insert_table(connection, schema.item_balance, balance)  # type: ignore[arg-type]
-            row = {name: value for name, value in row.items() if name not in BALANCE}  # noqa: PLW2901
         insert_table(connection, schema.metadata.tables[table], row)  # type: ignore[arg-type]
 
 
