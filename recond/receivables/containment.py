@@ -115,6 +115,11 @@ def billing_posts(connection: Connection) -> bool:
     return connection.scalar(found) is not None
 
 
+def wrote_off(connection: Connection) -> bool:
+    """Whether anything was ever written off: it is pending until the next snapshot."""
+    return connection.scalar(select(schema.write_off.c.item_key).limit(1)) is not None
+
+
 def rejected(receipt_no: Any, version: Any, line: Any) -> ColumnElement[bool]:
     """SQL: billing rejected this posting."""
     return exists().where(

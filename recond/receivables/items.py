@@ -37,7 +37,13 @@ from recond.matching.names import normalise_names
 from recond.matching.policy import ChargeType
 from recond.receivables import drift, history
 from recond.receivables.accounts import add_shapes
-from recond.receivables.containment import NOTHING, Contained, billing_posts, pending_sums
+from recond.receivables.containment import (
+    NOTHING,
+    Contained,
+    billing_posts,
+    pending_sums,
+    wrote_off,
+)
 from recond.receivables.manifest import Manifest
 from recond.store import schema
 from recond.store.engine import fetch_arrow, insert_table, stage
@@ -95,7 +101,7 @@ def load_items(
     )
     mode = "full" if full else "delta"
     _record(connection, manifest, mode, loaded, source.file_no, contains, entry_no)
-    if contains != NOTHING or billing_posts(connection):
+    if contains != NOTHING or billing_posts(connection) or wrote_off(connection):
         recount_pending(connection)
     loaded = replace(
         loaded,

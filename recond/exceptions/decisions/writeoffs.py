@@ -26,7 +26,8 @@ def open_cents(case: Case, target: Target) -> int:
         if target.item_key is None
         else item.item_key == target.item_key
     )
-    return int(case.connection.scalar(select(func.sum(item.open_cents)).where(wanted)) or 0)
+    owed = select(func.sum(schema.item_balance.c.open_cents)).select_from(schema.item_and_balance)
+    return int(case.connection.scalar(owed.where(wanted)) or 0)
 
 
 def plan_write_off(case: Case) -> Plan:
