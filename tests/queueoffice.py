@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from office import TODAY, Office
 
 from recond.exceptions.queue import export
@@ -17,6 +18,18 @@ from recond.pipeline.worklists import import_file
 from recond.session import somebody_waits
 
 Cells = dict[str, str]
+# Decisions whose SQL is worth a run on both databases: their fixture `office` asks `database`.
+BOTH = pytest.mark.parametrize(
+    "office",
+    ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)],
+    indirect=True,
+)
+
+
+def database(request: pytest.FixtureRequest) -> str | None:
+    """The address of the database that BOTH asks for; None is the home's own SQLite."""
+    wanted = getattr(request, "param", "sqlite")
+    return None if wanted == "sqlite" else str(request.getfixturevalue("postgres_url"))
 
 
 class Desk:

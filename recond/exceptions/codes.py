@@ -180,6 +180,7 @@ _LIST = (
     # what somebody asked for, and another person has to approve
     Code("TRANSFER_REQUESTED", "question", "ITEM", "Somebody asks to move a payment to another account.", ("approve", "deny")),
     Code("WRITE_OFF_REQUESTED", "question", "ITEM", "Somebody asks to write off what an account owes.", ("approve", "deny")),
+    Code("UNDO_REQUESTED", "question", "ITEM", "Somebody asks to undo what needed another person.", ("approve", "deny")),
 )  # fmt: skip
 
 CODES: dict[str, Code] = {code.code: code for code in _LIST}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from office import Office, cents, check, lockbox_file, receivable, receivables_csv
-from queueoffice import Desk, state
+from queueoffice import BOTH, Desk, database, state
 
 X, Y, ZEROS = "1000456012", "1000456020", "0000123450"
 ITEMS = [
@@ -19,8 +19,8 @@ ITEMS = [
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    made = Office(tmp_path / "home")
+def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+    made = Office(tmp_path / "home", database(request))
     made.take("receivables", "open.csv", receivables_csv(ITEMS))
     yield made
     made.prove()
@@ -71,6 +71,7 @@ def test_assign_to_an_item_pays_that_item(office: Office, desk: Desk) -> None:
     assert state(office)["on_account_amount"] == "5.00"
 
 
+@BOTH
 def test_a_part_is_applied_and_the_rest_stays_asked(office: Office, desk: Desk) -> None:
     suspense(office, 8000)
     row = desk.row("ACCOUNT_NOT_FOUND")
@@ -107,6 +108,7 @@ def test_on_account_needs_to_know_whose(office: Office, desk: Desk) -> None:
     assert office.applied() == {}
 
 
+@BOTH
 def test_accept_takes_the_suggestion(office: Office, desk: Desk) -> None:
     pay(office, (8800, "1000456090"))  # one digit differs, the amount is due
     row = desk.row("ACCOUNT_NOT_FOUND")
@@ -167,6 +169,7 @@ def test_money_of_a_closed_account_goes_to_another(office: Office, desk: Desk) -
     assert office.applied() == {"YG1": 8800}
 
 
+@BOTH
 def test_hold_keeps_the_version_and_ends_on_its_day(office: Office, desk: Desk) -> None:
     import datetime as dt
 
@@ -191,6 +194,7 @@ def test_a_held_question_is_answered_at_the_same_version(office: Office, desk: D
     assert desk.answer(row, "assign", Y)[0] == "APPLIED"
 
 
+@BOTH
 def test_twice_is_once(office: Office, desk: Desk) -> None:
     suspense(office)
     row = desk.row("ACCOUNT_NOT_FOUND")
@@ -251,6 +255,7 @@ def test_accounts_that_are_wrong(office: Office, desk: Desk) -> None:
     assert desk.answer(row, "acknowledge", note="seen")[0] == "ERROR_ACTION"
 
 
+@BOTH
 def test_lost_zeros_are_restored_when_something_agrees(office: Office, desk: Desk) -> None:
     pay(office, (500, "NOBODY"), (700, "NOONE"))
     five, seven = desk.rows()
@@ -261,6 +266,7 @@ def test_lost_zeros_are_restored_when_something_agrees(office: Office, desk: Des
     assert desk.answer(five, "assign", f"acct {ZEROS}")[0] == "APPLIED"
 
 
+@BOTH
 def test_good_rows_apply_beside_bad_ones_or_none(office: Office, desk: Desk) -> None:
     pay(office, (100, "NOBODY"), (200, "NOONE"))
     first, second = desk.rows()
@@ -278,6 +284,7 @@ def test_good_rows_apply_beside_bad_ones_or_none(office: Office, desk: Desk) -> 
     assert desk.waits()
 
 
+@BOTH
 def test_duplicates(office: Office, desk: Desk) -> None:
     pay(office, (1000, X), (1000, X), (1000, X))
     first, second = [r for r in desk.rows() if r["reason"] == "SUSPECTED_DUPLICATE_PAYMENT"]
@@ -310,6 +317,7 @@ def test_a_refund_needs_another_person(office: Office, desk: Desk) -> None:
     assert desk.answer(row, "refund", note="payer asked")[0] == "ALREADY_DONE"
 
 
+@BOTH
 def test_a_denied_refund_is_asked_again(office: Office, desk: Desk) -> None:
     suspense(office, 5940)
     row = desk.row("ACCOUNT_NOT_FOUND")

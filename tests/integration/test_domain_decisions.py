@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from office import TODAY, Office, check, csv_text, lockbox_file, receivable, receivables_csv
-from queueoffice import Desk, state
+from queueoffice import BOTH, Desk, database, state
 
 from recond.errors import RefusedError, UsageError
 from recond.exceptions.decisions import requests
@@ -27,7 +27,7 @@ DAY = dt.date(2026, 3, 20)
 
 @pytest.fixture
 def office(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Office]:
-    made = Office(tmp_path / "home", more=getattr(request, "param", ""))
+    made = Office(tmp_path / "home", database(request))
     made.take("receivables", "open.csv", receivables_csv(ITEMS))
     yield made
     made.prove()
@@ -53,6 +53,7 @@ def pay(office: Office, *checks: tuple[int, str]) -> str:
     return str(office.rows("receipts")[0]["receipt_id"])
 
 
+@BOTH
 def test_e19_misapplied(office: Office) -> None:
     receipt = pay(office, (8800, X))
     assert office.applied() == {"XW1": 8800}
@@ -99,6 +100,7 @@ def test_a_denied_transfer_leaves_no_question(office: Office) -> None:
     assert office.questions() == []
 
 
+@BOTH
 def test_a_decision_is_undone_by_a_reversing_one(office: Office, desk: Desk) -> None:
     pay(office, (8800, "NOBODY"))
     row = desk.row("ACCOUNT_NOT_FOUND")
@@ -117,6 +119,60 @@ def test_a_decision_is_undone_by_a_reversing_one(office: Office, desk: Desk) -> 
     assert desk.answer(row, "assign", X)[0] == "ALREADY_DONE"
     assert desk.answer(again, "assign", Y)[0] == "APPLIED"
     assert office.applied() == {"YG1": 8800}
+
+
+@BOTH
+def test_two_pairs_of_eyes_are_not_undone_by_one(office: Office, desk: Desk) -> None:
+    pay(office, (5940, "NOBODY"))
+    row = desk.row("ACCOUNT_NOT_FOUND")
+    assert desk.answer(row, "refund", note="payer asked")[0] == "PENDING_APPROVAL"
+    asked_for = _decision(office)
+    with pytest.raises(RefusedError, match="no effect that could be undone"):
+        ask(office, "jane", "undo", asked_for, "not yet approved")
+    (waiting,) = desk.rows()
+    assert desk.answer(waiting, "approve", person="ken")[0] == "APPLIED"
+    before = office.journal()
+    for person in ("jane", "ken"):  # who asked and who approved alike only ask
+        assert ask(office, person, "undo", asked_for, "paid by mistake").startswith("PENDING")
+        assert state(office)["state"] == "refunded"
+    (waiting,) = desk.rows()
+    assert (waiting["reason"], waiting["amount"]) == ("UNDO_REQUESTED", "59.40 USD")
+    assert desk.answer(waiting, "approve", person="jane")[0] == "ERROR_SELF"
+    assert desk.answer(waiting, "deny", person="ken", note="it was right")[0] == "APPLIED"
+    assert (office.questions(), office.journal()) == ([], before)
+    assert ask(office, "ken", "undo", asked_for, "it was wrong").startswith("PENDING")
+    (waiting,) = desk.rows()
+    assert desk.answer(waiting, "approve", person="ken")[0] == "ERROR_SELF"
+    assert desk.answer(waiting, "approve", person="lee")[0] == "APPLIED"
+    assert state(office)["state"] == "unidentified"
+    assert office.journal().get(("100", "2120"), 0) == 0
+    with pytest.raises(RefusedError, match="undone before"):
+        ask(office, "ken", "undo", asked_for, "again")
+    again = desk.row("ACCOUNT_NOT_FOUND")
+    assert "undone by ken: it was wrong" in again["reason_text"]
+    assert desk.answer(again, "assign", Y)[0] == "APPLIED"
+
+
+def test_an_undone_transfer_goes_back(office: Office, desk: Desk) -> None:
+    receipt = pay(office, (8800, X))
+    ask(office, "jane", "transfer", receipt, Y, "customer showed the bill")
+    ask(office, "ken", "approve", str(office.rows("exceptions")[0]["exception_id"]), "")
+    assert ask(office, "ken", "undo", _decision(office), "not his bill").startswith("PENDING")
+    assert desk.answer(desk.row("UNDO_REQUESTED"), "approve", person="jane")[0] == "APPLIED"
+    assert office.applied() == {"XW1": 8800}
+    assert office.questions() == []
+
+
+def test_a_duplicate_that_was_none_is_in_its_deposit_again(office: Office, desk: Desk) -> None:
+    pay(office, (1000, X), (1000, X))
+    deposits = office.rows("deposits")
+    row = desk.row("SUSPECTED_DUPLICATE_PAYMENT")
+    assert desk.answer(row, "duplicate")[0] == "APPLIED"
+    assert office.applied() == {"XW1": 1000}
+    ask(office, "jane", "undo", _decision(office), "both are real")
+    assert office.applied() == {"XW1": 2000}
+    assert office.rows("deposits") == deposits
+    assert desk.answer(desk.row("SUSPECTED_DUPLICATE_PAYMENT"), "not_duplicate")[0] == "APPLIED"
 
 
 def _decision(office: Office) -> str:
@@ -159,6 +215,7 @@ def limited(office: Office, text: str) -> None:
     path.write_text("\n".join([*lines[: start + 1], *text.strip().split("\n"), *kept]))
 
 
+@BOTH
 def test_e47_refunds(office: Office, desk: Desk) -> None:
     limited(office, REFUNDS)
     pay(office, (130, "NOONE"), (5940, "NOBODY"), (68000, "WHOEVER"))
@@ -311,8 +368,11 @@ DEBT = [
 ]
 
 
-def test_e45_write_off(tmp_path: Path) -> None:
-    office = Office(tmp_path / "home")
+@pytest.mark.parametrize(
+    "url", ["sqlite", pytest.param("postgres_url", marks=pytest.mark.postgres)]
+)
+def test_e45_write_off(tmp_path: Path, request: pytest.FixtureRequest, url: str) -> None:
+    office = Office(tmp_path / "home", None if url == "sqlite" else request.getfixturevalue(url))
     try:
         office.take("receivables", "open.csv", receivables_csv(DEBT))
         limited(office, 'write_off_two_over = "200.00"')

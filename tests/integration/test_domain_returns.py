@@ -19,6 +19,7 @@ from office import (
     receivables_csv,
     statement,
 )
+from queueoffice import Desk
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from achfiles import Batch, Entry, build, changed, returned
@@ -160,6 +161,31 @@ def test_a_return_without_original_is_asked_the_next_day(office: Office) -> None
     office.take("ach", "back.ach", data, TUE)
     office.process(THU)
     assert asked(office) == [("RETURN_NOT_FOUND", 8800)]
+
+
+def test_a_clerk_ties_a_payment_to_the_item_that_the_bank_returned(
+    office: Office, tmp_path: Path
+) -> None:
+    """Answer `return_item`: where a returned item of the amount waits, it is that one."""
+    desk = Desk(office, tmp_path / "clerk")
+    checks = [check(8800, ("NOBODY", None)), check(100, ("NOONE", None))]
+    office.take("lockbox", "day.bai", lockbox_file(checks, MON), MON)
+    entry = Entry("26", 8800, addenda=returned("R01", "122099980000001"))
+    data = build([Batch([entry], company_id="1866000111", effective="260317")], date="260317")
+    office.take("ach", "back.ach", data, TUE)
+    office.process(THU)
+    assert ("RETURN_NOT_FOUND", 8800) in asked(office)
+    rows = {row["amount"]: row for row in desk.rows(THU)
+            if row["reason"] == "ACCOUNT_NOT_FOUND"}  # fmt: skip
+    status, message = desk.answer(rows["88.00 USD"], "return_item")
+    assert (status, "back.ach" in message) == ("APPLIED", True)
+    assert desk.answer(rows["1.00 USD"], "return_item")[0] == "APPLIED"
+    assert {row["state"] for row in office.rows("receipts")} == {"returned"}
+    assert asked(office) == []
+    (tied,) = office.rows("returns")
+    assert cents(str(tied["amount"])) == 8800
+    expected = [row for row in office.rows("deposits") if row["kind"] == "return"]
+    assert [cents(str(row["amount"])) for row in expected] == [-8800]
 
 
 def test_a_second_return_of_the_same_payment_is_asked_about(office: Office) -> None:

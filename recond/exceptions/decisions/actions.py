@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from recond.exceptions.answers import ACCEPTS, NOTED
 from recond.exceptions.codes import CODES
-from recond.exceptions.decisions.case import Case, Effect, Plan, refuse
+from recond.exceptions.decisions import bank_links
+from recond.exceptions.decisions.case import REQUESTS, Case, Effect, Plan, refuse
 from recond.exceptions.decisions.links import link
 from recond.exceptions.decisions.placing import (
     GONE,
@@ -29,6 +30,7 @@ from recond.exceptions.decisions.placing import (
     target_of,
 )
 from recond.exceptions.decisions.targets import Target
+from recond.exceptions.decisions.undoing import plan_undo
 from recond.exceptions.decisions.writeoffs import plan_write_off
 from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import format_cents
@@ -48,13 +50,6 @@ def plan(case: Case) -> Plan:
     if action in NOTED and not case.answer.note:
         raise refuse(f"{action} needs a note that says why")
     return PLANNERS[action](case)
-
-
-# Questions that are opened by asking for something: the code, and what was asked for.
-REQUESTS: Mapping[str, str] = {
-    "TRANSFER_REQUESTED": "transfer",
-    "WRITE_OFF_REQUESTED": "write_off",
-}
 
 
 def allowed_of(case: Case) -> list[str]:
@@ -190,6 +185,20 @@ def _leave_deposit(case: Case, _identity: str) -> None:
     deposits.note(case.connection, deposits.of_receipts(case.connection, numbers), sign=-1)
 
 
+def _return_item(case: Case) -> Plan:
+    """The bank took the payment back: tied to the item that it returned where that is known and
+    waits for its payment. Refused where several could be meant."""
+    waiting = bank_links.returns_of(case)
+    if len(waiting) > 1:
+        raise refuse(
+            f"{len(waiting)} returned items of that amount wait for their payment; answer the"
+            " right one with link and this payment's id"
+        )
+    if waiting:
+        return bank_links.take_back(waiting[0], standing_of(case).receipt_no)
+    return _out(RETURNED, "returned by the bank")(case)
+
+
 def _out(bucket: int, words: str, *effects: Effect) -> Planner:
     """All live cents of the payment leave the books' open places for one bucket."""
 
@@ -257,7 +266,7 @@ PLANNERS: Mapping[str, Planner] = {
     "split": _split,
     "on_account": _on_account,
     "refund": _refund,
-    "return_item": _out(RETURNED, "returned by the bank"),
+    "return_item": _return_item,
     "duplicate": _out(VOIDED, "recorded twice; the second record left the books", _leave_deposit),
     "not_duplicate": _not_duplicate,
     "hold": _hold,
@@ -265,4 +274,5 @@ PLANNERS: Mapping[str, Planner] = {
     "link": link,
     "transfer": _transfer,
     "write_off": plan_write_off,
+    "undo": plan_undo,
 }

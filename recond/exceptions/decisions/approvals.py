@@ -17,13 +17,16 @@ from recond.store import schema
 
 made = schema.decision_made
 
-ALWAYS = frozenset({"refund", "write_off", "transfer"})  # another person, whatever the amount
+ALWAYS = frozenset(
+    {"refund", "write_off", "transfer", "undo"}
+)  # another person, whatever the amount
 FROM_AMOUNT = frozenset(
     {"accept_1", "accept_2", "accept_3", "assign", "split", "on_account", "duplicate",
      "return_item", "link"}
 )  # fmt: skip
 # What the cashier who took the payment may not ask for either.
-NOT_OF_ONES_OWN = ALWAYS | {"duplicate", "return_item"}
+NOT_OF_ONES_OWN = ALWAYS - {"undo"} | {"duplicate", "return_item"}
+SUMMED = ("refund", "write_off")  # with a most for one person in a day and in a month
 SUM_DAYS = 30
 
 
@@ -120,8 +123,8 @@ def _sum_of_days(case: Case, plan: Plan) -> int:
 def _within_sums(case: Case, cents: int) -> None:
     """The most that one person may ask for in a day and in a month."""
     limits, today = case.run.home.settings.limits, case.run.today.isoformat()
-    mine = (made.c.decided_by == case.actor, made.c.action.in_(sorted(ALWAYS - {"transfer"})))
-    if case.answer.action == "transfer":
+    mine = (made.c.decided_by == case.actor, made.c.action.in_(SUMMED))
+    if case.answer.action not in SUMMED:
         return
     windows = (
         ("a day", limits.clerk_day, made.c.decided_date == today),

@@ -4,6 +4,7 @@ payment. The cents are those of the line or the return; a difference stays asked
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from sqlalchemy import select
 
@@ -78,8 +79,36 @@ def receipt_of_return(case: Case, target: str) -> Plan | None:
     one = returns.waiting_of(case.connection, case.question.exception_id)
     if one is None or not returns.can_return(case.connection, one, number):
         raise refuse(f"{target} is not of that amount, or came back before")
+    return take_back(one, number)
+
+
+def returns_of(case: Case) -> list[returns.Back]:
+    """Returned items that wait for their payment and could be the case's."""
+    owner, table = case.standing, schema.exception.c
+    if owner is None:
+        return []
+    asked = case.connection.scalars(
+        select(table.exception_id)
+        .where(
+            table.code == returns.NOT_FOUND,
+            table.status != "resolved",
+            table.amount_cents == owner.amount_cents,
+        )
+        .order_by(table.exception_no)
+    ).all()
+    waiting = [returns.waiting_of(case.connection, identity) for identity in asked]
+    return [
+        one
+        for one in waiting
+        if one is not None and returns.can_return(case.connection, one, owner.receipt_no)
+    ]
+
+
+def take_back(one: returns.Back, receipt_no: int) -> Plan:
+    """The plan that reverses a payment because a returned item takes it back."""
 
     def reverse(done: Case, _identity: str) -> None:
-        returns.reverse(done.connection, done.run, one, number)
+        run = replace(done.run, actor=done.actor)
+        returns.reverse(done.connection, run, one, receipt_no)
 
-    return Plan(f"{format_cents(one.cents)} of {target} returned", one.cents, effects=(reverse,))
+    return Plan(f"{format_cents(one.cents)} returned: {one.words}", one.cents, effects=(reverse,))

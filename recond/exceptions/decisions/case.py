@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
@@ -23,6 +23,14 @@ STATUSES = (
     APPLIED, PENDING_APPROVAL, NOT_DECIDED, ALREADY_DONE, STALE, CONFLICT, ERROR_KEY,
     ERROR_EDITED, ERROR_ACTION, ERROR_SELF, PERIOD_CLOSED,
 )  # fmt: skip
+
+
+# Questions that are opened by asking for something: the code, and what was asked for.
+REQUESTS: Mapping[str, str] = {
+    "TRANSFER_REQUESTED": "transfer",
+    "WRITE_OFF_REQUESTED": "write_off",
+    "UNDO_REQUESTED": "undo",
+}
 
 
 class RefusedAnswerError(Exception):

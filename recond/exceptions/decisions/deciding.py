@@ -12,18 +12,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from recond.errors import InvariantError, PeriodClosedError
 from recond.exceptions.answers import Answer, Part, decision_id
 from recond.exceptions.decisions import approvals
-from recond.exceptions.decisions.actions import REQUESTS
 from recond.exceptions.decisions.actions import plan as planned
 from recond.exceptions.decisions.case import (
     ALREADY_DONE,
     APPLIED,
     PENDING_APPROVAL,
     PERIOD_CLOSED,
+    REQUESTS,
     STALE,
     Case,
     Plan,
@@ -34,7 +34,7 @@ from recond.exceptions.decisions.case import (
     refuse,
 )
 from recond.exceptions.decisions.placing import live_cents
-from recond.ledger import instant
+from recond.exceptions.decisions.records import record
 from recond.money import format_cents
 from recond.pipeline import moves
 from recond.pipeline.run import Run
@@ -191,44 +191,6 @@ def _close(case: Case, plan: Plan) -> None:
         owner = moves.standing(case.connection, [plan.move.receipt_no])[plan.move.receipt_no]
         if live_cents(owner) == 0:
             desk.resolve(desk.open_of_receipts([owner.receipt_no]), words)
-
-
-def record(
-    case: Case,
-    identity: str,
-    status: str,
-    plan: Plan,
-    *,
-    needed: int = 0,
-    placed_version: int | None = None,
-    answers_id: str | None = None,
-    args: Mapping[str, object] | None = None,
-) -> None:
-    """Write a decision down: a row that is never changed."""
-    connection, run, question = case.connection, case.run, case.question
-    last = connection.scalar(select(func.max(made.c.decision_no))) or 0
-    connection.execute(
-        insert(made).values(
-            decision_no=last + 1,
-            decision_id=identity,
-            exception_no=question.exception_no,
-            version=question.version,
-            action=case.answer.action,
-            args=json.dumps(case.answer.args() if args is None else args, sort_keys=True),
-            note=case.answer.note,
-            receipt_no=question.receipt_no,
-            account_key=plan.account_key,
-            placed_version=placed_version,
-            amount_cents=plan.cents,
-            decided_by=case.actor,
-            decided_at=instant(run.clock()),
-            decided_date=run.today.isoformat(),
-            status=status,
-            approvals=needed,
-            answers_id=answers_id,
-            result=plan.words,
-        )
-    )
 
 
 # --- two pairs of eyes ----------------------------------------------------------------------------

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from recond import ids
 from recond.errors import RefusedError, UsageError
 from recond.exceptions.answers import Answer, decision_id, target_of
-from recond.exceptions.decisions import approvals
-from recond.exceptions.decisions.actions import REQUESTS
+from recond.exceptions.decisions import approvals, undoing
 from recond.exceptions.decisions.case import (
     APPLIED,
     PENDING_APPROVAL,
-    Plan,
     Question,
     RefusedAnswerError,
     open_case,
     question_of,
 )
-from recond.exceptions.decisions.deciding import ANSWERS, Verdict, carry_out, decide, record
+from recond.exceptions.decisions.deciding import ANSWERS, Verdict, carry_out, decide
+from recond.exceptions.decisions.records import record
 from recond.exceptions.desk import Question as Opening
 from recond.exceptions.questions import exception_id
 from recond.ledger import instant
 from recond.model import CREDIT, ITEM
 from recond.money import format_cents
 from recond.pipeline import moves
-from recond.pipeline.moves import Move, Stand
 from recond.pipeline.run import Run
 from recond.store import schema
 
@@ -123,76 +121,47 @@ def comment(connection: Connection, run: Run, identity: str, words: str) -> str:
 def undo(connection: Connection, run: Run, identity: str, reason: str) -> str:
     """Undo a decision by a reversing one: what it moved goes back, its question is asked again.
 
-    Only while nothing moved the payment since. What needed another person needs a supervisor,
-    or another person than the one who decided. Raises UsageError or RefusedError.
+    Only while nothing moved the payment since. What needed another person is only asked for: it
+    is undone when another person approves that. Raises UsageError or RefusedError.
     """
-    row = connection.execute(select(made).where(made.c.decision_id == identity)).first()
-    if row is None:
+    if connection.scalar(select(made.c.decision_no).where(made.c.decision_id == identity)) is None:
         raise UsageError(f"there is no decision {identity}")
-    if row.status != APPLIED or row.action in {"undo", "deny", "link", "duplicate"}:
-        raise RefusedError(f"{identity} has no effect that could be undone")
-    if row.amount_cents and row.placed_version is None:
-        raise RefusedError(f"{identity} did more than move a payment; it cannot be undone here")
-    if connection.scalar(
-        select(made.c.decision_no).where(made.c.answers_id == identity, made.c.action == "undo")
-    ):
-        raise RefusedError(f"{identity} was undone before")
-    question = question_of(connection, row.exception_no)
-    case = open_case(connection, run, question, Answer("undo", note=reason), run.actor)
     try:
+        row, action = undoing.undoable(connection, identity)
+        if row.action in ANSWERS:
+            return _ask_to_undo(connection, run, row, reason)
+        question = question_of(connection, row.exception_no)
+        case = open_case(connection, run, question, Answer("undo", note=reason), run.actor)
         approvals.may_answer(case)
-    except RefusedAnswerError as refusal:
-        raise RefusedError(f"{refusal.status}: {refusal.sentence}") from None
-    settings = run.home.settings
-    supervisor = approvals.has_role(settings, run.actor, "supervisor", run.today)
-    if row.decided_by == run.actor and row.action in ANSWERS and not supervisor:
-        raise RefusedError(f"{identity} was approved by {run.actor}; another person has to undo it")
-    words = f"{identity} undone by {run.actor}: {reason}"
-    move = None if row.placed_version is None else _back(connection, row, words)
-    plan = Plan(words, row.amount_cents or 0, move, row.account_key)
-    new = decision_id(question.exception_id, question.version, "undo", {"of": identity})
-    try:
+        plan = undoing.plan_of(case, row, action)
+        new = decision_id(question.exception_id, question.version, "undo", {"of": identity})
         version = carry_out(case, plan, new)
     except RefusedAnswerError as refusal:
         raise RefusedError(f"{refusal.status}: {refusal.sentence}") from None
     record(case, new, APPLIED, plan, placed_version=version, answers_id=identity,
            args={"of": identity})  # fmt: skip
-    if question.code not in REQUESTS:  # what was only asked for is not asked again
-        _ask_again(run, connection, question, words)
-    return words
+    undoing.ask_again(run, connection, row.exception_no, plan.words)
+    return plan.words
 
 
-def _back(connection: Connection, row: object, words: str) -> Move:
-    """The move that takes a receipt back to where it stood before a decision."""
-    number, version = row.receipt_no, row.placed_version  # type: ignore[attr-defined]
-    owner = moves.standing(connection, [number])[number]
-    if owner.version != version:
-        raise RefusedError("the payment was moved since; undo what moved it first")
-    taken = [stand for stand in owner.stands if stand.version == version]
-    placement = schema.placement.c
-    rows = connection.execute(
-        select(schema.placement)
-        .where(
-            placement.receipt_no == number,
-            placement.version == version,
-            placement.reverses_version.is_not(None),
-        )
-        .order_by(placement.line)
-    )
-    placed = [
-        Stand(row.bucket, -row.cents, row.account_key, row.item_key, row.charge_type, row.fund)
-        for row in rows
-    ]
-    return Move(number, "undo", words, taken, placed, None)
-
-
-def _ask_again(run: Run, connection: Connection, question: Question, words: str) -> None:
-    desk = run.desk(connection)
-    if question.status != "resolved":
-        desk.restate(question.exception_no, f"{words}. {question.message}", question.amount_cents)
-        desk.set_status(question.exception_no, "open")
-        return
-    desk.reopen(question.exception_no, f"{words}. {question.message}")
+def _ask_to_undo(
+    connection: Connection, run: Run, row: Row[tuple[object, ...]], reason: str
+) -> str:
+    """Ask another person whether what took two may be undone."""
+    subject = str(row.decision_id)
+    words = f"{run.actor} asks to undo {subject}: {reason}"
+    number: int | None = row.receipt_no
+    run.desk(connection).open(
+        [
+            Opening(
+                "UNDO_REQUESTED", subject, words, row.amount_cents, receipt_no=number,
+                file_no=None if number is None else number >> schema.ORDINAL_BITS,
+            )
+        ]
+    )  # fmt: skip
+    asked = find_question(connection, exception_id("UNDO_REQUESTED", subject))
+    said = _said(decide(connection, run, asked, Answer("undo", subject, note=reason)))
+    return f"{said} ({asked.exception_id})"
 
 
 def pending(connection: Connection) -> list[dict[str, object]]:
