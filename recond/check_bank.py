@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, cast, func, select
+from sqlalchemy import and_, cast, exists, func, or_, select
 
 from recond.model import RETURNED, VOIDED
 from recond.store import schema
@@ -52,10 +52,13 @@ def clearing_differs(books: Books) -> list[Broken]:
         .group_by(deposit.c.channel)
     )
     add(brought, -1)
+    item = schema.return_item
+    # what a person took back without an item of the bank is expected from nobody: it left
+    named = exists().where(item.c.receipt_no == receipt.c.receipt_no)
     posted = (
         select(receipt.c.channel, _sum(placement.c.cents))
         .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
-        .where(placement.c.bucket.not_in((VOIDED, RETURNED)))
+        .where(placement.c.bucket != VOIDED, or_(placement.c.bucket != RETURNED, named))
         .group_by(receipt.c.channel)
     )
     add(posted)
@@ -64,7 +67,6 @@ def clearing_differs(books: Books) -> list[Broken]:
     # receipts, and the receipts that were found are returned
     aside = select(deposit.c.channel, _sum(deposit.c.aside_cents)).where(deposit.c.kind == "card")
     add(aside.group_by(deposit.c.channel), -1)
-    item = schema.return_item
     booked = select(receipt.c.channel, _sum(item.c.reversed_cents))
     booked = booked.join(receipt, receipt.c.receipt_no == item.c.receipt_no)
     add(booked.where(item.c.deposit_no.is_(None)).group_by(receipt.c.channel), -1)

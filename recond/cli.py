@@ -448,11 +448,14 @@ def queue_list(
     json: JsonOption = False,
     as_of: AsOfOption = None,
     code: Annotated[str | None, typer.Option("--code", help="Only questions of this code.")] = None,
+    overdue: Annotated[
+        bool, typer.Option("--overdue", help="Only what should have been answered by now.")
+    ] = False,
 ) -> None:
     """The open questions."""
     from recond.verbs.queue import queue_list_verb
 
-    queue_list_verb(home, json, day(as_of), code)
+    queue_list_verb(home, json, day(as_of), code, overdue)
 
 
 @queue_app.command("show")
@@ -518,6 +521,18 @@ def queue_import(
     raise typer.Exit(
         queue_import_verb(home, file, json, dry_run, day(as_of), acting_as, check, all_or_nothing)
     )
+
+
+@queue_app.command("results")
+def queue_results(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As the list was named.")],
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Write the result file of a work list that came back again, from the books."""
+    from recond.verbs.queue import queue_results_verb
+
+    queue_results_verb(home, name, dry_run)
 
 
 @queue_app.command("approve")

@@ -155,6 +155,20 @@ class Limits(Section):
     clerk_month: Amount | None = None
 
 
+class Queue(Section):
+    """`[queue]`: when work lists are written by themselves, and when a question is overdue."""
+
+    export_at: str = Field(default="", pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")
+    due_days: int = Field(default=5, ge=0)
+    large_from: Amount = 1_000_00
+    large_due_days: int = Field(default=2, ge=0)  # of questions over so much
+
+    def overdue(self, age_days: int, cents: int | None) -> bool:
+        """Whether a question of that age over that amount should have been answered."""
+        large = cents is not None and abs(cents) >= self.large_from
+        return age_days > (self.large_due_days if large else self.due_days)
+
+
 class Delegation(Section):
     """`[[delegation]]`: one person's role, lent to another for some days."""
 
@@ -221,6 +235,7 @@ class Settings(BaseSettings):
     gl: Gl = Gl()
     roles: Roles = Roles()
     limits: Limits = Limits()
+    queue: Queue = Queue()
     delegation: tuple[Delegation, ...] = ()
     calendar: Days = Days()
     clearing: Clearing = Clearing()

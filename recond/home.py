@@ -171,6 +171,12 @@ approval_from = "10000.00"   # accept, assign, split and on_account need another
 refund_minimum = "0.00"      # a smaller refund is refused; the credit is carried
 refund_wait_days = 0         # days that a check has to stand before it is refunded
 
+[queue]
+export_at = ""                   # "06:30": run writes the work list into queue/out/ every day then
+due_days = 5                     # an open question is overdue after so many days,
+large_from = "1000.00"           # one over so much
+large_due_days = 2               # after so many
+
 # Charge types, in the order in which they are paid where due dates are equal; penalties
 # (kind = "PENALTY") come before everything. An unknown code in a receivables file holds the file.
 {charges}

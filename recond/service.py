@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, select
 from recond import daemon, intake, log
 from recond.config import business_date
 from recond.exceptions.desk import open_count
+from recond.exceptions.queue import export
 from recond.home import open_home
 from recond.pipeline.process import inboxes_of, process
 from recond.pipeline.run import Run
@@ -47,11 +48,17 @@ class _Service:
         folders.append(daemon.Folder("queue", home.path / "queue" / "in"))
         self.close()
         self._run = run
-        nightly = daemon.Job("checkpoint", {"hour": "2"}, run.store.checkpoint)
+        jobs = []
+        if run.store.dialect == "sqlite":
+            jobs.append(daemon.Job("checkpoint", {"hour": "2"}, run.store.checkpoint))
+        if home.settings.queue.export_at:
+            hour, minute = home.settings.queue.export_at.split(":")
+            when = {"hour": str(int(hour)), "minute": str(int(minute))}
+            jobs.append(daemon.Job("queue export", when, self.export_queue))
         return daemon.Plan(
             folders,
             self.work,
-            jobs=(nightly,) if run.store.dialect == "sqlite" else (),
+            jobs=tuple(jobs),
             zone=home.settings.zone,
             rescan_seconds=home.settings.rescan_seconds,
         )
@@ -73,6 +80,14 @@ class _Service:
         status = f"{questions} exceptions" + (f", {done.waiting} waiting" if done.waiting else "")
         again = max(settings.settle_seconds, 1) if done.waiting else None
         return daemon.Report(status, again)
+
+    def export_queue(self) -> None:
+        """Write the work list of what waits, as `recond queue export` does."""
+        run = self._current()
+        today = self._as_of or business_date(clock(), run.home.settings)
+        out = run.home.path / "queue" / "out"
+        with run.store.read() as connection:
+            export(connection, out, today=today, key=run.home.secret())
 
     def memory(self) -> daemon.Memory:
         """What the table `job` remembers."""

@@ -13,6 +13,8 @@ from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import format_cents
 from recond.store import schema
 
+REFUSED_DAYS = 7  # how long a refused work list is told
+
 receipt, decision, placement = schema.receipt, schema.decision, schema.placement
 entry, line, file = schema.entry, schema.journal_line, schema.file
 
@@ -114,6 +116,7 @@ class Status:
     files_today: dict[str, int]  # by state
     files_held: int
     files_waiting: int
+    lists_refused: list[str]  # work lists dropped by clerks that nobody could read, and why
     open_questions: int
     oldest_question: str | None
     last_posting_at: str | None
@@ -138,11 +141,30 @@ def status(connection: Connection, today: dt.date) -> Status:
         {row[0]: row[1] for row in states},
         int(connection.scalar(held) or 0),
         int(connection.scalar(waiting) or 0),
+        _refused_lists(connection, today),
         open_count(connection),
         connection.scalar(oldest),
         connection.scalar(select(func.max(entry.c.posted_at)).where(entry.c.source != "snapshot")),
         tie_out(connection, today),
     )
+
+
+def _refused_lists(connection: Connection, today: dt.date) -> list[str]:
+    """Work lists of the last days that were refused whole and did not come again: their answers
+    were not carried out."""
+    work, later = schema.work_file, schema.work_file.alias()
+    since = (today - dt.timedelta(days=REFUSED_DAYS)).isoformat()
+    again = (
+        select(later.c.work_no)
+        .where(later.c.name == work.c.name, later.c.work_no > work.c.work_no)
+        .exists()
+    )
+    rows = connection.execute(
+        select(work.c.name, work.c.owner, work.c.message)
+        .where(work.c.state == "refused", work.c.arrived_at >= since, ~again)
+        .order_by(work.c.work_no)
+    )
+    return [f"{row.name} of {row.owner}: {row.message}" for row in rows]
 
 
 def as_dict(found: Status) -> dict[str, Any]:

@@ -136,7 +136,7 @@ class Office:
         with opened.store.read() as connection:
             books = Books(connection, opened.home, opened.chart, read_archive=True)
             broken = {invariant.name: rows for invariant, rows in check(books) if rows}
-        assert broken == {}
+        assert broken == {}, broken
 
 
 def receivable(

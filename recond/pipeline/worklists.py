@@ -113,6 +113,29 @@ def import_file(
     return take(run, claimed, person, all_or_nothing=all_or_nothing)
 
 
+def write_again(run: Run, name: str, *, dry_run: bool = False) -> Path:
+    """Write the result file of the last work list of that name again, byte for byte.
+
+    Raises RefusedError when no work list of that name came or it was refused.
+    """
+    with run.store.read() as connection:
+        row = connection.execute(
+            select(work_file.c.work_no, work_file.c.state, work_file.c.message)
+            .where(work_file.c.name == Path(name).name)
+            .order_by(work_file.c.work_no.desc())
+            .limit(1)
+        ).first()
+        if row is None:
+            raise RefusedError(f"no work list {Path(name).name} came back")
+        if row.state == "refused":
+            raise RefusedError(f"{Path(name).name} was refused: {row.message}")
+        data = results.result_csv(connection, row.work_no)
+    path = _beside(run, Path(name).name, ".result.csv")
+    if not dry_run:
+        _put(path, data)
+    return path
+
+
 def try_out(run: Run, path: Path, person: str) -> Imported:
     """What `import_file` would do, without a trace."""
     made, _ = _tried(run, person, _readable(path))

@@ -23,17 +23,28 @@ from recond.session import open_run, somebody_waits, user
 
 
 def queue_list_verb(
-    home: Path | None, as_json: bool, as_of: dt.date | None, code: str | None
+    home: Path | None,
+    as_json: bool,
+    as_of: dt.date | None,
+    code: str | None,
+    overdue: bool = False,
 ) -> None:
-    """`recond queue list`."""
+    """`recond queue list`: what waits, `overdue` by `[queue]`; what is on hold is never."""
     run = open_run(home, as_of)
     with run.store.read() as connection:
-        found = list_questions(connection, today=run.today, code=code)
+        found = list_questions(connection, today=run.today, code=code).to_pylist()
+    for row in found:
+        cents = None if row["amount"] is None else int(row["amount"] * 100)
+        late = run.home.settings.queue.overdue(row["age_days"], cents)
+        row["overdue"] = late and row["status"] != "on_hold"
+    if overdue:
+        found = [row for row in found if row["overdue"]]
     if as_json:
-        render.json_lines(found.to_pylist())
+        render.json_lines(found)
         return
-    names = ["exception_id", "code", "amount", "age_days", "status", "suggest_1", "message"]
-    render.text(render.columns(found.to_pylist(), names, right=["amount", "age_days"]))
+    names = ["exception_id", "code", "amount", "age_days", "", "status", "suggest_1", "message"]
+    shown = [{**row, "": "overdue" if row["overdue"] else ""} for row in found]
+    render.text(render.columns(shown, names, right=["amount", "age_days"]))
 
 
 def queue_show_verb(
@@ -171,6 +182,17 @@ def request(
     with locked(run.home.path, verb), run.write(dry_run=dry_run) as connection:
         sentence = functions[verb](connection, run, *arguments, **options)
     render.text(f"dry run, nothing was written: {sentence}" if dry_run else sentence)
+
+
+def queue_results_verb(home: Path | None, name: str, dry_run: bool) -> None:
+    """`recond queue results NAME`: the result file of the last work list of that name, again."""
+    from recond.pipeline.worklists import write_again
+
+    run = open_run(home)
+    with locked(run.home.path, "queue results"):
+        path = write_again(run, name, dry_run=dry_run)
+    render.say("would be written:" if dry_run else "written again:")
+    render.text(str(path))
 
 
 def queue_pending_verb(home: Path | None, as_json: bool) -> None:

@@ -12,7 +12,9 @@ from typer.main import get_command
 from recond.cli import app
 from recond.config import Settings
 from recond.exceptions.codes import CODES
+from recond.exceptions.decisions.actions import PLANNERS
 from recond.exceptions.decisions.case import STATUSES
+from recond.exceptions.sheet import ACTIONS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -67,7 +69,17 @@ def test_every_code_is_documented_with_its_sentence_and_answers() -> None:
         row = f"| `{code.code}` | {code.severity} | {code.scope} | {code.sentence} |"
         assert row in text, code.code
         line = next(line for line in text.split("\n") if line.startswith(row))
-        assert all(f"`{answer}`" in line for answer in code.answers), code.code
+        assert tuple(re.findall(r"`(\w+)`", line[len(row) :])) == code.answers, code.code
+
+
+def test_every_answer_of_a_code_says_what_happens_and_can_be_given() -> None:
+    text = (DOCS / "queue.md").read_text()
+    told = text[text.index("## Answers") : text.index("## Two pairs of eyes")]
+    rows = {word for line in told.split("\n") if line.startswith("| `")
+            for word in re.findall(r"`(\w+)`", line.split("|")[1])}  # fmt: skip
+    given = {answer for code in CODES.values() for answer in code.answers}
+    assert given - {"accept", "reject"} == rows
+    assert rows == ACTIONS == {*PLANNERS} - {"transfer", "undo"} | {"approve", "deny"}
 
 
 def test_no_code_that_is_gone_is_documented() -> None:
