@@ -162,6 +162,7 @@ class Queue(Section):
     due_days: int = Field(default=5, ge=0)
     large_from: Amount = 1_000_00
     large_due_days: int = Field(default=2, ge=0)  # of questions over so much
+    draft_refunds: bool = False  # of money for closed accounts
 
     def overdue(self, age_days: int, cents: int | None) -> bool:
         """Whether a question of that age over that amount should have been answered."""

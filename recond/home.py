@@ -176,6 +176,7 @@ export_at = ""                   # "06:30": run writes the work list into queue/
 due_days = 5                     # an open question is overdue after so many days,
 large_from = "1000.00"           # one over so much
 large_due_days = 2               # after so many
+draft_refunds = false            # ask by itself for refunds of money for closed accounts
 
 # Charge types, in the order in which they are paid where due dates are equal; penalties
 # (kind = "PENALTY") come before everything. An unknown code in a receivables file holds the file.

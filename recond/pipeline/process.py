@@ -109,6 +109,7 @@ def process(
             following += int(late)
     # the room of answers imports this package's moves: imported at the top, the two would wait
     # for each other
+    from recond.exceptions.decisions.drafts import draft_refunds  # noqa: PLC0415
     from recond.pipeline import worklists  # noqa: PLC0415
 
     _, lists = worklists.take_dropped(run, wait=wait, stop=stop)
@@ -116,6 +117,7 @@ def process(
         rematch.rematch(connection, run)
         clear.clear(connection, run)
         handover.ask_for_answers(connection, run)
+        draft_refunds(connection, run)
     return Pass(tuple(outcomes), len(seen.waiting) + lists)
 
 

@@ -246,6 +246,34 @@ def _refunds(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     return [{**row, "action": "refund", "note": "payer asked"} for row in rows]
 
 
+def test_e14_money_for_a_closed_account_is_drafted_as_a_refund(office: Office, desk: Desk) -> None:
+    closed = f"account_number,customer_name,status\n{X},Somebody,closed\n"
+    office.take("receivables", "accounts.csv", closed)
+    pay(office, (24286, X))
+    office.process()
+    assert [row["status"] for row in office.rows("exceptions")] == ["open"], "off in a new home"
+    limited(office, 'refund_minimum = "250.00"')
+    path = office.home.path / "recond.toml"
+    path.write_text(path.read_text().replace("draft_refunds = false", "draft_refunds = true"))
+    office.process()
+    assert [row["status"] for row in office.rows("exceptions")] == ["open"], "below the minimum"
+    path.write_text(path.read_text().replace('minimum = "250.00"', 'minimum = "5.00"'))
+    before = office.journal()
+    office.process()
+    office.process()
+    (row,) = desk.rows()
+    assert (row["reason"], row["allowed_actions"]) == ("ACCOUNT_CLOSED", "approve deny")
+    assert "recond asks for refund: 242.86 to be refunded" in row["reason_text"]
+    assert office.journal() == before
+    assert desk.answer(row, "deny", person="ken", note="pays his new account")[0] == "APPLIED"
+    office.process()
+    (row,) = desk.rows()
+    assert "refund" in row["allowed_actions"], "denied once, not drafted again"
+    assert desk.answer(row, "refund", note="moved away")[0] == "PENDING_APPROVAL"
+    assert desk.answer(desk.rows()[0], "approve", person="ken")[0] == "APPLIED"
+    assert office.journal()[("100", "2120")] == -24286
+
+
 def test_split_refunds_are_one_large_refund(office: Office, desk: Desk) -> None:
     limited(office, 'refund_two_over = "100.00"\nclerk_day = "150.00"')
     pay(office, (6000, "NOONE"), (6000, "NOBODY"), (6000, "WHOEVER"))

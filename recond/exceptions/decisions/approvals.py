@@ -11,7 +11,15 @@ import datetime as dt
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from recond.config import Settings
-from recond.exceptions.decisions.case import ERROR_SELF, Case, Plan, RefusedAnswerError, refuse
+from recond.exceptions.decisions.case import (
+    AUTOMATIC,
+    DRAFTED,
+    ERROR_SELF,
+    Case,
+    Plan,
+    RefusedAnswerError,
+    refuse,
+)
 from recond.money import format_cents
 from recond.store import schema
 
@@ -47,6 +55,8 @@ def has_role(settings: Settings, person: str, role: str, today: dt.date) -> bool
 def may_answer(case: Case) -> None:
     """Raise RefusedAnswerError unless the person may give this answer."""
     settings, person = case.run.home.settings, case.actor
+    if is_draft(case):
+        return
     if person in settings.roles.auditor or not any(
         has_role(settings, person, role, case.run.today) for role in ("clerk", "supervisor")
     ):
@@ -68,6 +78,12 @@ def may_approve(case: Case, asked_by: list[str]) -> None:
         has_role(settings, person, role, case.run.today) for role in ("approver", "supervisor")
     ):
         raise refuse(f"{person} is no approver of this home")
+
+
+def is_draft(case: Case) -> bool:
+    """Whether recond itself asks for the refund of money for a closed account."""
+    asked = (case.actor, case.question.code, case.answer.action)
+    return case.run.home.settings.queue.draft_refunds and asked == (AUTOMATIC, DRAFTED, "refund")
 
 
 def took_it(case: Case, person: str) -> bool:
@@ -114,17 +130,18 @@ def _sum_of_days(case: Case, plan: Plan) -> int:
     action = case.answer.action
     since = (case.run.today - dt.timedelta(days=SUM_DAYS - 1)).isoformat()
     recent = (made.c.action == action, made.c.decided_date >= since)
-    sums = [_asked(case, *recent, made.c.decided_by == case.actor)]
+    # what recond drafts is no one person's
+    sums = [] if is_draft(case) else [_asked(case, *recent, made.c.decided_by == case.actor)]
     if plan.account_key is not None:
         sums.append(_asked(case, *recent, made.c.account_key == plan.account_key))
-    return max(sums) + plan.cents
+    return max(sums, default=0) + plan.cents
 
 
 def _within_sums(case: Case, cents: int) -> None:
     """The most that one person may ask for in a day and in a month."""
     limits, today = case.run.home.settings.limits, case.run.today.isoformat()
     mine = (made.c.decided_by == case.actor, made.c.action.in_(SUMMED))
-    if case.answer.action not in SUMMED:
+    if case.answer.action not in SUMMED or is_draft(case):
         return
     windows = (
         ("a day", limits.clerk_day, made.c.decided_date == today),

@@ -33,6 +33,10 @@ REQUESTS: Mapping[str, str] = {
 }
 
 
+# What recond itself asks for (`drafts`): as whom, and about which questions.
+AUTOMATIC, DRAFTED = "recond", "ACCOUNT_CLOSED"
+
+
 class RefusedAnswerError(Exception):
     """An answer that is understood and not carried out: a row status and a sentence."""
 
