@@ -211,6 +211,21 @@ class Merchant(Section):
     lag_days: int = Field(default=0, ge=0)  # bank days from settlement to credit
 
 
+class ReturnFee(Section):
+    """`[[return_fee]]`: what a payer is charged for a returned payment; the first that fits."""
+
+    codes: tuple[str, ...] = ("*",)  # reason or type codes, `R0*`
+    amount: Amount
+
+
+class CashOnly(Section):
+    """`[[cash_only]]`: from so many returns within so many days on, only cash for so long."""
+
+    returns: int = Field(ge=1)
+    within_days: int = Field(ge=1)
+    for_days: int = Field(ge=1)
+
+
 DEFAULT_INBOXES = tuple(
     Inbox(name=name)
     for name in ("receivables", "lockbox", "bank", "ach", "cashier", "card", "acks")
@@ -242,6 +257,8 @@ class Settings(BaseSettings):
     clearing: Clearing = Clearing()
     ach: Ach = Ach()
     merchant: tuple[Merchant, ...] = ()
+    return_fee: tuple[ReturnFee, ...] = ()
+    cash_only: tuple[CashOnly, ...] = ()
     inbox: tuple[Inbox, ...] = DEFAULT_INBOXES
     source: tuple[PaymentSource, ...] = ()
     charge_type: tuple[ChargeType, ...] = ()

@@ -132,7 +132,7 @@ _LIST = (
     Code("ADVICE_SUM_WRONG", "question", "BATCH", "The lines of a remittance advice do not add up to its payment.", ("acknowledge", "hold")),
     Code("DUPLICATE_BATCH", "error", "BATCH", "Every item of the batch repeats an item of a posted batch.", FILE_ANSWERS),
     Code("BATCH_WARNING", "warning", "BATCH", "The batch deviates in a way that changes no money."),
-    Code("NOT_YET_HANDLED", "question", "BATCH", "Returns, notices and debits of the batch are kept and wait.", ("hold",)),
+    Code("NOT_YET_HANDLED", "question", "BATCH", "Debits of others, prenotes and advices of the batch are kept and wait.", ("hold",)),
     # one receipt or record
     Code("RECEIPT_CONFLICT", "error", "ITEM", "This receipt number came before with other content.", ("accept", "reject")),
     Code("BANK_LINE_CONFLICT", "question", "ITEM", "A bank line came before with other content; it is shown and never posted.", ("acknowledge", "hold")),

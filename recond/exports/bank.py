@@ -75,7 +75,7 @@ def deposits(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
         )
         .where(
             deposit.c.amount_cents != 0, deposit.c.withdraws_no.is_(None),
-            deposit.c.kind != "return", scope.known(deposit.c.made_date),
+            deposit.c.kind.not_in(("return", "redeposit")), scope.known(deposit.c.made_date),
             scope.within(deposit.c.business_date),
         )
         .order_by(deposit.c.deposit_no)
@@ -88,10 +88,10 @@ def deposits(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
     for found in fetch(connection, statement, raw):
         made = {
             "amount": decimal_from_cents(found["amount"]),
-            "bank_line_id": _line_ids(files, found["bank_line_id"]),
+            "bank_line_id": line_ids(files, found["bank_line_id"]),
             "credited_amount": decimal_from_cents(found["credited_amount"]),
         }
-        yield _batch(found, made, DEPOSITS)
+        yield batch_of(found, made, DEPOSITS)
 
 
 def bank_lines(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
@@ -144,11 +144,11 @@ def bank_lines(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]
         file_no = int64s(found["file_id"])
         keys = (file_no << schema.ORDINAL_BITS) | int64s(found["bank_line_id"])
         made = {
-            "bank_line_id": _line_ids(files, pa.array(keys)),
+            "bank_line_id": line_ids(files, pa.array(keys)),
             "file_id": files.of_files(file_no),
             "amount": decimal_from_cents(found["amount"]),
         }
-        yield _batch(found, made, BANK_LINES)
+        yield batch_of(found, made, BANK_LINES)
 
 
 def clearings(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
@@ -163,7 +163,7 @@ def clearings(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
         .join(line, and_(line.c.file_no == clearing.c.file_no,
                          line.c.ordinal == clearing.c.ordinal))
         .where(scope.known(clearing.c.business_date), scope.within(line.c.value_date),
-               deposit.c.kind != "return")
+               deposit.c.kind.not_in(("return", "redeposit")))
         .order_by(clearing.c.clearing_no)
     )  # fmt: skip
     numbers = {"bank_line_id", "amount"}
@@ -171,13 +171,13 @@ def clearings(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
     files = FileIds.load(connection)
     for found in fetch(connection, statement, raw):
         made = {
-            "bank_line_id": _line_ids(files, found["bank_line_id"]),
+            "bank_line_id": line_ids(files, found["bank_line_id"]),
             "amount": decimal_from_cents(found["amount"]),
         }
-        yield _batch(found, made, CLEARINGS)
+        yield batch_of(found, made, CLEARINGS)
 
 
-def _line_ids(files: FileIds, keys: pa.Array) -> pa.Array:
+def line_ids(files: FileIds, keys: pa.Array) -> pa.Array:
     """`L` + file id without its letter + `-` + ordinal; null where the key is."""
     known = keys.is_valid()
     made = files.receipts(int64s(keys.fill_null(0))) if len(files.numbers) else keys
@@ -185,62 +185,17 @@ def _line_ids(files: FileIds, keys: pa.Array) -> pa.Array:
     return pc.if_else(known, text, pa.scalar(None, pa.string()))
 
 
-def _batch(found: pa.RecordBatch, made: dict[str, pa.Array], shown: pa.Schema) -> pa.RecordBatch:
+def batch_of(found: pa.RecordBatch, made: dict[str, pa.Array], shown: pa.Schema) -> pa.RecordBatch:
     columns = [made[name] if name in made else found[name] for name in shown.names]
     return pa.record_batch(columns, schema=shown)
 
 
-RETURNS = pa.schema(
-    [("return_id", TEXT), ("file_id", TEXT), ("kind", TEXT), ("code", TEXT), ("amount", AMOUNT),
-     ("reversed_amount", AMOUNT), ("return_date", DATE), ("receipt_id", TEXT),
-     ("received_date", DATE), ("state", TEXT), ("bank_line_id", TEXT)]
-)  # fmt: skip
 DRAWERS = pa.schema(
     [("drawer", TEXT), ("cashier", TEXT), ("business_date", DATE), ("expected_cash", AMOUNT),
      ("counted_cash", AMOUNT), ("expected_checks", AMOUNT), ("counted_checks", AMOUNT),
      ("over", AMOUNT), ("short", AMOUNT), ("swapped", AMOUNT), ("deposit_bag", TEXT),
      ("deposit_id", TEXT), ("verified_by", TEXT)]
 )  # fmt: skip
-
-
-def returns(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
-    """One row a payment that came back, by arrival; dates limit the return date. `state`:
-    debited when the bank's debit met it, netted in a card batch, else reversed."""
-    item, receipt = schema.return_item, schema.receipt.c
-    key = clearing.c.file_no * (1 << schema.ORDINAL_BITS) + clearing.c.ordinal
-    first = (
-        select(func.min(key))
-        .where(clearing.c.deposit_no == item.c.deposit_no, scope.known(clearing.c.business_date))
-        .scalar_subquery()
-    )
-    state = case(
-        (item.c.deposit_no.is_(None), "netted"), (first.is_not(None), "debited"), else_="reversed"
-    )
-    statement = (
-        select(
-            item.c.ordinal, item.c.file_no, item.c.kind, item.c.code, item.c.amount_cents,
-            item.c.reversed_cents, item.c.return_date, item.c.receipt_no, receipt.received_date,
-            state, first,
-        )
-        .join(schema.receipt, receipt.receipt_no == item.c.receipt_no)
-        .where(scope.known(item.c.taken_date), scope.within(item.c.return_date))
-        .order_by(item.c.file_no, item.c.ordinal)
-    )  # fmt: skip
-    numbers = {"return_id", "file_id", "amount", "reversed_amount", "receipt_id", "bank_line_id"}
-    raw = pa.schema([pa.field(f.name, INT64 if f.name in numbers else f.type) for f in RETURNS])
-    files = FileIds.load(connection)
-    for found in fetch(connection, statement, raw):
-        file_no = int64s(found["file_id"])
-        keys = pa.array((file_no << schema.ORDINAL_BITS) | int64s(found["return_id"]))
-        made = {
-            "return_id": pc.replace_substring_regex(_line_ids(files, keys), "^L", "N"),
-            "file_id": files.of_files(file_no),
-            "amount": decimal_from_cents(found["amount"]),
-            "reversed_amount": decimal_from_cents(found["reversed_amount"]),
-            "receipt_id": files.receipts(int64s(found["receipt_id"])),
-            "bank_line_id": _line_ids(files, found["bank_line_id"]),
-        }
-        yield _batch(found, made, RETURNS)
 
 
 def drawers(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
@@ -279,4 +234,4 @@ def drawers(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
     )  # fmt: skip
     for found in fetch(connection, statement, raw):
         made = {f.name: decimal_from_cents(found[f.name]) for f in DRAWERS if f.type == AMOUNT}
-        yield _batch(found, made, DRAWERS)
+        yield batch_of(found, made, DRAWERS)

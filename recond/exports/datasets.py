@@ -21,7 +21,7 @@ from sqlalchemy import Connection, and_, func, select, tuple_
 
 from recond.errors import UsageError
 from recond.exceptions.suggest import suggestions
-from recond.exports import bank, owners
+from recond.exports import bank, owners, returned
 from recond.exports.columns import AMOUNT, ROWS, FileIds, Int64, fetch, fetch_table, int64s
 from recond.exports.receipts import RECEIPTS, receipts
 from recond.exports.scope import Scope
@@ -364,7 +364,9 @@ DATASETS = {
     "deposits": Dataset(bank.DEPOSITS, bank.deposits),
     "bank_lines": Dataset(bank.BANK_LINES, bank.bank_lines),
     "clearings": Dataset(bank.CLEARINGS, bank.clearings),
-    "returns": Dataset(bank.RETURNS, bank.returns),
+    "returns": Dataset(returned.RETURNS, returned.returns),
+    "charges": Dataset(returned.CHARGES, returned.charges),
+    "return_rates": Dataset(returned.RETURN_RATES, returned.return_rates),
     "drawers": Dataset(bank.DRAWERS, bank.drawers),
     "journal": Dataset(JOURNAL, _journal),
     "payers": Dataset(owners.PAYERS, owners.payers),

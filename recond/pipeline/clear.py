@@ -62,20 +62,35 @@ def clear(connection: Connection, run: Run) -> Done:
     returned = returns.take(connection, run)
     lines = _open_lines(connection, run)
     found = _pair(connection, run, lines)
-    cleared = _write(connection, run, lines, found.pairs)
-    left = _without(lines, found.pairs)
-    debits = returns.of_lines(connection, run, _taken_back(left))
-    if debits:
-        again = _pair(connection, run, left)
-        cleared += _write(connection, run, left, again.pairs)
-        left = _without(left, again.pairs)
-    if not left.num_rows:
-        return Done(made, cleared, returned + len(debits), 0, 0, _ask_late(connection, run))
+    _write(connection, run, lines, found.pairs)
     doubts = {doubt.line_no: _told(connection, doubt) for doubt in found.doubts}
-    done = suspense.take(connection, run, left, doubts)
+    left, back, repeated = _take_back(connection, run, _without(lines, found.pairs))
+    cleared = lines.num_rows - left.num_rows
+    if not left.num_rows:
+        return Done(made, cleared, returned + back, 0, 0, _ask_late(connection, run))
+    done = suspense.take(connection, run, left, doubts | repeated)
     asked = _ask_late(connection, run)
-    returned += len(debits)
-    return Done(made, cleared, returned, done.suspense, done.fees, done.asked + asked)
+    return Done(made, cleared, returned + back, done.suspense, done.fees, done.asked + asked)
+
+
+def _take_back(
+    connection: Connection, run: Run, left: pa.Table
+) -> tuple[pa.Table, int, dict[int, tuple[str, str]]]:
+    """Items that the bank takes back and brings again, by their lines, as long as one follows
+    from the other. Returns the lines that are left, receipts returned, doubts by line."""
+    count = 0
+    while True:
+        debits, doubts = returns.of_lines(connection, run, _taken_back(left))
+        if debits:
+            count += len(debits)
+            pairs = _pair(connection, run, left).pairs
+            _write(connection, run, left, pairs)
+            left = _without(left, pairs)
+        pairs = returns.again(connection, run, left.filter(pc.greater(left["amount_cents"], 0)))
+        _write(connection, run, left, pairs)
+        left = _without(left, pairs)
+        if not pairs.num_rows:
+            return left, count, doubts
 
 
 def _pair(connection: Connection, run: Run, lines: pa.Table) -> Cleared:

@@ -1,54 +1,36 @@
-"""Returned items: what the bank, the ACH network or a card processor takes back.
+"""Returned items: what the bank, the ACH network or a card processor takes back, or brings again.
 
 The original is found by its trace number, else by check number and amount, else by account and
-amount of a card. Every live placement of the receipt is reversed, wherever it stands now (after a
-transfer too), its items open again, and the bank's debit is expected. What is not found by the end
-of its day is asked about (capabilities 1.E, domain E20-E25).
+amount of a card. What it does to the books stands in `takeback`. What is not found by the end of
+its day is asked about (capabilities 1.E, domain E20-E26).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, select
 
-from recond import ids
+from recond.clearing.tables import PAIRS
 from recond.clearing.words import token
 from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
-from recond.model import REFUNDED, RETURNED, VOIDED
+from recond.model import RETURNED, VOIDED
 from recond.money import format_cents
-from recond.pipeline import deposits, moves
-from recond.pipeline.moves import Move, Stand
+from recond.pipeline import moves, takeback
 from recond.pipeline.run import Run
+from recond.pipeline.takeback import CARD, NOT_FOUND, Back
 from recond.store import schema
-from recond.store.engine import insert_table
 
 aside, receipt, item = schema.set_aside, schema.receipt, schema.return_item
 NETWORK = ("RETURN",)
-CARD = ("REFUND", "CHARGEBACK")
 NOTICE = "NOC"
-NOT_FOUND, AGAIN, REFUNDED_BEFORE = "RETURN_NOT_FOUND", "RETURN_REPEATED", "RETURN_AFTER_REFUND"
+AGAIN = "RETURN_REPEATED"
 WINDOW_DAYS = 180  # how long before a return its original is looked for
-LOW = (1 << schema.ORDINAL_BITS) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Back:
-    """One item that comes back: its place (of its record or bank line), cents and day."""
-
-    file_no: int
-    ordinal: int
-    kind: str
-    code: str
-    cents: int
-    day: str
-    originals: tuple[int, ...]  # receipts that it could be
-    words: str
-    file_day: str
 
 
 def take(connection: Connection, run: Run) -> int:
@@ -56,9 +38,10 @@ def take(connection: Connection, run: Run) -> int:
     waiting = _waiting(connection)
     done = 0
     for one in waiting:  # returns: a handful a day
-        found = _live(connection, one.originals)
+        found = _fitting(connection, one)
         if len(found) == 1:
-            done += _reverse(connection, run, one, found[0])
+            _book(connection, run, one, found[0])
+            done += 1
         elif run.today.isoformat() > one.file_day or one.kind in CARD:
             _ask(connection, run, one, found)
     _ask_notices(connection, run)
@@ -147,41 +130,86 @@ def _by_card(connection: Connection, row: Any, cents: int) -> tuple[int, ...]:
     return tuple(rows)
 
 
-def of_lines(connection: Connection, run: Run, lines: Sequence[dict[str, Any]]) -> list[int]:
+def _book(connection: Connection, run: Run, one: Back, owner: moves.Standing) -> int | None:
+    if one.restores:
+        return takeback.restore(connection, run, one, owner)
+    takeback.reverse(connection, run, one, owner)
+    return None
+
+
+def of_lines(
+    connection: Connection, run: Run, lines: Sequence[dict[str, Any]]
+) -> tuple[list[int], dict[int, tuple[str, str]]]:
     """Reverse the receipts that debits of a statement take back: the one check (or ACH entry) of
-    the amount whose number stands in the line. Returns the lines that found their original."""
-    done = []
+    the amount whose number stands in the line. Returns the lines that found their original, and
+    code and words of those whose original was returned before."""
+    done, doubts = [], {}
     for row in lines:  # debits by which the bank takes items back: a few a day
-        cents = -row["amount_cents"]
-        said = set(token(row["customer_reference"], row["reference"], row["text"]).split())
-        said |= {one for one in _short(row) if one}
-        first = dt.date.fromisoformat(str(row["value_date"])) - dt.timedelta(days=WINDOW_DAYS)
-        rows = connection.execute(
-            select(receipt.c.receipt_no, receipt.c.check_number, receipt.c.trace_number)
-            .where(
-                receipt.c.amount_cents == cents,
-                receipt.c.channel.in_(("LOCKBOX", "CASHIER", "ACH_CREDIT", "ACH_DEBIT")),
-                receipt.c.received_date >= first.isoformat(),
-                receipt.c.received_date <= str(row["value_date"]),
-            )
-            .order_by(receipt.c.receipt_no)
-        ).all()
-        named = tuple(
-            one.receipt_no
-            for one in rows
-            if {(one.check_number or "").lstrip("0"), (one.trace_number or "").lstrip("0")} & said
-        )
-        back = Back(
-            row["file_no"], row["ordinal"], "BANK_RETURN", row["type_code"] or "", cents,
-            str(row["value_date"]), named,
-            f"bank debit of {format_cents(cents)} (type {row['type_code']})",
-            run.today.isoformat(),
-        )  # fmt: skip
-        found = _live(connection, named)
+        back = _of_line(connection, run, row, "BANK_RETURN")
+        found = _live(connection, back.originals)
         if len(found) == 1:
-            _reverse(connection, run, back, found[0])
+            takeback.reverse(connection, run, back, found[0])
             done.append(row["line_no"])
-    return done
+        elif back.originals and not found:
+            doubts[row["line_no"]] = (AGAIN, "its original was returned or voided before")
+    return done, doubts
+
+
+def again(connection: Connection, run: Run, lines: pa.Table) -> pa.Table:
+    """Put back the checks that the bank brings again: a credit over a returned check's amount
+    that names its number, and no other's (domain E23). Returns PAIRS of deposits and lines."""
+    gone = connection.execute(
+        select(receipt.c.amount_cents)
+        .join(schema.return_item, item.c.receipt_no == receipt.c.receipt_no)
+        .where(item.c.kind == "BANK_RETURN")
+        .distinct()
+    )
+    amounts = pa.array([row[0] for row in gone], pa.int64())
+    pairs = []
+    for row in lines.filter(pc.is_in(lines["amount_cents"], value_set=amounts)).to_pylist():
+        back = _of_line(connection, run, row, "REDEPOSIT")
+        found = _gone(connection, back.originals)
+        if len(found) == 1:
+            pairs.append(
+                {
+                    "deposit_no": takeback.restore(connection, run, back, found[0]),
+                    "line_no": row["line_no"],
+                    "cents": row["amount_cents"],
+                    "rule": "redeposit",
+                    "evidence": "the bank brings a returned check again, by its number",
+                }
+            )
+    return pa.Table.from_pylist(pairs, schema=PAIRS)
+
+
+def _of_line(connection: Connection, run: Run, row: dict[str, Any], kind: str) -> Back:
+    """What a statement line takes back or brings again: the receipts that it names by number."""
+    cents = abs(row["amount_cents"])
+    said = set(token(row["customer_reference"], row["reference"], row["text"]).split())
+    said |= {one for one in _short(row) if one}
+    first = dt.date.fromisoformat(str(row["value_date"])) - dt.timedelta(days=WINDOW_DAYS)
+    rows = connection.execute(
+        select(receipt.c.receipt_no, receipt.c.check_number, receipt.c.trace_number)
+        .where(
+            receipt.c.amount_cents == cents,
+            receipt.c.channel.in_(("LOCKBOX", "CASHIER", "ACH_CREDIT", "ACH_DEBIT")),
+            receipt.c.received_date >= first.isoformat(),
+            receipt.c.received_date <= str(row["value_date"]),
+        )
+        .order_by(receipt.c.receipt_no)
+    ).all()
+    named = tuple(
+        one.receipt_no
+        for one in rows
+        if {(one.check_number or "").lstrip("0"), (one.trace_number or "").lstrip("0")} & said
+    )
+    word = "debit" if kind == "BANK_RETURN" else "credit"
+    return Back(
+        row["file_no"], row["ordinal"], kind, row["type_code"] or "", cents,
+        str(row["value_date"]), named,
+        f"bank {word} of {format_cents(cents)} (type {row['type_code']})",
+        run.today.isoformat(),
+    )  # fmt: skip
 
 
 def _short(row: dict[str, Any]) -> list[str]:
@@ -199,98 +227,57 @@ def _live(connection: Connection, receipts: Iterable[int]) -> list[moves.Standin
     ]
 
 
+def _gone(connection: Connection, receipts: Iterable[int]) -> list[moves.Standing]:
+    """Receipts that were taken back, and stand nowhere else."""
+    return [
+        owner
+        for owner in moves.standing(connection, receipts).values()
+        if [stand.bucket for stand in owner.stands] == [RETURNED]
+    ]
+
+
+def _fitting(connection: Connection, one: Back) -> list[moves.Standing]:
+    """The payments that the item can be about: taken back before where it brings money again,
+    standing where it takes money."""
+    find = _gone if one.restores else _live
+    return find(connection, one.originals)
+
+
 def waiting_of(connection: Connection, question_id: str) -> Back | None:
     """The return that a question of code RETURN_NOT_FOUND is about."""
     for one in _waiting(connection):
-        if exception_id(NOT_FOUND, _subject(connection, one)) == question_id:
+        if exception_id(NOT_FOUND, takeback.subject(connection, one)) == question_id:
             return one
     return None
 
 
 def can_return(connection: Connection, one: Back, receipt_no: int) -> bool:
     """Whether that payment is of the amount and still stands."""
-    (owner,) = _live(connection, [receipt_no]) or (None,)
-    return owner is not None and owner.amount_cents == one.cents
+    found = (_gone if one.restores else _live)(connection, [receipt_no])
+    return [owner.amount_cents for owner in found] == [one.cents]
 
 
 def reverse(connection: Connection, run: Run, one: Back, receipt_no: int) -> None:
-    """Take that payment back because a person says that it is the original."""
-    (owner,) = _live(connection, [receipt_no])
-    _reverse(connection, run, one, owner)
-
-
-# --- what it does to the books --------------------------------------------------------------------
-
-
-def _reverse(connection: Connection, run: Run, one: Back, owner: moves.Standing) -> int:
-    """Take back every live placement of the receipt, and expect the bank's debit."""
-    stands = [stand for stand in owner.stands if stand.bucket != REFUNDED]
-    cents = sum(stand.cents for stand in stands)
-    reason = f"returned {one.code}: {one.words}"
-    if cents:
-        move = Move(owner.receipt_no, "returned", reason, stands, [Stand(RETURNED, cents)])
-        moves.write(connection, run, [move], "return", reason)
-    desk = run.desk(connection)
-    desk.resolve(desk.open_of_receipts([owner.receipt_no]), "the payment was returned")
-    deposit_no = None
-    if one.kind not in CARD and cents:
-        deposit_no = _expect(connection, run, one, owner, cents)
-    row = {
-        "file_no": one.file_no,
-        "ordinal": one.ordinal,
-        "kind": one.kind,
-        "code": one.code,
-        "receipt_no": owner.receipt_no,
-        "amount_cents": one.cents,
-        "reversed_cents": cents,
-        "return_date": one.day,
-        "deposit_no": deposit_no,
-        "taken_date": run.today.isoformat(),
-    }
-    insert_table(connection, item, row)
-    key = exception_id(NOT_FOUND, _subject(connection, one))
-    number = connection.scalar(
-        select(schema.exception.c.exception_no).where(schema.exception.c.exception_id == key)
-    )
-    if number is not None:
-        desk.resolve([number], "its original came")
-    if cents != one.cents:
-        words = f"{one.words}: {format_cents(one.cents - cents)} of it was refunded before"
-        desk.open([_question(connection, REFUNDED_BEFORE, one, words, one.cents - cents)])
-    return 1
-
-
-def _expect(connection: Connection, run: Run, one: Back, owner: moves.Standing, cents: int) -> int:
-    """The bank's debit: a deposit the other way round."""
-    day = dt.date.fromisoformat(one.day)
-    made = deposits.Expected(
-        one.file_no, one.ordinal, "return", owner.channel, day, run.calendar.bank_day(day),
-        aside_cents=-cents, reference=f"{one.kind} {one.code}".strip(),
-    )  # fmt: skip
-    first = (connection.scalar(select(func.max(schema.deposit.c.deposit_no))) or 0) + 1
-    deposits.write(connection, run, [made])
-    return first
+    """Take that payment back (or put it back) because a person says that it is the original."""
+    (owner,) = (_gone if one.restores else _live)(connection, [receipt_no])
+    _book(connection, run, one, owner)
 
 
 # --- questions ------------------------------------------------------------------------------------
 
 
-def _subject(connection: Connection, one: Back) -> str:
-    file_id = ids.files_of(connection, {one.file_no})[one.file_no]
-    return f"{file_id}/return/{one.ordinal}"
-
-
 def _question(connection: Connection, code: str, one: Back, words: str, cents: int) -> Question:
-    return Question(code, _subject(connection, one), words, cents, file_no=one.file_no)
+    return Question(code, takeback.subject(connection, one), words, cents, file_no=one.file_no)
 
 
 def _ask(connection: Connection, run: Run, one: Back, found: Sequence[moves.Standing]) -> None:
     if one.originals and not found:
-        code, words = AGAIN, f"{one.words}: its original was returned or voided before"
+        said = "stands: it was not returned" if one.restores else "was returned or voided before"
+        code, words = AGAIN, f"{one.told}: its original {said}"
     elif found:
-        code, words = NOT_FOUND, f"{one.words}: {len(found)} payments could be the original"
+        code, words = NOT_FOUND, f"{one.told}: {len(found)} payments could be the original"
     else:
-        code, words = NOT_FOUND, f"{one.words}: no payment is its original"
+        code, words = NOT_FOUND, f"{one.told}: no payment is its original"
     question = _question(connection, code, one, words, one.cents)
     known = select(schema.exception.c.exception_no).where(
         schema.exception.c.exception_id == exception_id(code, question.subject)

@@ -34,6 +34,7 @@ from recond.store import schema
 from recond.store.engine import insert_table
 
 UNMATCHED, REPEATED, DEBIT = "BANK_CREDIT_UNMATCHED", "BANK_CREDIT_REPEATED", "BANK_DEBIT_UNKNOWN"
+DEBITS = (DEBIT, "RETURN_REPEATED")  # what is asked about debits
 REPEAT_DAYS = 7  # calendar days within which the same credit again is suspected
 LOW = (1 << schema.ORDINAL_BITS) - 1
 
@@ -61,7 +62,7 @@ def take(
     is_fee = pc.fill_null(pc.is_in(debits["type_code"], value_set=fee_codes), False)
     fees = debits.filter(is_fee)
     _book_fees(connection, run, fees)
-    asked = _ask_debits(connection, run, debits.filter(pc.invert(is_fee)))
+    asked = _ask_debits(connection, run, debits.filter(pc.invert(is_fee)), doubts)
     return Taken(credits_.num_rows, fees.num_rows, asked + credits_.num_rows)
 
 
@@ -261,8 +262,9 @@ def answer_debits(connection: Connection, run: Run, lines: pa.Table) -> None:
         return
     names = ids.files_of(connection, set(pc.unique(debits["file_no"]).to_pylist()))
     keys = [
-        exception_id(DEBIT, f"L{names[row['file_no']][1:]}-{row['ordinal']}")
+        exception_id(code, f"L{names[row['file_no']][1:]}-{row['ordinal']}")
         for row in debits.select(["file_no", "ordinal"]).to_pylist()
+        for code in DEBITS
     ]
     question = schema.exception.c
     numbers = list(
@@ -279,21 +281,26 @@ def _patient(run: Run, row: dict[str, Any]) -> bool:
     return days < run.home.settings.clearing.late_days
 
 
-def _ask_debits(connection: Connection, run: Run, lines: pa.Table) -> int:
+def _ask_debits(
+    connection: Connection, run: Run, lines: pa.Table, doubts: dict[int, tuple[str, str]]
+) -> int:
     """Ask once about each debit that nothing explains."""
     names = ids.files_of(connection, set(pc.unique(lines["file_no"]).to_pylist()))
-    questions = [
-        Question(
-            DEBIT,
-            f"L{names[row['file_no']][1:]}-{row['ordinal']}",
-            f"{_what(row)}: nothing explains this debit; it is in no account of the journal yet",
-            -row["amount_cents"],
-            file_no=row["file_no"],
+    questions = []
+    for row in lines.to_pylist():  # debits that nobody explains, a few a day
+        if _patient(run, row):
+            continue
+        code, words_ = doubts.get(row["line_no"], (DEBIT, "nothing explains this debit"))
+        questions.append(
+            Question(
+                code,
+                f"L{names[row['file_no']][1:]}-{row['ordinal']}",
+                f"{_what(row)}: {words_}; it is in no account of the journal yet",
+                -row["amount_cents"],
+                file_no=row["file_no"],
+            )
         )
-        for row in lines.to_pylist()  # debits that nobody explains, a few a day
-        if not _patient(run, row)
-    ]
     wanted = {exception_id(q.code, q.subject): q for q in questions}
     question = schema.exception.c
-    known = set(connection.scalars(select(question.exception_id).where(question.code == DEBIT)))
+    known = set(connection.scalars(select(question.exception_id).where(question.code.in_(DEBITS))))
     return run.desk(connection).open([q for key, q in wanted.items() if key not in known])

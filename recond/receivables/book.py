@@ -13,7 +13,18 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Column, Connection, Select, Table, literal, null, select, union_all
+from sqlalchemy import (
+    Column,
+    Connection,
+    Select,
+    Table,
+    case,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 
 from recond.matching import references
 from recond.matching.policy import Rules
@@ -224,6 +235,14 @@ def _of_shapes(keys: pa.ChunkedArray, shapes: frozenset[tuple[int, int]]) -> pa.
 
 
 def _accounts(touched: Table) -> Select[tuple[int, str, str, str, str, str]]:
+    own = schema.cash_only.c  # after returned items; billing's day may be later
+    until = (
+        select(func.max(own.until_date))
+        .where(own.account_key == account.c.account_key)
+        .scalar_subquery()
+    )
+    billing = func.coalesce(account.c.cash_only_until, "")
+    later = case((until > billing, until), else_=account.c.cash_only_until)
     return (
         select(
             account.c.account_key,
@@ -231,7 +250,7 @@ def _accounts(touched: Table) -> Select[tuple[int, str, str, str, str, str]]:
             account.c.status,
             account.c.family,
             account.c.customer_name,
-            account.c.cash_only_until,
+            later.label("cash_only_until"),
         )
         .where(account.c.account_key.in_(select(touched.c.account_key)))
         .order_by(account.c.account_key)

@@ -12,7 +12,7 @@ from recond import ids
 from recond.exceptions.decisions.case import Case, Plan, refuse
 from recond.exceptions.questions import exception_id
 from recond.money import format_cents
-from recond.pipeline import clear, returns
+from recond.pipeline import clear, returns, takeback
 from recond.store import schema
 
 deposit, line = schema.deposit, schema.bank_line
@@ -71,7 +71,7 @@ def _pair(case: Case, deposit_no: int, line_key: int, target: str) -> Plan:
 
 def receipt_of_return(case: Case, target: str) -> Plan | None:
     """A returned item takes back that payment."""
-    if case.question.code != returns.NOT_FOUND:
+    if case.question.code != takeback.NOT_FOUND:
         return None
     number = ids.find_receipt(case.connection, target[:1] + target[1:].lower())
     if number is None:

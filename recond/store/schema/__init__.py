@@ -27,6 +27,8 @@ from recond.store.schema.base import (
 )
 from recond.store.schema.billing import acknowledgement, drift, outbox, posted_entry
 from recond.store.schema.deposits import (
+    cash_only,
+    charge,
     clearing,
     deposit,
     drawer_session,
@@ -82,6 +84,7 @@ IMMUTABLE = (
     write_off,
     deposit,
     clearing,
+    charge,
     item_version,
     audit_event,
     exception_past,
@@ -104,6 +107,8 @@ __all__ = [
     "bank_balance",
     "bank_line",
     "batch",
+    "cash_only",
+    "charge",
     "clearing",
     "comment",
     "decision",

@@ -34,7 +34,7 @@ deposit = Table(
     Column("deposit_id", TEXT, nullable=False, unique=True),
     Column("file_no", INT, nullable=False),
     Column("batch_ord", INT, nullable=False),  # its first batch; of a close its ordinal
-    text("kind", nullable=False),  # lockbox, ach, card, drawer, drawer_other, return
+    text("kind", nullable=False),  # lockbox, ach, card, drawer, drawer_other, return, redeposit
     text("channel", nullable=False),  # of its receipts
     text("business_date", nullable=False),
     text("expected_date", nullable=False),
@@ -49,7 +49,8 @@ deposit = Table(
     Column("entry_no", INT),  # the entry that booked its fees or its over and short
     Column("withdraws_no", INT),  # the deposit that it takes back (its file was replaced)
     CheckConstraint(
-        "kind IN ('lockbox','ach','card','drawer','drawer_other','return')", name="kind_known"
+        "kind IN ('lockbox','ach','card','drawer','drawer_other','return','redeposit')",
+        name="kind_known",
     ),
     Index("ix_deposit_file_no", "file_no"),
     sqlite_strict=True,
@@ -77,14 +78,45 @@ return_item = keyed_only(
     Column("file_no", INT, nullable=False),
     Column("ordinal", INT, nullable=False),
     Column("receipt_no", INT, nullable=False),
-    text("kind", nullable=False),  # RETURN, BANK_RETURN, REFUND, CHARGEBACK
+    Column("account_key", INT),  # of its payer, where the payment stood on accounts
+    # RETURN, BANK_RETURN, REFUND, CHARGEBACK; CHARGEBACK_REVERSAL, REDEPOSIT
+    text("kind", nullable=False),
     text("code", nullable=False),
     cents("amount_cents", minimum=0),
-    cents("reversed_cents"),
+    cents("reversed_cents"),  # negative: money that came again
     text("return_date", nullable=False),
     Column("deposit_no", INT),  # the debit that is expected at the bank
     text("taken_date", nullable=False),
     PrimaryKeyConstraint("file_no", "ordinal"),
+)
+
+# What billing shall charge a payer for: the return fee, and money that the payer had back before
+# its payment was returned. recond invents no item; the next snapshot brings it.
+charge = keyed_only(
+    "charge",
+    Column("file_no", INT, nullable=False),  # of the returned item
+    Column("ordinal", INT, nullable=False),
+    text("kind", nullable=False),  # RETURN_FEE, REFUND_RECOVERY
+    Column("receipt_no", INT, nullable=False),
+    Column("account_key", INT),
+    cents("cents", minimum=0),
+    text("charge_date", nullable=False),
+    text("made_date", nullable=False),
+    text("reason", nullable=False),
+    PrimaryKeyConstraint("file_no", "ordinal", "kind"),
+)
+
+Index("ix_charge_receipt_no", charge.c.receipt_no)
+
+# Until when an account takes cash only, after so many returned items; beside billing's own day.
+cash_only = keyed_only(
+    "cash_only",
+    Column("account_key", INT, nullable=False),
+    Column("file_no", INT, nullable=False),
+    Column("ordinal", INT, nullable=False),
+    text("until_date", nullable=False),
+    text("made_date", nullable=False),
+    PrimaryKeyConstraint("account_key", "file_no", "ordinal"),
 )
 
 # Which line brought which deposit, and what a line was that is none of them (a fee).
