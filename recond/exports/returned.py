@@ -123,10 +123,11 @@ def rates(connection: Connection, first: dt.date, last: dt.date) -> pa.Table:
     `state`: above when the rate is over its threshold, else below; a refused return counts too.
     """
     receipt, item = schema.receipt.c, schema.return_item.c
-    days = (first.isoformat(), last.isoformat())
     debits = connection.scalar(
         select(func.count()).where(
-            receipt.channel == "ACH_DEBIT", receipt.received_date.between(*days)
+            receipt.channel == "ACH_DEBIT",
+            receipt.received_date >= first.isoformat(),
+            receipt.received_date <= last.isoformat(),
         )
     )
     counts = connection.execute(
@@ -134,7 +135,7 @@ def rates(connection: Connection, first: dt.date, last: dt.date) -> pa.Table:
         .join(schema.receipt, receipt.receipt_no == item.receipt_no)
         .where(
             receipt.channel == "ACH_DEBIT", item.kind == "RETURN", item.reversed_cents > 0,
-            item.return_date.between(*days),
+            item.return_date >= first.isoformat(), item.return_date <= last.isoformat(),
         )
         .group_by(item.code)
     ).all()  # fmt: skip

@@ -244,7 +244,8 @@ def _cash_only(connection: Connection, run: Run, one: Back, account_key: int | N
                 item.c.account_key == account_key,
                 item.c.kind.in_(BOUNCED),
                 item.c.reversed_cents > 0,
-                item.c.return_date.between(first.isoformat(), one.day),
+                item.c.return_date >= first.isoformat(),
+                item.c.return_date <= one.day,
             )
         )
         if (count or 0) >= rule.returns:
