@@ -285,8 +285,8 @@ def export(
     dry_run: DryRunOption = False,
 ) -> None:
     """Write a dataset (files receipts applications exceptions receivables deposits bank_lines
-    clearings returns charges return_rates drawers journal), what is new for the billing system
-    (postings), or the pack of a month (month-end MONTH)."""
+    clearings returns charges return_rates drawers proof_of_cash journal), what is new for the
+    billing system (postings), or the pack of a month (month-end MONTH)."""
     if dataset == "month-end":
         from recond.verbs.handover import export_month_end_verb
 

@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, cast, func, select
 
 from recond.exceptions.desk import open_count
+from recond.exports import proof
+from recond.exports.scope import Scope
 from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import format_cents
 from recond.store import schema
@@ -120,6 +122,7 @@ class Status:
     open_questions: int
     oldest_question: str | None
     last_posting_at: str | None
+    proof_of_cash: str  # of the day, in words
     tie_out: TieOut
 
 
@@ -145,6 +148,7 @@ def status(connection: Connection, today: dt.date) -> Status:
         open_count(connection),
         connection.scalar(oldest),
         connection.scalar(select(func.max(entry.c.posted_at)).where(entry.c.source != "snapshot")),
+        _proof(connection, today),
         tie_out(connection, today),
     )
 
@@ -165,6 +169,22 @@ def _refused_lists(connection: Connection, today: dt.date) -> list[str]:
         .order_by(work.c.work_no)
     )
     return [f"{row.name} of {row.owner}: {row.message}" for row in rows]
+
+
+def _proof(connection: Connection, today: dt.date) -> str:
+    """What the day's deposits differ from the bank by, and what is open of all days."""
+    rows = proof.prove(connection, Scope(today, date_from=today, date_to=today))
+    opened = proof.still_open(connection, Scope(today))
+    told = [f"difference {format_cents(sum(row.difference for row in rows))}"]
+    names = {"in_transit": "in transit", "bank_error": "bank error", "missing": "missing"}
+    for name, words in names.items():
+        cents = sum(getattr(row, name) for row in opened)
+        if cents:
+            told.append(f"{words} {format_cents(cents)}")
+    oldest = max((row.age_days for row in opened), default=0)
+    if oldest > 0:
+        told.append(f"oldest {oldest} days after it was expected")
+    return ", ".join(told)
 
 
 def as_dict(found: Status) -> dict[str, Any]:
