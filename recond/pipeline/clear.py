@@ -34,6 +34,7 @@ from recond.exceptions.questions import exception_id
 from recond.model import SUSPENSE
 from recond.money import format_cents
 from recond.pipeline import bankbook, deposits, drawers, moves, returns, statements, suspense
+from recond.pipeline.carry import carry
 from recond.pipeline.run import Run
 from recond.store import schema
 from recond.store.engine import fetch_arrow, insert_table, stage
@@ -59,6 +60,7 @@ def clear(connection: Connection, run: Run) -> Done:
     """Make the deposits that are due, pair what can be paired, ask about the rest."""
     statements.ask_chain(connection, run)
     made = deposits.make(connection, run) + drawers.settle(connection, run)
+    _carry(connection, run)
     returned = returns.take(connection, run)
     lines = _open_lines(connection, run)
     found = _pair(connection, run, lines)
@@ -71,6 +73,15 @@ def clear(connection: Connection, run: Run) -> Done:
     done = suspense.take(connection, run, left, doubts | repeated)
     asked = _ask_late(connection, run)
     return Done(made, cleared, returned + back, done.suspense, done.fees, done.asked + asked)
+
+
+def _carry(connection: Connection, run: Run) -> None:
+    """The credits of replaced files go to the deposits in their place; a rest is asked about."""
+    left = carry(connection, run)
+    differ = [number for number, cents in left.items() if cents]
+    _answer(connection, run, [number for number, cents in left.items() if not cents])
+    if differ:
+        _ask_differing(connection, run, differ, left)
 
 
 def _take_back(
