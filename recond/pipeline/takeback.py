@@ -303,7 +303,7 @@ def _places(connection: Connection, receipt_no: int, version: int) -> list[Stand
         )
     )
     keys = sorted({row.item_key for row in rows if row.bucket == ITEM})
-    table = schema.item.c
+    table = schema.item_balance.c
     left = {
         row[0]: row[1]
         for row in connection.execute(
