@@ -82,7 +82,7 @@ def receipt_of_return(case: Case, target: str) -> Plan | None:
     return take_back(one, number)
 
 
-def returns_of(case: Case) -> list[returns.Back]:
+def returns_of(case: Case) -> list[takeback.Back]:
     """Returned items that wait for their payment and could be the case's."""
     owner, table = case.standing, schema.exception.c
     if owner is None:
@@ -90,7 +90,7 @@ def returns_of(case: Case) -> list[returns.Back]:
     asked = case.connection.scalars(
         select(table.exception_id)
         .where(
-            table.code == returns.NOT_FOUND,
+            table.code == takeback.NOT_FOUND,
             table.status != "resolved",
             table.amount_cents == owner.amount_cents,
         )
@@ -104,7 +104,7 @@ def returns_of(case: Case) -> list[returns.Back]:
     ]
 
 
-def take_back(one: returns.Back, receipt_no: int) -> Plan:
+def take_back(one: takeback.Back, receipt_no: int) -> Plan:
     """The plan that reverses a payment because a returned item takes it back."""
 
     def reverse(done: Case, _identity: str) -> None:
