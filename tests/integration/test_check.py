@@ -130,5 +130,7 @@ def test_a_flipped_byte_in_the_archive_is_found_when_it_is_read(office: Office) 
 
 
 def test_every_invariant_is_broken_by_some_test() -> None:
-    tested = {*DAMAGE, "I3.bytes", "I4.originals"}
+    # those of decisions and work lists are broken in test_check_queue
+    queue = {"I2.written_off", "I3.answers", "I3.approvals", "I4.lists"}
+    tested = {*DAMAGE, "I3.bytes", "I4.originals", *queue}
     assert {invariant.name for invariant in INVARIANTS} == tested

@@ -72,3 +72,8 @@ def test_lists_stay_in_the_archive(office: Office) -> None:
 def test_decisions_are_never_changed(office: Office) -> None:
     with pytest.raises(Exception, match="decision_made"), office.run().store.write() as connection:
         connection.execute(text("UPDATE decision_made SET decided_by = 'nobody'"))
+
+
+def test_what_is_written_off_stands_in_the_journal(office: Office) -> None:
+    forgiven = "INSERT INTO write_off VALUES (1, 1, 'WATER', '510', 70, 'D9')"
+    assert "I2.written_off" in broken(office, forgiven)
