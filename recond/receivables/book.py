@@ -158,8 +158,9 @@ _NAMED = BOOK_ACCOUNTS.append(pa.field("reference_key", pa.string()))
 
 
 def _named(staged: Table) -> Select[Any]:
-    columns = [account.c[name] for name in BOOK_ACCOUNTS.names]
-    return select(*columns, staged.c.reference_key).join(
+    columns = {name: account.c[name] for name in BOOK_ACCOUNTS.names}
+    columns["cash_only_until"] = _cash_only_until()
+    return select(*columns.values(), staged.c.reference_key).join(
         account, account.c.reference_key == staged.c.reference_key
     )
 
@@ -234,8 +235,9 @@ def _of_shapes(keys: pa.ChunkedArray, shapes: frozenset[tuple[int, int]]) -> pa.
 # row up among the touched accounts.
 
 
-def _accounts(touched: Table) -> Select[tuple[int, str, str, str, str, str]]:
-    own = schema.cash_only.c  # after returned items; billing's day may be later
+def _cash_only_until() -> Any:
+    """Billing's day, or recond's own after returned items where that is later."""
+    own = schema.cash_only.c
     until = (
         select(func.max(own.until_date))
         .where(own.account_key == account.c.account_key)
@@ -243,6 +245,10 @@ def _accounts(touched: Table) -> Select[tuple[int, str, str, str, str, str]]:
     )
     billing = func.coalesce(account.c.cash_only_until, "")
     later = case((until > billing, until), else_=account.c.cash_only_until)
+    return later.label("cash_only_until")
+
+
+def _accounts(touched: Table) -> Select[tuple[int, str, str, str, str, str]]:
     return (
         select(
             account.c.account_key,
@@ -250,7 +256,7 @@ def _accounts(touched: Table) -> Select[tuple[int, str, str, str, str, str]]:
             account.c.status,
             account.c.family,
             account.c.customer_name,
-            later.label("cash_only_until"),
+            _cash_only_until(),
         )
         .where(account.c.account_key.in_(select(touched.c.account_key)))
         .order_by(account.c.account_key)
