@@ -33,7 +33,8 @@ SUMS, MANIFEST = "SHA256SUMS", "manifest.json"
 # Datasets of the pack with the column that is its total, if it has one.
 DATASETS: Mapping[str, str | None] = {
     "receipts": "amount", "applications": "amount", "journal": "debit", "files": "found_amount",
-    "exceptions": None, "receivables": "open_amount",
+    "exceptions": None, "receivables": "open_amount", "deposits": "amount",
+    "bank_lines": "amount", "clearings": "amount", "returns": "amount", "drawers": None,
 }  # fmt: skip
 
 

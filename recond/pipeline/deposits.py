@@ -18,7 +18,7 @@ from sqlalchemy import Connection, delete, func, select
 
 from recond import ids, posting
 from recond.clearing.words import token
-from recond.ledger import BOOKED, Source
+from recond.ledger import BOOKED, Source, closed_through
 from recond.model import ITEM
 from recond.money import split
 from recond.pipeline.run import Run
@@ -315,6 +315,7 @@ def write(connection: Connection, run: Run, made: Sequence[Expected]) -> int:
             .group_by(deposit.c.file_no)
         )
     }
+    period = _periods(connection, run, made)
     rows = []
     for number, one in enumerate(made, first):
         counts[one.file_no] = place = counts.get(one.file_no, 0) + 1
@@ -325,6 +326,7 @@ def write(connection: Connection, run: Run, made: Sequence[Expected]) -> int:
                 "business_date": one.business_date.isoformat(),
                 "expected_date": one.expected_date.isoformat(),
                 "made_date": run.today.isoformat(),
+                "period": period[number - first],
                 **{name: getattr(one, name) for name in _COPIED},
             }
         )
@@ -344,6 +346,23 @@ def write(connection: Connection, run: Run, made: Sequence[Expected]) -> int:
             ),
         )
     return len(rows)
+
+
+def _periods(connection: Connection, run: Run, made: Sequence[Expected]) -> list[str]:
+    """The month of each deposit: of its entry, else of its business date; where that month is
+    closed, of the run, as the ledger dates entries."""
+    numbers = sorted({one.entry_no for one in made if one.entry_no is not None})
+    entry = schema.entry.c
+    known = {
+        row.entry_no: row.period
+        for row in connection.execute(
+            select(entry.entry_no, entry.period).where(entry.entry_no.in_(numbers))
+        )
+    }
+    through, today = closed_through(connection), run.today.isoformat()[:7]
+    own = [one.business_date.isoformat()[:7] for one in made]
+    own = [month if month > through else today for month in own]
+    return [known.get(one.entry_no or 0, month) for one, month in zip(made, own, strict=True)]
 
 
 _COPIED = (

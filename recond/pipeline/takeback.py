@@ -152,10 +152,23 @@ def _expect(connection: Connection, run: Run, one: Back, owner: Standing, cents:
     made = deposits.Expected(
         one.file_no, one.ordinal, "return" if cents < 0 else "redeposit", owner.channel, day,
         run.calendar.bank_day(day), aside_cents=cents, reference=f"{one.kind} {one.code}".strip(),
+        entry_no=_entry_of(connection, owner.receipt_no),
     )  # fmt: skip
     first = (connection.scalar(select(func.max(schema.deposit.c.deposit_no))) or 0) + 1
     deposits.write(connection, run, [made])
     return first
+
+
+def _entry_of(connection: Connection, receipt_no: int) -> int | None:
+    """The entry that moved the payment last: the item belongs to its month."""
+    made = schema.decision.c
+    found: int | None = connection.scalar(
+        select(made.entry_no)
+        .where(made.receipt_no == receipt_no)
+        .order_by(made.version.desc())
+        .limit(1)
+    )
+    return found
 
 
 def _remember(

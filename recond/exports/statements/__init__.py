@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from recond.exports.statements import balances, cash, receivables, work
+from recond.exports.statements import balances, bank, cash, proof, receivables, transit, work
 from recond.exports.statements.base import Month, Statement, Tie
 
 __all__ = ["STATEMENTS", "Month", "Statement", "Tie"]
 
 STATEMENTS: Mapping[str, Callable[[Month], Statement]] = {
     "daily_cash": cash.daily_cash,
+    "deposit_register": transit.register,
+    "deposits_in_transit": transit.in_transit,
+    "bank_reconciliation": bank.reconciliation,
+    "proof_of_cash": proof.proof_of_cash,
     "posting_files": cash.posting_files,
     "ar_roll_forward": receivables.roll_forward,
     "ar_ageing": receivables.ageing,

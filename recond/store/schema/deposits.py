@@ -46,7 +46,8 @@ deposit = Table(
     text("own"),  # tokens by which a statement line names this deposit, separated by blanks
     text("streams"),  # tokens of where it comes from: box, originator, merchant
     text("made_date", nullable=False),  # business date of the run that made it
-    Column("entry_no", INT),  # the entry that booked its fees or its over and short
+    text("period", nullable=False),  # the month whose books it belongs to
+    Column("entry_no", INT),  # the entry that booked its fees, its over and short or the return
     Column("withdraws_no", INT),  # the deposit that it takes back (its file was replaced)
     CheckConstraint(
         "kind IN ('lockbox','ach','card','drawer','drawer_other','return','redeposit')",

@@ -1,0 +1,126 @@
+"""A month's statements about the bank and the counter, each with its tie-outs (domain 2.9, E61)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from office import Office, cents, check, lockbox_file, receivable, receivables_csv
+from office import statement as bai2
+from test_monthend import office_in, rows, statements
+
+FEB, END, APRIL = dt.date(2026, 2, 27), dt.date(2026, 3, 31), dt.date(2026, 4, 1)
+ACCOUNT = "1000000001"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    made = office_in(tmp_path, url)
+    owed = [receivable(ACCOUNT, "W1", "WATER", "2026-03-28", 90_000_000)]
+    made.take("receivables", "open.csv", receivables_csv(owed), FEB)
+    yield made
+    made.prove()
+    made.close()
+
+
+def lockbox(office: Office, amount: int, day: dt.date, box: str = "0012345") -> None:
+    time = f"09{amount % 60:02d}"
+    content = lockbox_file([check(amount, (ACCOUNT, None))], day, box, time)
+    assert office.take("lockbox", f"{day}{amount}.bai", content, day).state == "accepted"
+
+
+def bank(
+    office: Office, opening: int, lines: list[tuple[str, int, str]], day: dt.date, today: dt.date
+) -> int:
+    outcome = office.take("bank", f"{day}.bai2", bai2(opening, lines, day), today)
+    assert outcome.state == "accepted", outcome.message
+    return opening + sum(c if code < "400" else -c for code, c, _ in lines)
+
+
+def proof(office: Office, month: str) -> dict[tuple[str, str], tuple[int, ...]]:
+    found = rows(statements(office, month)["proof_of_cash"])
+    names = ("beginning", "receipts", "disbursements", "end")
+    return {(str(r["side"]), str(r["item"])): tuple(cents(r[n]) for n in names)  # type: ignore[arg-type]
+            for r in found}  # fmt: skip
+
+
+def test_e61_the_reconciliation_and_the_proof_of_cash(office: Office) -> None:
+    lockbox(office, 3_950_000, FEB)
+    held = bank(office, 101_500_000, [("115", 3_950_000, "LOCKBOX 0012345")], dt.date(2026, 3, 2),
+                dt.date(2026, 3, 3))  # fmt: skip
+    day = dt.date(2026, 3, 16)
+    lockbox(office, 54_260_000, day)
+    held = bank(office, held, [("115", 54_260_000, "LOCKBOX 0012345")], day, day)
+    day = dt.date(2026, 3, 24)
+    lockbox(office, 9_000, day)
+    held = bank(office, held, [("115", 90_000, "LOCKBOX 0012345")], day, day)
+    debits = [("475", 31_368_953 - 47_810, "CHECKS PAID"), ("555", 29_270, "NSF"),
+              ("699", 15_540, "FEES"), ("699", 3_000, "CHARGEBACK")]  # fmt: skip
+    transit = (4_218_455, 1_902_210, 2_110_087, 545_717)
+    for number, amount in enumerate(transit):
+        lockbox(office, amount, END, f"002000{number}")
+    held = bank(office, held, debits, END, APRIL)
+    assert held == 128_431_047
+    made = proof(office, "2026-03")
+    assert made["bank", "balance by the bank"] == (
+        101_500_000, 58_300_000, 31_368_953, 128_431_047,
+    )  # fmt: skip
+    assert made["bank", "deposits in transit, beginning"] == (3_950_000, -3_950_000, 0, 0)
+    assert made["bank", "deposits in transit, end"] == (0, 8_776_469, 0, 8_776_469)
+    assert made["bank", "credited more than was deposited, end"] == (0, -81_000, 0, -81_000)
+    for side in ("bank", "book"):
+        assert made[side, f"ADJUSTED, {side.upper()}"] == (
+            105_450_000, 63_045_469, 31_368_953, 137_126_516,
+        )  # fmt: skip
+    listed = rows(statements(office, "2026-03")["bank_reconciliation"])
+    told = {str(row["item"]): cents(row["amount"]) for row in listed}  # type: ignore[arg-type]
+    assert told["bank debit not in the books: 555 NSF"] == -29_270
+    assert told["bank debit not in the books: 699 FEES"] == -15_540
+    assert told["bank debit not in the books: 699 CHARGEBACK"] == -3_000
+    assert told["credited more than was deposited: lockbox 0012345"] == -81_000
+    assert sorted(c for i, c in told.items() if i.startswith("deposit in transit")) == sorted(
+        transit
+    )
+    assert told["ADJUSTED BALANCE OF THE BANK"] == told["ADJUSTED BALANCE OF THE LEDGER"]
+    way = rows(statements(office, "2026-03")["deposits_in_transit"])
+    assert {row["age_days"] for row in way} == {0, 7}
+    assert {row["channel"] for row in way} == {"lockbox"}
+    # recond knows no balance before the first statement
+    assert proof(office, "2026-02")["bank", "ADJUSTED, BANK"] == (0, 3_950_000, 0, 3_950_000)
+
+
+def test_a_credit_corrected_by_a_debit_and_fees_tie_in_every_column(office: Office) -> None:
+    monday, tuesday = dt.date(2026, 3, 16), dt.date(2026, 3, 17)
+    lockbox(office, 9_000, monday)
+    held = bank(office, 5_000, [("115", 9_500, "LOCKBOX 0012345"), ("661", 300, "FEE")],
+                monday, tuesday)  # fmt: skip
+    bank(office, held, [("699", 250, "MISC")], tuesday, tuesday)
+    made = proof(office, "2026-03")
+    assert made["bank", "balance by the bank"] == (5_000, 9_500, 550, 13_950)
+    assert made["book", "balance by the ledger"] == (5_000, 9_000, 300, 13_700)
+    assert made["book", "bank debits not in the books, end"] == (0, 0, 250, -250)
+
+
+def test_a_missing_statement_is_an_item_of_its_own(office: Office) -> None:
+    bank(office, 1_000, [("661", 100, "FEE")], dt.date(2026, 3, 16), dt.date(2026, 3, 17))
+    bank(office, 700, [("661", 100, "FEE")], dt.date(2026, 3, 18), dt.date(2026, 3, 19))
+    made = statements(office, "2026-03")
+    listed = {str(r["item"]): str(r["amount"]) for r in rows(made["bank_reconciliation"])}
+    assert listed["on no statement that came"] == "-2.00"
+    assert listed["balance by the bank"] == "6.00"
+    assert listed["ADJUSTED BALANCE OF THE LEDGER"] == "6.00"
+
+
+def test_a_closed_months_bank_line_is_booked_later_and_stays_an_item(office: Office) -> None:
+    """E43: the credit was in March's bank account; its late file posts in April."""
+    day = dt.date(2026, 3, 30)
+    bank(office, 0, [("115", 3_418_225, "LOCKBOX 0012345")], day, END)
+    made = proof(office, "2026-03")
+    assert made["book", "balance by the ledger"] == (0, 3_418_225, 0, 3_418_225)
+    content = lockbox_file([check(3_418_225, (ACCOUNT, None))], day)
+    office.take("lockbox", "late.bai", content, dt.date(2026, 4, 12))
+    made = proof(office, "2026-03")
+    assert made["bank", "ADJUSTED, BANK"] == (0, 3_418_225, 0, 3_418_225)
