@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from office import Office, cents, check, lockbox_file, receivable, receivables_csv
+from office import Office, cents, check, csv_text, lockbox_file, money, receivable, receivables_csv
 from office import statement as bai2
+from sqlalchemy import select
 from test_monthend import office_in, rows, statements
+
+from recond.model import CREDIT, REFUNDED
+from recond.pipeline import moves
+from recond.pipeline.moves import Move, Stand
+from recond.store import schema
 
 FEB, END, APRIL = dt.date(2026, 2, 27), dt.date(2026, 3, 31), dt.date(2026, 4, 1)
 ACCOUNT = "1000000001"
@@ -124,3 +130,115 @@ def test_a_closed_months_bank_line_is_booked_later_and_stays_an_item(office: Off
     office.take("lockbox", "late.bai", content, dt.date(2026, 4, 12))
     made = proof(office, "2026-03")
     assert made["bank", "ADJUSTED, BANK"] == (0, 3_418_225, 0, 3_418_225)
+
+
+# --- the counter, cards, what went back -----------------------------------------------------------
+
+MONDAY, THURSDAY = dt.date(2026, 3, 16), dt.date(2026, 3, 19)
+HEAD = ("receipt_number", "drawer", "cashier", "business_date", "time", "account_number",
+        "item_number", "tender", "amount", "void_of", "approved_by")  # fmt: skip
+
+
+def counter(office: Office, day: dt.date, *receipts: tuple[str, int, str]) -> None:
+    made = [
+        dict(zip(HEAD, (number, "D1", "alvarez", day.isoformat(), "09:00", ACCOUNT, "", "CASH",
+                        money(amount), void_of, "ruiz" if void_of else ""), strict=True))
+        for number, amount, void_of in receipts
+    ]  # fmt: skip
+    name = f"receipts{day}.csv"
+    assert office.take("cashier", name, csv_text(made, HEAD), day).state == "accepted"
+
+
+def close(office: Office, day: dt.date, cash: int) -> None:
+    row = {"drawer": "D1", "cashier": "alvarez", "business_date": day.isoformat(),
+           "opening_float": "200.00", "counted_cash": money(cash), "counted_checks": "0.00",
+           "deposit_bag": f"BAG{day:%m%d}"}  # fmt: skip
+    assert office.take("cashier", f"c{day}.csv", csv_text([row]), day).state == "accepted"
+
+
+def amounts(row: dict[str, object], *names: str) -> list[str]:
+    return [str(row[name]) for name in names]
+
+
+def test_over_and_short_are_listed_by_cashier_and_never_netted(office: Office) -> None:
+    """E28 and E29 on two days of one cashier."""
+    counter(office, MONDAY, ("000001", 227_767, ""))
+    close(office, MONDAY, 247_267)
+    counter(office, THURSDAY, ("000002", 226_767, ""))
+    close(office, THURSDAY, 247_267)
+    made = statements(office, "2026-03")
+    first, second = rows(made["over_short"])
+    assert amounts(first, "over", "short", "running_net", "running_gross") == [
+        "0.00", "5.00", "-5.00", "5.00",
+    ]  # fmt: skip
+    assert amounts(second, "over", "short", "running_net", "running_gross") == [
+        "5.00", "0.00", "0.00", "10.00",
+    ]  # fmt: skip
+    bags = rows(made["deposit_register"])
+    assert [amounts(bag, "receipts", "over_short", "amount") for bag in bags] == [
+        ["2277.67", "-5.00", "2272.67"], ["2267.67", "5.00", "2272.67"],
+    ]  # fmt: skip
+
+
+def test_voids_and_missing_numbers(office: Office) -> None:
+    """E30: 000187 is voided by 000189, and 000188 is missing."""
+    counter(office, MONDAY, ("000186", 100, ""), ("000187", 6_500, ""),
+            ("000189", -6_500, "000187"))  # fmt: skip
+    void, gap = rows(statements(office, "2026-03")["voids_and_gaps"])
+    assert (void["kind"], void["number"], void["original"], void["approved_by"]) == (
+        "void", "000189", "000187", "ruiz",
+    )  # fmt: skip
+    assert amounts(void, "void", "voided") == ["-65.00", "65.00"]
+    assert (gap["kind"], gap["number"]) == ("missing number", "000188")
+    (waiting,) = rows(statements(office, "2026-03")["deposits_in_transit"])
+    assert (waiting["kind"], str(waiting["in_transit"])) == ("not deposited", "1.00")
+
+
+def test_e36_card_settlements_with_their_fees(office: Office) -> None:
+    names = ("merchant_id", "batch_number", "settlement_date", "brand", "transaction_id",
+             "sale_date", "account_number", "gross_amount", "fee_amount", "net_amount",
+             "type")  # fmt: skip
+    sales = {12550: 280, 8800: 199, 43125: 937, 6500: 150, 1: 10, 10400: 234}
+    made = [
+        dict(zip(names, ("WEB", "CB1", "2026-03-16", "VISA", f"T{gross}", "2026-03-16", ACCOUNT,
+                         money(gross), money(fee), money(gross - fee), "SALE"), strict=True))
+        for gross, fee in sales.items()
+    ]  # fmt: skip
+    refund = dict(zip(names, ("WEB", "CB1", "2026-03-16", "VISA", "T9", "2026-03-16", ACCOUNT,
+                              "-25.00", "0.00", "-25.00", "REFUND"), strict=True))  # fmt: skip
+    office.take("card", "c.csv", csv_text([*made, refund], names), MONDAY)
+    (row,) = rows(statements(office, "2026-03")["card_settlements"])
+    assert amounts(row, "sales", "refunds", "deducted_fees", "net") == [
+        "813.76", "-25.00", "-18.10", "770.66",
+    ]  # fmt: skip
+    bank(office, 0, [("165", 77_066, "MERCHANT CB1")], MONDAY, THURSDAY)
+    made_ = proof(office, "2026-03")
+    assert made_["book", "withheld or returned, not in the books"] == (0, -2_500, 0, -2_500)
+    assert made_["bank", "ADJUSTED, BANK"] == (0, 77_066, 0, 77_066)
+
+
+def test_e20_a_returned_check_in_the_register(office: Office) -> None:
+    content = lockbox_file([check(10_000, (ACCOUNT, None), number="4711")], MONDAY)
+    office.take("lockbox", "day.bai", content, MONDAY)
+    held = bank(office, 0, [("115", 10_000, "LOCKBOX 0012345")], MONDAY, MONDAY)
+    lines = [("555", 10_000, "DEPOSITED ITEM RETURNED NSF CHECK 4711")]
+    bank(office, held, lines, THURSDAY, THURSDAY)
+    made = statements(office, "2026-03")
+    (row,) = rows(made["returned_items"])
+    assert amounts(row, "reversed", "expected", "debited") == ["100.00", "100.00", "100.00"]
+    (person,) = rows(made["decisions_by_person"])
+    assert (person["rule"], person["payments"], str(person["placed"])) == ("returned", 1, "100.00")
+    assert proof(office, "2026-03")["book", "balance by the ledger"] == (0, 10_000, 10_000, 0)
+
+
+def test_refunds_tie_to_the_liability(office: Office) -> None:
+    lockbox(office, 90_005_940, MONDAY)  # 59.40 more than is owed
+    run = office.run(MONDAY)
+    with run.store.write() as connection:
+        (number,) = connection.scalars(select(schema.receipt.c.receipt_no))
+        owner = moves.standing(connection, [number])[number]
+        stands = [stand for stand in owner.stands if stand.bucket == CREDIT]
+        paid = [Stand(REFUNDED, 5_940, stands[0].account_key)]
+        moves.write(connection, run, [Move(number, "refund", "asked", stands, paid)], "refund", "x")
+    (row,) = rows(statements(office, "2026-03")["refunds"])
+    assert amounts(row, "amount") == ["59.40"]

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from recond.exports.statements import balances, bank, cash, proof, receivables, transit, work
+from recond.exports.statements import (
+    back,
+    balances,
+    bank,
+    cash,
+    counter,
+    proof,
+    receivables,
+    transit,
+    work,
+)
 from recond.exports.statements.base import Month, Statement, Tie
 
 __all__ = ["STATEMENTS", "Month", "Statement", "Tie"]
@@ -19,6 +29,13 @@ STATEMENTS: Mapping[str, Callable[[Month], Statement]] = {
     "deposits_in_transit": transit.in_transit,
     "bank_reconciliation": bank.reconciliation,
     "proof_of_cash": proof.proof_of_cash,
+    "over_short": counter.over_short,
+    "voids_and_gaps": counter.voids_and_gaps,
+    "card_settlements": counter.card_settlements,
+    "returned_items": back.returns,
+    "return_rates": back.return_rates,
+    "refunds": back.refunds,
+    "decisions_by_person": back.adjustments,
     "posting_files": cash.posting_files,
     "ar_roll_forward": receivables.roll_forward,
     "ar_ageing": receivables.ageing,

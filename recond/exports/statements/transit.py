@@ -210,15 +210,15 @@ def register(month: Month) -> Statement:
             sum(summed(table, f"{name}_cents") for name in money[:4]),
             summed(table, "amount_cents")),
         Tie("fees of deposits = expense in the ledger by the same entries",
-            -summed(table, "fees_cents"), _booked(month, month.chart.fees)),
+            -summed(table, "fees_cents"), booked(month, month.chart.fees)),
         Tie("over and short of bags = the ledger by the same entries",
             -summed(table, "over_short_cents"),
-            _booked(month, month.chart.cash_over, month.chart.cash_short)),
+            booked(month, month.chart.cash_over, month.chart.cash_short)),
     )  # fmt: skip
     return Statement("Deposit register", shown(table), ties, summed(table, "amount_cents"))
 
 
-def _booked(month: Month, *accounts: str) -> int:
+def booked(month: Month, *accounts: str) -> int:
     """Debits less credits of accounts by the month's entries about deposits."""
     return month.number(
         select(total(journal.c.debit_cents) - total(journal.c.credit_cents))

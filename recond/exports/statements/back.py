@@ -1,0 +1,201 @@
+"""What went back: returned items and their rates, refunds, and later decisions by person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Select, and_, case, func, select
+
+from recond.exports.columns import FileIds, int64s
+from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
+from recond.exports.statements.cash import SAME
+from recond.exports.statements.transit import credited
+from recond.model import REFUNDED, RETURNED
+from recond.store import schema
+
+entry, journal, receipt = schema.entry, schema.journal_line, schema.receipt
+decision, placement, deposit = schema.decision, schema.placement, schema.deposit
+item = schema.return_item
+TEXT, INT, DATE = pa.string(), pa.int64(), pa.date32()
+
+# Return codes by the classes that Nacha limits (rule 2.17.2): 0.5, 3 and 15 in a hundred.
+UNAUTHORISED = ("R05", "R07", "R10", "R11", "R29", "R51")
+ADMINISTRATIVE = ("R02", "R03", "R04")
+
+
+def _left(month: Month, bucket: int) -> Select[Any]:
+    """Receipts that went into a bucket by the month's entries, with who decided and why."""
+    return (
+        select(
+            placement.c.receipt_no, entry.c.effective_date, entry.c.business_date,
+            entry.c.decided_by, decision.c.rule, decision.c.evidence.label("reason"),
+            total(placement.c.cents).label("amount_cents"),
+        )
+        .select_from(placement)
+        .join(decision, SAME)
+        .join(entry, entry.c.entry_no == decision.c.entry_no)
+        .where(placement.c.bucket == bucket, entry.c.period == month.month)
+        .group_by(placement.c.receipt_no, placement.c.version, entry.c.effective_date,
+                  entry.c.business_date, entry.c.decided_by, decision.c.rule, decision.c.evidence)
+        .having(func.sum(placement.c.cents) != 0)
+    )  # fmt: skip
+
+
+def returns(month: Month) -> Statement:
+    """Payments that came back by the month's entries: the item's amount, what of it was reversed,
+    and the bank's debit. What was reversed ties to the debits that are expected of the bank and
+    to what card processors netted."""
+    left, brought = _left(month, RETURNED).subquery(), credited(month)
+    query = (
+        select(
+            left.c.receipt_no, receipt.c.channel, item.c.kind, item.c.code,
+            receipt.c.received_date, item.c.return_date, left.c.effective_date,
+            left.c.business_date, item.c.amount_cents, left.c.amount_cents.label("reversed_cents"),
+            func.coalesce(-deposit.c.amount_cents, 0).label("expected_cents"),
+            func.coalesce(-brought.c.cents, 0).label("debited_cents"),
+        )
+        .select_from(left)
+        .join(receipt, receipt.c.receipt_no == left.c.receipt_no)
+        .outerjoin(item, item.c.receipt_no == left.c.receipt_no)
+        .outerjoin(deposit, deposit.c.deposit_no == item.c.deposit_no)
+        .outerjoin(brought, brought.c.deposit_no == item.c.deposit_no)
+        .order_by(left.c.effective_date, left.c.receipt_no)
+    )  # fmt: skip
+    shape = {"receipt_no": INT, "channel": TEXT, "kind": TEXT, "code": TEXT,
+             "received_date": DATE, "return_date": DATE, "effective_date": DATE,
+             "business_date": DATE, "amount_cents": INT, "reversed_cents": INT,
+             "expected_cents": INT, "debited_cents": INT}  # fmt: skip
+    table = month.rows(query, shape)
+    expected = month.number(
+        select(-total(deposit.c.amount_cents)).where(
+            deposit.c.kind == "return", deposit.c.period == month.month
+        )
+    )
+    clearing = sorted({account for _, account in month.chart.clearing})
+    entries = (
+        select(decision.c.entry_no)
+        .select_from(decision)
+        .join(entry, entry.c.entry_no == decision.c.entry_no)
+        .join(placement, SAME)
+        .where(placement.c.bucket == RETURNED, entry.c.period == month.month)
+        .distinct()
+    )
+    book = month.number(
+        select(total(journal.c.credit_cents) - total(journal.c.debit_cents)).where(
+            journal.c.entry_no.in_(entries), journal.c.gl_account.in_(clearing)
+        )
+    )
+    amount = summed(table, "reversed_cents")
+    ties = (
+        Tie("reversed = what returns took off the clearing accounts", amount, book),
+        Tie("debits expected of the bank = its list", summed(table, "expected_cents"), expected),
+    )
+    return Statement("Returned items", shown(_named(month, table)), ties, amount)
+
+
+def _named(month: Month, table: pa.Table) -> pa.Table:
+    names = FileIds.load(month.connection).receipts(int64s(table["receipt_no"]))
+    return table.drop_columns(["receipt_no"]).add_column(0, "receipt_id", names)
+
+
+def return_rates(month: Month) -> Statement:
+    """Returned debits of the office's own ACH files against those originated, by the classes
+    that Nacha limits; the rate is in hundredths of a percent, cut off."""
+    made = and_(decision.c.version == 1, entry.c.period == month.month,
+                receipt.c.channel == "ACH_DEBIT")  # fmt: skip
+    query = (
+        select(func.count())
+        .select_from(decision)
+        .join(entry, entry.c.entry_no == decision.c.entry_no)
+        .join(receipt, receipt.c.receipt_no == decision.c.receipt_no)
+    )
+    originated = month.number(query.where(made))
+    back = (
+        select(decision.c.receipt_no)
+        .select_from(placement)
+        .join(decision, SAME)
+        .join(entry, entry.c.entry_no == decision.c.entry_no)
+        .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
+        .where(placement.c.bucket == RETURNED, receipt.c.channel == "ACH_DEBIT",
+               entry.c.period == month.month)
+        .distinct()
+        .subquery()
+    )  # fmt: skip
+    code = func.coalesce(item.c.code, "")
+    rows = month.connection.execute(
+        select(code, func.count())
+        .select_from(back)
+        .outerjoin(item, item.c.receipt_no == back.c.receipt_no)
+        .group_by(code)
+    )
+    returned = {row[0]: row[1] for row in rows}
+    every = sum(returned.values())
+    classes = {
+        "unauthorised": (sum(returned.get(code, 0) for code in UNAUTHORISED), 50),
+        "administrative": (sum(returned.get(code, 0) for code in ADMINISTRATIVE), 300),
+        "all": (every, 1500),
+    }
+    listed = [
+        {"class": name, "returned": count, "originated": originated,
+         "rate_hundredths": count * 10_000 // originated if originated else None,
+         "limit_hundredths": limit,
+         "over": "yes" if originated and count * 10_000 > limit * originated else "no"}
+        for name, (count, limit) in classes.items()
+    ]  # fmt: skip
+    shape = pa.schema([("class", TEXT), ("returned", INT), ("originated", INT),
+                       ("rate_hundredths", INT), ("limit_hundredths", INT),
+                       ("over", TEXT)])  # fmt: skip
+    payments = month.number(select(func.count()).select_from(back))
+    tie = Tie("returned items by code = payments that came back", every, payments)
+    return Statement("Return rates", pa.Table.from_pylist(listed, schema=shape), (tie,))
+
+
+def refunds(month: Month) -> Statement:
+    """Refunds of the month with who decided them and why; ties to the liability."""
+    left = _left(month, REFUNDED).subquery()
+    query = (
+        select(left.c.receipt_no, receipt.c.channel, receipt.c.tender, receipt.c.payer_name,
+               receipt.c.received_date, left.c.effective_date, left.c.business_date,
+               left.c.decided_by, left.c.reason, left.c.amount_cents)
+        .select_from(left)
+        .join(receipt, receipt.c.receipt_no == left.c.receipt_no)
+        .order_by(left.c.effective_date, left.c.receipt_no)
+    )  # fmt: skip
+    shape = {"receipt_no": INT, "channel": TEXT, "tender": TEXT, "payer_name": TEXT,
+             "received_date": DATE, "effective_date": DATE, "business_date": DATE,
+             "decided_by": TEXT, "reason": TEXT, "amount_cents": INT}  # fmt: skip
+    table = month.rows(query, shape)
+    amount = summed(table, "amount_cents")
+    book = month.number(
+        select(total(journal.c.credit_cents) - total(journal.c.debit_cents))
+        .join(entry, entry.c.entry_no == journal.c.entry_no)
+        .where(entry.c.period == month.month,
+               journal.c.gl_account == month.chart.refunds_payable)
+    )  # fmt: skip
+    tie = Tie("refunds = refunds payable in the ledger", amount, book)
+    return Statement("Refunds", shown(_named(month, table)), (tie,), amount)
+
+
+def adjustments(month: Month) -> Statement:
+    """Later decisions about money by person and rule: how many, and the cents that they placed
+    anew and took away; the single decisions stand in the statement of corrections."""
+    plus = case((placement.c.cents > 0, placement.c.cents), else_=0)
+    minus = case((placement.c.cents < 0, placement.c.cents), else_=0)
+    keys = (entry.c.decided_by, decision.c.rule)
+    query = (
+        select(*keys, func.count(decision.c.receipt_no.distinct()).label("payments"),
+               total(plus).label("placed_cents"), total(minus).label("taken_cents"))
+        .select_from(placement)
+        .join(decision, SAME)
+        .join(entry, entry.c.entry_no == decision.c.entry_no)
+        .where(decision.c.version > 1, entry.c.period == month.month)
+        .group_by(*keys)
+        .order_by(*keys)
+    )  # fmt: skip
+    shape = {"decided_by": TEXT, "rule": TEXT, "payments": INT, "placed_cents": INT,
+             "taken_cents": INT}  # fmt: skip
+    table = month.rows(query, shape)
+    placed = summed(table, "placed_cents")
+    tie = Tie("placed anew = taken away", placed, -summed(table, "taken_cents"))
+    return Statement("Later decisions by person", shown(table), (tie,), placed)
