@@ -11,6 +11,7 @@ from recond.check import INVARIANTS, Books
 from recond.model import SUSPENSE
 from recond.money import format_cents
 from recond.periods import last_day
+from recond.pipeline.expected import RECEIVED, WAIVED, days
 from recond.pipeline.handover import unanswered
 from recond.pipeline.run import Run
 from recond.store import schema
@@ -42,7 +43,7 @@ class Gate:
 def checklist(connection: Connection, run: Run, month: str) -> list[Gate]:
     """Every gate, in the order in which a person works through them."""
     gates: list[Callable[[Connection, Run, str], Gate]] = [
-        _files, _questions, _suspense, _approvals, _acknowledgements, _books,
+        _files, _expected, _questions, _suspense, _approvals, _acknowledgements, _books,
     ]  # fmt: skip
     return [gate(connection, run, month) for gate in gates]
 
@@ -60,6 +61,13 @@ def _files(connection: Connection, _run: Run, month: str) -> Gate:
     found = tuple(f"{row.file_id} {row.name} is {row.state}" for row in rows)
     says = "no file or batch that arrived up to the month's end is held"
     return Gate("files", says, "a clerk: files accept, files reject", found)
+
+
+def _expected(connection: Connection, run: Run, month: str) -> Gate:
+    due = days(connection, run, last_day(month))
+    found = tuple(one.words for one in due if one.state not in {RECEIVED, WAIVED})
+    says = "every file that [[expect]] names came for every day up to the month's end"
+    return Gate("expected files", says, "the file, or queue: acknowledge", found)
 
 
 def _of_month(month: str) -> ColumnElement[bool]:

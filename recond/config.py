@@ -224,6 +224,16 @@ class CashOnly(Section):
     returns: int = Field(ge=1)
     within_days: int = Field(ge=1)
     for_days: int = Field(ge=1)
+class Expectation(Section):
+    """`[[expect]]`: a file that has to come on every one of its days."""
+
+    name: str
+    inbox: str
+    begin: dt.date  # the first day of which it is expected
+    files: str = "*"  # with a name like this, case-blind
+    days: Literal["bank", "office", "every"] = "bank"
+    after_days: int = Field(default=0, ge=0)  # bank days behind its day until it is due
+    by: dt.time = dt.time(23, 59)  # of that day, where the office is
 
 
 DEFAULT_INBOXES = tuple(
@@ -261,6 +271,7 @@ class Settings(BaseSettings):
     cash_only: tuple[CashOnly, ...] = ()
     inbox: tuple[Inbox, ...] = DEFAULT_INBOXES
     source: tuple[PaymentSource, ...] = ()
+    expect: tuple[Expectation, ...] = ()
     charge_type: tuple[ChargeType, ...] = ()
     policy: tuple[Policy, ...] = ()
     scan_line: tuple[ScanLine, ...] = ()

@@ -188,6 +188,14 @@ draft_refunds = false            # ask by itself for refunds of money for closed
 # inbox = "cashier"
 # posted_by = "billing"
 
+# A file that has to come on every bank day; a month is not closed while one is missing:
+# [[expect]]
+# name = "bank statement"
+# inbox = "bank"
+# begin = 2026-01-02
+# after_days = 1
+# by = 09:00:00
+
 # An order of application that an ordinance prescribes is a [[policy]]; docs/operations.md has
 # examples. Without one: penalties, then oldest due date, then the order above.
 """

@@ -118,6 +118,7 @@ _LIST = (
     Code("REVERSAL_REJECTED", "question", "ITEM", "The billing system rejected a posting that takes money back.", ("acknowledge", "hold")),
     Code("ACK_CONTRADICTS", "question", "FILE", "An answer contradicts an earlier one about the same posting.", ("acknowledge", "hold")),
     Code("ACK_MISSING", "question", "FILE", "A posting file is not answered by 09:00 of the next business day.", ("acknowledge", "hold")),
+    Code("FILE_MISSING", "question", "FILE", "A file that has to come is not here by its time.", ("acknowledge", "hold")),
     Code("ACK_STATUS_UNKNOWN", "error", "FILE", "The status of an acknowledgement is not one that recond knows.", ("reject",)),
     # a batch
     Code("BATCH_TOTAL_WRONG", "error", "BATCH", "The batch's total is not the sum of its items.", FILE_ANSWERS),

@@ -7,13 +7,13 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from sqlalchemy import Connection, and_, func, select
 
 from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
 from recond.exports import postings
 from recond.money import format_cents
+from recond.pipeline.expected import past
 from recond.pipeline.run import Run
 from recond.store import schema
 
@@ -143,7 +143,5 @@ def _asked(connection: Connection, question: Question) -> bool:
 
 
 def _overdue(run: Run, written: dt.date) -> bool:
-    due = np.busday_offset(written.isoformat(), 1, roll="backward").astype(dt.date)
-    if run.today != due:
-        return bool(run.today > due)
-    return run.clock().astimezone(run.home.settings.zone).time() >= ANSWER_BY
+    """Not answered by the morning of the next bank day."""
+    return past(run, run.calendar.bank_day(written + dt.timedelta(days=1)), ANSWER_BY)

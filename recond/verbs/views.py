@@ -15,7 +15,7 @@ from recond.exports.datasets import DATASETS, stream
 from recond.exports.scope import Scope
 from recond.exports.writers import publish, write_csv, write_parquet
 from recond.money import format_cents
-from recond.pipeline import corrections
+from recond.pipeline import corrections, expected
 from recond.session import open_run, somebody_waits
 from recond.status import as_dict, status
 from recond.store import schema
@@ -27,16 +27,31 @@ def status_verb(home: Path | None, as_json: bool, as_of: dt.date | None) -> int:
     run = open_run(home, as_of)
     with run.store.read() as connection:
         told = as_dict(status(connection, run.today))
+        told["expected_files"] = _expected_files(expected.days(connection, run), run.today)
     if as_json:
         render.json_line(told)
     else:
         sums = told.pop("tie_out")
+        due = told.pop("expected_files")
         for name, value in told.items():
             render.text(f"{name.replace('_', ' '):<18}{render.plain(value)}")
+        for name, listed in due.items():
+            render.text(f"{name + ' files':<18}{', '.join(listed) or 'none'}")
         render.text("tie-out of the day")
         for name, value in sums.items():
             render.text(f"  {name.replace('_', ' '):<16}{value:>18}")
     return 1 if somebody_waits(run) else 0
+
+
+def _expected_files(found: list[expected.Day], today: dt.date) -> dict[str, list[str]]:
+    """Names and days by state; of those that came or were waived, today's only."""
+    states = (expected.EXPECTED, expected.RECEIVED, expected.LATE, expected.MISSING)
+    done = {expected.RECEIVED, expected.WAIVED}
+    return {
+        state: [one.subject for one in found
+                if one.state == state and (state not in done or today in (one.day, one.due))]
+        for state in states
+    }  # fmt: skip
 
 
 def files_list_verb(
