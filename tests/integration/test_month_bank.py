@@ -6,12 +6,14 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from office import Office, cents, check, csv_text, lockbox_file, money, receivable, receivables_csv
 from office import statement as bai2
 from sqlalchemy import select
 from test_monthend import office_in, rows, statements
 
+from recond.ledger import WRITTEN_OFF, write_off
 from recond.model import CREDIT, REFUNDED
 from recond.pipeline import moves
 from recond.pipeline.moves import Move, Stand
@@ -242,3 +244,24 @@ def test_refunds_tie_to_the_liability(office: Office) -> None:
         moves.write(connection, run, [Move(number, "refund", "asked", stands, paid)], "refund", "x")
     (row,) = rows(statements(office, "2026-03")["refunds"])
     assert amounts(row, "amount") == ["59.40"]
+
+
+def test_e45_a_write_off_stands_in_the_roll_forward_and_ties_to_the_allowance(
+    office: Office,
+) -> None:
+    run = office.run(MONDAY)
+    with run.store.write() as connection:
+        key = connection.scalar(select(schema.item.c.item_key))
+        item = {"item_key": key, "charge_type": "WATER", "fund": "510", "cents": 21_370}
+        write_off(run.ledger(connection), pa.Table.from_pylist([item], schema=WRITTEN_OFF), "W-1")
+    made = statements(office, "2026-03")
+    (row,) = rows(made["write_offs"])
+    assert amounts(row, "account_number", "item_number", "amount") == [ACCOUNT, "W1", "213.70"]
+    (moved,) = rows(made["ar_roll_forward"])
+    assert amounts(moved, "opening", "write_offs", "closing") == [
+        "900000.00", "-213.70", "899786.30",
+    ]  # fmt: skip
+    (aged,) = rows(made["ar_ageing"])
+    assert str(aged["total"]) == "899786.30"
+    (before,) = rows(statements(office, "2026-02")["ar_roll_forward"])
+    assert amounts(before, "closing", "tieout_items_gl") == ["900000.00", "900000.00"]

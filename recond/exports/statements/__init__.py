@@ -35,6 +35,7 @@ STATEMENTS: Mapping[str, Callable[[Month], Statement]] = {
     "returned_items": back.returns,
     "return_rates": back.return_rates,
     "refunds": back.refunds,
+    "write_offs": back.write_offs,
     "decisions_by_person": back.adjustments,
     "posting_files": cash.posting_files,
     "ar_roll_forward": receivables.roll_forward,

@@ -199,3 +199,32 @@ def adjustments(month: Month) -> Statement:
     placed = summed(table, "placed_cents")
     tie = Tie("placed anew = taken away", placed, -summed(table, "taken_cents"))
     return Statement("Later decisions by person", shown(table), (tie,), placed)
+
+
+def write_offs(month: Month) -> Statement:
+    """What was written off in the month, by decision and item, with who decided it; ties to the
+    allowance (domain E45)."""
+    written, owner = schema.write_off, schema.item
+    query = (
+        select(written.c.decision_id, entry.c.effective_date, entry.c.decided_by,
+               schema.account.c.account_number, owner.c.item_number, written.c.charge_type,
+               written.c.fund, written.c.cents.label("amount_cents"))
+        .select_from(written)
+        .join(entry, entry.c.entry_no == written.c.entry_no)
+        .join(owner, owner.c.item_key == written.c.item_key)
+        .join(schema.account, schema.account.c.account_key == owner.c.account_key)
+        .where(entry.c.period == month.month)
+        .order_by(written.c.entry_no, written.c.item_key)
+    )  # fmt: skip
+    names = ("decision_id", "effective_date", "decided_by", "account_number", "item_number",
+             "charge_type", "fund")  # fmt: skip
+    shape = {**dict.fromkeys(names, TEXT), "effective_date": DATE, "amount_cents": INT}
+    table = month.rows(query, shape)
+    amount = summed(table, "amount_cents")
+    book = month.number(
+        select(total(journal.c.debit_cents) - total(journal.c.credit_cents))
+        .join(entry, entry.c.entry_no == journal.c.entry_no)
+        .where(entry.c.period == month.month, journal.c.gl_account == month.chart.write_off)
+    )
+    tie = Tie("written off = the allowance in the ledger", amount, book)
+    return Statement("Write-offs", shown(table), (tie,), amount)

@@ -162,12 +162,16 @@ def _missing(month: Month) -> list[dict[str, Any]]:
     first, last = month.first.isoformat(), month.last.isoformat()
     given = (
         select(receipt.c.drawer, receipt.c.sequence)
-        .where(receipt.c.drawer.is_not(None), receipt.c.received_date.between(first, last))
+        .where(
+            receipt.c.drawer.is_not(None),
+            receipt.c.received_date >= first,
+            receipt.c.received_date <= last,
+        )
         .distinct()
     )
     voids = select(aside.c.drawer, aside.c.trace_number).where(
         aside.c.kind == "VOID", aside.c.drawer.is_not(None),
-        aside.c.effective_date.between(first, last),
+        aside.c.effective_date >= first, aside.c.effective_date <= last,
     )  # fmt: skip
     numbers: dict[str, set[str]] = {}
     for query in (given, voids):

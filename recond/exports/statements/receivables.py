@@ -16,12 +16,14 @@ from recond.posting import receivable_account
 from recond.store import schema
 
 entry, item, past = schema.entry, schema.item, schema.item_version
-balance = schema.item_balance
+balance, written = schema.item_balance, schema.write_off
 decision, placement = schema.decision, schema.placement
 TEXT, INT = pa.string(), pa.int64()
 
-MOVEMENTS = ("go_live", "billings", "penalties", "billing_changes", "payments",
-             "credits_applied", "returns", "voids", "corrections", "prior_period")  # fmt: skip
+MOVEMENTS = (
+    "go_live", "billings", "penalties", "billing_changes", "payments", "credits_applied",
+    "returns", "voids", "corrections", "write_offs", "prior_period",
+)  # fmt: skip
 BUCKETS = ("not_due", "days_0_30", "days_31_60", "days_61_90", "days_91_120", "over_120")
 
 
@@ -81,6 +83,18 @@ def _placed(month: Month) -> Select[Any]:
     )
 
 
+def _written_off(month: Month) -> Select[Any]:
+    """What was written off, by fund, charge type and period; it lowers what is owed."""
+    keys = (written.c.fund, written.c.charge_type)
+    movement = literal("write_offs").label("movement")
+    return (
+        select(*keys, _when(month), movement, (-total(written.c.cents)).label("cents"))
+        .join(entry, entry.c.entry_no == written.c.entry_no)
+        .where(entry.c.period <= month.month)
+        .group_by(*keys, _when(month))
+    )
+
+
 def _takes_back_items() -> Any:
     """SQL: the decision moves money off another item, so what it places is no new payment."""
     other = placement.alias()
@@ -102,7 +116,7 @@ def roll_forward(month: Month) -> Statement:
     only: what it has more or less than the closings of that account stands on its first row.
     """
     sums: dict[Key, dict[str, int]] = {}
-    for query in (_billed(month), _placed(month)):
+    for query in (_billed(month), _placed(month), _written_off(month)):
         for row in month.rows(query, _SHAPE).to_pylist():
             one = sums.setdefault((row["fund"], row["charge_type"]), {})
             name = row["movement"] if row["now"] else "opening"
@@ -161,6 +175,10 @@ def _later(month: Month) -> Iterator[tuple[Select[Any], int]]:
         .where(placement.c.bucket == ITEM, later)
     )
     yield placed.group_by(placement.c.fund, placement.c.charge_type), 1
+    gone = select(written.c.fund, written.c.charge_type, total(written.c.cents)).join(
+        entry, entry.c.entry_no == written.c.entry_no
+    )
+    yield gone.where(later).group_by(written.c.fund, written.c.charge_type), 1
 
 
 def _ledger(month: Month, closing: dict[Key, int]) -> dict[Key, int]:
@@ -192,7 +210,12 @@ def item_balances(month: Month) -> Select[Any]:
         .join(entry, entry.c.entry_no == decision.c.entry_no)
         .where(placement.c.bucket == ITEM, entry.c.period <= month.month)
     )
-    both = changed.union_all(placed).subquery()
+    gone = (
+        select(written.c.item_key, (-written.c.cents).label("cents"))
+        .join(entry, entry.c.entry_no == written.c.entry_no)
+        .where(entry.c.period <= month.month)
+    )
+    both = changed.union_all(placed, gone).subquery()
     return (
         select(both.c.item_key, total(both.c.cents).label("cents"))
         .group_by(both.c.item_key)
