@@ -224,6 +224,8 @@ class CashOnly(Section):
     returns: int = Field(ge=1)
     within_days: int = Field(ge=1)
     for_days: int = Field(ge=1)
+
+
 class Expectation(Section):
     """`[[expect]]`: a file that has to come on every one of its days."""
 

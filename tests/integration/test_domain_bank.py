@@ -20,6 +20,7 @@ from office import (
     statement,
 )
 from queueoffice import Desk
+from test_monthend import statements
 
 MON, TUE, WED, THU = (dt.date(2026, 3, day) for day in (16, 17, 18, 19))
 FRIDAY = dt.date(2026, 3, 13)
@@ -33,6 +34,7 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     made.take("receivables", "open.csv", receivables_csv(OWED), FRIDAY)
     yield made
     made.prove()
+    statements(made, "2026-03")  # every one ties
     made.close()
 
 

@@ -23,6 +23,7 @@ from office import (
     statement,
 )
 from sqlalchemy import select
+from test_monthend import statements
 
 from recond import periods
 from recond.exceptions.decisions import requests
@@ -68,6 +69,7 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     made.take("receivables", "open.csv", receivables_csv(ITEMS), MON)
     yield made
     made.prove()
+    statements(made, "2026-03")  # every one ties
     made.close()
 
 

@@ -20,6 +20,7 @@ from office import (
     statement,
 )
 from queueoffice import Desk
+from test_monthend import statements
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from achfiles import Batch, Entry, build, changed, returned
@@ -44,6 +45,7 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     made.take("receivables", "open.csv", receivables_csv(ITEMS), MON)
     yield made
     made.prove()
+    statements(made, "2026-03")  # every one ties
     made.close()
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy import Select, and_, case, func, or_, select
 
 from recond.exports.columns import FileIds, int64s
 from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
 from recond.exports.statements.cash import SAME
-from recond.exports.statements.transit import credited
+from recond.exports.statements.transit import BACK, credited
 from recond.model import REFUNDED, RETURNED
 from recond.store import schema
 
@@ -28,7 +28,8 @@ def _left(month: Month, bucket: int) -> Select[Any]:
     """Receipts that went into a bucket by the month's entries, with who decided and why."""
     return (
         select(
-            placement.c.receipt_no, entry.c.effective_date, entry.c.business_date,
+            placement.c.receipt_no, decision.c.entry_no, entry.c.effective_date,
+            entry.c.business_date,
             entry.c.decided_by, decision.c.rule, decision.c.evidence.label("reason"),
             total(placement.c.cents).label("amount_cents"),
         )
@@ -36,8 +37,9 @@ def _left(month: Month, bucket: int) -> Select[Any]:
         .join(decision, SAME)
         .join(entry, entry.c.entry_no == decision.c.entry_no)
         .where(placement.c.bucket == bucket, entry.c.period == month.month)
-        .group_by(placement.c.receipt_no, placement.c.version, entry.c.effective_date,
-                  entry.c.business_date, entry.c.decided_by, decision.c.rule, decision.c.evidence)
+        .group_by(placement.c.receipt_no, placement.c.version, decision.c.entry_no,
+                  entry.c.effective_date, entry.c.business_date,
+                  entry.c.decided_by, decision.c.rule, decision.c.evidence)
         .having(func.sum(placement.c.cents) != 0)
     )  # fmt: skip
 
@@ -57,9 +59,10 @@ def returns(month: Month) -> Statement:
         )
         .select_from(left)
         .join(receipt, receipt.c.receipt_no == left.c.receipt_no)
-        .outerjoin(item, item.c.receipt_no == left.c.receipt_no)
-        .outerjoin(deposit, deposit.c.deposit_no == item.c.deposit_no)
-        .outerjoin(brought, brought.c.deposit_no == item.c.deposit_no)
+        .outerjoin(deposit, and_(deposit.c.entry_no == left.c.entry_no,
+                                 deposit.c.kind.in_(BACK)))
+        .outerjoin(item, _of_its_item(left))
+        .outerjoin(brought, brought.c.deposit_no == deposit.c.deposit_no)
         .order_by(left.c.effective_date, left.c.receipt_no)
     )  # fmt: skip
     shape = {"receipt_no": INT, "channel": TEXT, "kind": TEXT, "code": TEXT,
@@ -69,7 +72,7 @@ def returns(month: Month) -> Statement:
     table = month.rows(query, shape)
     expected = month.number(
         select(-total(deposit.c.amount_cents)).where(
-            deposit.c.kind == "return", deposit.c.period == month.month
+            deposit.c.kind.in_(BACK), deposit.c.period == month.month
         )
     )
     clearing = sorted({account for _, account in month.chart.clearing})
@@ -94,6 +97,17 @@ def returns(month: Month) -> Statement:
     return Statement("Returned items", shown(_named(month, table)), ties, amount)
 
 
+def _of_its_item(left: Any) -> Any:
+    """SQL: the item that a movement was made for: that of the expected debit, or, inside a card
+    batch, that of the same payment, cents and day."""
+    netted = and_(
+        deposit.c.deposit_no.is_(None), item.c.deposit_no.is_(None),
+        item.c.receipt_no == left.c.receipt_no, item.c.reversed_cents == left.c.amount_cents,
+        item.c.taken_date == left.c.business_date,
+    )  # fmt: skip
+    return or_(item.c.deposit_no == deposit.c.deposit_no, netted)
+
+
 def _named(month: Month, table: pa.Table) -> pa.Table:
     names = FileIds.load(month.connection).receipts(int64s(table["receipt_no"]))
     return table.drop_columns(["receipt_no"]).add_column(0, "receipt_id", names)
@@ -112,13 +126,13 @@ def return_rates(month: Month) -> Statement:
     )
     originated = month.number(query.where(made))
     back = (
-        select(decision.c.receipt_no)
+        select(decision.c.receipt_no, entry.c.business_date)
         .select_from(placement)
         .join(decision, SAME)
         .join(entry, entry.c.entry_no == decision.c.entry_no)
         .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
         .where(placement.c.bucket == RETURNED, receipt.c.channel == "ACH_DEBIT",
-               entry.c.period == month.month)
+               placement.c.cents > 0, entry.c.period == month.month)
         .distinct()
         .subquery()
     )  # fmt: skip
@@ -126,7 +140,14 @@ def return_rates(month: Month) -> Statement:
     rows = month.connection.execute(
         select(code, func.count())
         .select_from(back)
-        .outerjoin(item, item.c.receipt_no == back.c.receipt_no)
+        .outerjoin(
+            item,
+            and_(
+                item.c.receipt_no == back.c.receipt_no,
+                item.c.reversed_cents > 0,
+                item.c.taken_date == back.c.business_date,
+            ),
+        )
         .group_by(code)
     )
     returned = {row[0]: row[1] for row in rows}

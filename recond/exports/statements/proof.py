@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import and_, select
+from sqlalchemy import and_, case, select
 
 from recond.exports.statements import transit
 from recond.exports.statements.bank import Account, accounts_of, position, sums_of
@@ -35,7 +35,7 @@ def proof_of_cash(month: Month) -> Statement:
     credit = sum(one[1] for one in sums.values()) + gone[0]
     debit = sum(one[2] for one in sums.values()) + gone[1]
     fixed = _taken_back(month)
-    out = _returned(month) + _fees(month)
+    out = _returned(month)[0] + _fees(month)
     kept, undone = _withheld(month)
     come = last.ledger - first.ledger + out
     bank: list[Item] = [
@@ -94,15 +94,20 @@ def _gaps(month: Month, accounts: Sequence[Account]) -> tuple[int, int]:
     return more, sum(one[1] for one in ends) - sum(one[1] for one in starts)
 
 
-def _returned(month: Month) -> int:
-    return month.number(
-        select(total(placement.c.cents))
+def _returned(month: Month) -> tuple[int, int]:
+    """Cents that entries of the month took back, and of those that came again."""
+    plus = case((placement.c.cents > 0, placement.c.cents), else_=0)
+    minus = case((placement.c.cents < 0, -placement.c.cents), else_=0)
+    row = month.connection.execute(
+        select(total(plus), total(minus))
+        .select_from(placement)
         .join(decision, SAME)
         .join(entry, entry.c.entry_no == decision.c.entry_no)
         .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
         .where(placement.c.bucket == RETURNED, receipt.c.channel != "BANK",
                entry.c.period == month.month)
-    )  # fmt: skip
+    ).one()  # fmt: skip
+    return int(row[0]), int(row[1])
 
 
 def _fees(month: Month) -> int:
@@ -128,15 +133,20 @@ def _taken_back(month: Month) -> int:
 
 
 def _withheld(month: Month) -> tuple[int, int]:
-    """Of the month: what processors kept of card batches, and what of that was taken back."""
+    """What processors kept of the month's card batches and was not put back in the books, and
+    what was taken back in the books and the bank takes by no debit of its own."""
     kept = month.number(
         select(-total(deposit.c.aside_cents)).where(
             deposit.c.kind == "card", deposit.c.period == month.month
         )
     )
-    expected = month.number(
-        select(total(deposit.c.amount_cents)).where(
-            deposit.c.kind == "return", deposit.c.period == month.month
+    taken, again = _returned(month)
+    expected = {
+        kind: month.number(
+            select(total(deposit.c.amount_cents)).where(
+                deposit.c.kind == kind, deposit.c.period == month.month
+            )
         )
-    )
-    return kept, _returned(month) + expected
+        for kind in transit.BACK
+    }
+    return kept + again - expected["redeposit"], taken + expected["return"]

@@ -26,6 +26,7 @@ deposit, clearing = schema.deposit, schema.clearing
 TEXT, INT, DATE = pa.string(), pa.int64(), pa.date32()
 
 NOT_DEPOSITED, KEPT = "not deposited", "kept or returned"
+BACK = ("return", "redeposit")  # what the bank takes, and brings again
 SHAPE = {
     "channel": TEXT, "deposit_id": TEXT, "kind": TEXT, "business_date": DATE,
     "expected_date": DATE, "reference": TEXT, "amount_cents": INT, "credited_cents": INT,
@@ -112,7 +113,7 @@ def _kept(month: Month) -> Select[Any]:
     it is not in the books: refunds and chargebacks whose sale is not taken back yet."""
     amount = case((deposit.c.kind == "card", -deposit.c.aside_cents), else_=-deposit.c.amount_cents)
     kept = select(deposit.c.channel, amount.label("cents")).where(
-        deposit.c.kind.in_(["card", "return"]), deposit.c.period <= month.month
+        deposit.c.kind.in_(["card", *BACK]), deposit.c.period <= month.month
     )
     taken = (
         select(receipt.c.channel, (-placement.c.cents).label("cents"))
@@ -195,7 +196,7 @@ def register(month: Month) -> Statement:
             deposit.c.amount_cents, came.label("credited_cents"),
         )
         .outerjoin(brought, brought.c.deposit_no == deposit.c.deposit_no)
-        .where(deposit.c.period == month.month, deposit.c.kind != "return")
+        .where(deposit.c.period == month.month, deposit.c.kind.not_in(BACK))
         .order_by(deposit.c.business_date, deposit.c.deposit_no)
     )  # fmt: skip
     money = ("receipts", "withheld", "fees", "over_short", "amount", "credited")
