@@ -258,6 +258,13 @@ def test_two_accounts_that_owe_the_amount_are_none() -> None:
         assert (asked(matched) == []) == (len(leads) == 1)
 
 
+def test_of_two_leads_the_one_account_that_owes_the_payment_decides() -> None:
+    world = World({A: "active", B: "active"}, [Item("1", A, 500), Item("2", B, 300)])
+    world.leads = [(1, A, "payer_memory"), (1, B, "payer_memory")]
+    assert placed(world, world.match([Receipt(1, 500)])) == {"1": 500}
+    assert placed(world, world.match([Receipt(1, 400)])) == {"suspense": 400}
+
+
 @pytest.mark.parametrize("status", ["closed", "bankruptcy"])
 def test_a_lead_to_an_account_that_takes_no_payments_is_none(status: str) -> None:
     world = World({A: status}, [Item("1", A, 500)], leads=[(1, A, "payer_memory")])
