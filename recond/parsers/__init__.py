@@ -27,6 +27,7 @@ class Grammar:
     name: str
     module: str
     many: bool = False  # reads a zip of several files, each as one of its own
+    balances: bool = False  # proves the balances of every statement itself
 
     @property
     def layout(self) -> type[BaseModel]:
@@ -42,5 +43,10 @@ class Grammar:
 _NAMES = ("delimited", "fixed", "lockbox", "bai2", "nacha", "camt", "mt940", "ofx", "x12", "x937")
 
 GRAMMARS: Mapping[str, Grammar] = MappingProxyType(
-    {name: Grammar(name, f"recond.parsers.{name}", name == "camt") for name in _NAMES}
+    {
+        name: Grammar(
+            name, f"recond.parsers.{name}", name == "camt", name in {"camt", "mt940", "delimited"}
+        )
+        for name in _NAMES
+    }
 )

@@ -115,9 +115,8 @@ def take(connection: Connection, run: Run, recognised: Recognised) -> Effect:
     found += duplicates.resent(connection, reading.transmission)
     found += duplicates.repeated_batches(connection, reading)
     found += duplicates.repeated_box_days(connection, reading)
-    # A grammar that proves every statement has said so, or where two of them do not join.
-    told = {"BALANCE_WRONG", statements.CODE}
-    if recognised.kind == "bank" and not any(one.code in told for one in found):
+    fmt = recognised.fmt
+    if recognised.kind == "bank" and fmt is not None and not GRAMMARS[fmt.grammar].balances:
         found += statements.balance_problems(reading)
     manifest, doubts = mirror.believe(connection, run, recognised.kind, arrived, reading)
     reading = replace(reading, problems=(*found, *doubts))

@@ -117,8 +117,9 @@ def test_status_and_lists(home: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert recond("trace", "9999999999", "--json", "--home", home) == 0
     assert json.loads(capsys.readouterr().out)["receipt_id"] == question["receipt_id"]
     assert recond("queue", "export", *as_of(home)) == 0
-    path = Path(capsys.readouterr().out.strip())
-    assert path.parent == home / "queue" / "out"
+    paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert {path.parent for path in paths} == {home / "queue" / "out"}
+    assert [path.suffix for path in paths] == [".csv", ".xlsx"]
     for verb in (["formats", "list"], ["doctor"], ["status"], ["files", "list"]):
         assert recond(*verb, "--home", home) in (0, 1)
 

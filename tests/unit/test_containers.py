@@ -206,7 +206,8 @@ def test_a_zip_of_statements_is_read_part_by_part_and_each_line_once(tmp_path: P
     office = Office(tmp_path / "home")
     try:
         day = zipped(("b.xml", second.encode()), ("a.xml", first))
-        assert office.take("bank", "one.zip", day).state == "accepted"
+        outcome = office.take("bank", "one.zip", day)
+        assert outcome.state == "accepted", outcome.message
         amounts, lines = bank_lines(office)
         assert sorted(amounts) == [-1230, -1230, 500, 500, 8870, 18870]
         assert max(lines) > first.count(b"\n")
