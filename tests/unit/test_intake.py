@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import hashlib
 import os
 import socket
@@ -674,12 +675,13 @@ def test_twenty_thousand_files_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         home = Home(Path(folder) / "home")
         for number in range(count):
             (home.inbox.path / f"{number:05d}").write_bytes(b"%d" % number)
+        gc.collect()  # what other tests left open may be closed at any time
         open_before = len(os.listdir("/proc/self/fd"))
         taken = home.take()
         assert [claimed.number for claimed in taken] == list(range(1, count + 1))
         for claimed in taken[::4]:
             home.release(intake.keep(home.path, claimed))
-        assert len(os.listdir("/proc/self/fd")) == open_before
+        assert len(os.listdir("/proc/self/fd")) <= open_before
         left = intake.recover(home.path, [home.inbox])
         assert len(left) == count - count // 4
         kept = sum(len(files) for _, _, files in os.walk(home.path / "archive"))
