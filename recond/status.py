@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, cast, func, select
 
 from recond.exceptions.desk import open_count
-from recond.exports import proof
+from recond.exports import daily_proof
 from recond.exports.scope import Scope
 from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import format_cents
@@ -173,8 +173,8 @@ def _refused_lists(connection: Connection, today: dt.date) -> list[str]:
 
 def _proof(connection: Connection, today: dt.date) -> str:
     """What the day's deposits differ from the bank by, and what is open of all days."""
-    rows = proof.prove(connection, Scope(today, date_from=today, date_to=today))
-    opened = proof.still_open(connection, Scope(today))
+    rows = daily_proof.prove(connection, Scope(today, date_from=today, date_to=today))
+    opened = daily_proof.still_open(connection, Scope(today))
     told = [f"difference {format_cents(sum(row.difference for row in rows))}"]
     names = {"in_transit": "in transit", "bank_error": "bank error", "missing": "missing"}
     for name, words in names.items():

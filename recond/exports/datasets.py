@@ -21,7 +21,7 @@ from sqlalchemy import Connection, and_, func, select, tuple_
 
 from recond.errors import UsageError
 from recond.exceptions.suggest import suggestions
-from recond.exports import bank, owners, proof, returned
+from recond.exports import bank, daily_proof, owners, returned
 from recond.exports.columns import AMOUNT, ROWS, FileIds, Int64, fetch, fetch_table, int64s
 from recond.exports.receipts import RECEIPTS, receipts
 from recond.exports.scope import Scope
@@ -368,7 +368,7 @@ DATASETS = {
     "charges": Dataset(returned.CHARGES, returned.charges),
     "return_rates": Dataset(returned.RETURN_RATES, returned.return_rates),
     "drawers": Dataset(bank.DRAWERS, bank.drawers),
-    "proof_of_cash": Dataset(proof.PROOF, proof.proof_of_cash),
+    "proof_of_cash": Dataset(daily_proof.PROOF, daily_proof.proof_of_cash),
     "journal": Dataset(JOURNAL, _journal),
     "payers": Dataset(owners.PAYERS, owners.payers),
     "do_not_disconnect": Dataset(owners.DO_NOT_DISCONNECT, owners.do_not_disconnect),

@@ -12,8 +12,8 @@ import pytest
 from office import Office, cents, check, csv_text, lockbox_file, money, receivable, receivables_csv
 from office import statement as bank_statement
 
+from recond.exports.daily_proof import Proof
 from recond.exports.datasets import dataset
-from recond.exports.proof import Proof
 from recond.status import status
 
 MON, TUE, WED, FRI = (dt.date(2026, 3, day) for day in (16, 17, 18, 20))
