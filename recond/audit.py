@@ -33,7 +33,7 @@ CHUNK = 1000
 
 # Kind, table, key, columns that never change once the row is written.
 _FILE = ("taken_no", "file_no", "file_id", "inbox", "name", "sha256", "size", "format_digest",
-         "arrived_at", "business_date", "posted_by")  # fmt: skip
+         "arrived_at", "business_date", "posted_by", "pays_only")  # fmt: skip
 _OUTBOX = ("outbox_no", "kind", "file_id", "business_date", "written_at", "written_by", "rows",
            "total_cents", "sha256")  # fmt: skip
 KINDS: Mapping[str, tuple[Table, Column[int], tuple[str, ...]]] = {

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -25,25 +25,12 @@ from pydantic_settings import (
 
 from recond.calendar import Calendar
 from recond.errors import ConfigError
-from recond.matching.policy import ChargeType, Policy, Rules, ScanLine
-from recond.money import parse_decimal
+from recond.matching.policy import Amount, ChargeType, Policy, Rules, ScanLine
 from recond.posting import Chart
 from recond.tomlcheck import construct, nearest, read_toml
 
 # Names that begin with RECOND_ and are no settings.
 OTHER_NAMES = {"RECOND_HOME", "RECOND_NOW", "RECOND_SAMPLES", "RECOND_TEST_POSTGRES"}
-
-
-def _amount(value: object) -> object:
-    """Dollars and cents as text, "100000.00": a bare number would be read as a float."""
-    if isinstance(value, str):
-        return parse_decimal(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise ValueError('write an amount as text with two decimals: "100.00"')
-
-
-Amount = Annotated[int, BeforeValidator(_amount)]  # cents; in recond.toml text: "100.00"
 
 
 class Section(BaseModel):
@@ -74,6 +61,7 @@ class PaymentSource(Section):
     files: str = "*"  # with a name like this, case-blind
     # billing: the billing system posts these payments itself (contract section 4)
     posted_by: Literal["recond", "billing"] = "recond"
+    pays_only: tuple[str, ...] = ()  # charge types that this money may pay; empty: all
 
     def takes(self, inbox: str, fmt: str | None, name: str) -> bool:
         """Whether a file is of this source."""
@@ -300,17 +288,26 @@ class Settings(BaseSettings):
         del settings_cls, dotenv_settings, file_secret_settings
         return env_settings, init_settings
 
+    @model_validator(mode="after")
+    def _sources_name_known_charges(self) -> Self:
+        known = {charge.code for charge in self.charge_type or Rules().charge_types}
+        for source in self.source:
+            for code in source.pays_only:
+                if code not in known:
+                    raise ValueError(f"source {source.name}: no charge type {code}")
+        return self
+
     @property
     def zone(self) -> ZoneInfo:
         """The office's time zone."""
         return ZoneInfo(self.timezone)
 
-    def posted_by(self, inbox: str, fmt: str | None, name: str) -> str:
-        """Who posts the payments of a file to the billing system: recond or billing itself."""
+    def source_of(self, inbox: str, fmt: str | None, name: str) -> PaymentSource:
+        """The source that a file is of; the rules of a new home where none fits."""
         for source in self.source:
             if source.takes(inbox, fmt, name):
-                return source.posted_by
-        return "recond"
+                return source
+        return PaymentSource(name="")
 
     def bank_calendar(self) -> Calendar:
         """The days on which banks and the office work."""

@@ -315,14 +315,18 @@ class Ledger:
         insert_table(self.connection, schema.journal_line, lines)
 
 
-def write_off(ledger: Ledger, items: pa.Table, decision_id: str) -> None:
-    """Book what is written off: the allowance of each item's fund against its receivables, dated
-    today; the items' open amounts fall. `items` (WRITTEN_OFF) in ascending order of item_key.
+def write_off(
+    ledger: Ledger, items: pa.Table, decision_id: str, gl_account: str | None = None
+) -> None:
+    """Book what is written off: the allowance of each item's fund (or another GL account of the
+    fund) against its receivables, dated today; the items' open amounts fall. `items`
+    (WRITTEN_OFF) in ascending order of item_key.
 
     Raises InvariantError when more is written off than is open.
     """
     entry_no = ledger.next_entry_no()
-    chart = replace(ledger.chart, billing_contra=ledger.chart.write_off)
+    allowance = gl_account or ledger.chart.write_off
+    chart = replace(ledger.chart, billing_contra=allowance)
     changes = items.set_column(
         items.schema.get_field_index("cents"), "cents", pc.negate(items["cents"])
     )
@@ -334,6 +338,7 @@ def write_off(ledger: Ledger, items: pa.Table, decision_id: str) -> None:
     ledger.book(entries, posting.snapshot_legs(entry_no, changes, chart), source)
     count = items.num_rows
     rows = items.append_column("entry_no", pa.repeat(pa.scalar(entry_no, pa.int64()), count))
+    rows = rows.append_column("gl_account", pa.repeat(pa.scalar(allowance), count))
     rows = rows.append_column("decision_id", pa.repeat(pa.scalar(decision_id), count))
     insert_table(ledger.connection, schema.write_off, rows)
     try:

@@ -164,6 +164,8 @@ ACCOUNTS = _schema(
     ("status", TEXT),  # active, final, closed, collections, bankruptcy
     ("family", TEXT),
     ("old_account_number", TEXT),  # several separated by ';'
+    ("old_number_from", DATE),  # the old numbers are taken for payments received from this day
+    ("old_number_until", DATE),  # to this day
     ("service_address", TEXT),
     ("mailing_address", TEXT),
     ("autopay", TEXT),
@@ -378,6 +380,7 @@ BOOK_ITEMS = _schema(
     ("open_cents", CENTS),  # effective open; zero when paid
     ("since_entry", pa.int64()),
     ("arrangement_number", TEXT),
+    ("prior_owner", TEXT),  # whose the item is, where that is somebody who had the account before
 )
 
 # What a reference key means: every meaning is a row, so two candidates are two rows.
@@ -387,6 +390,8 @@ BOOK_REFERENCES = _schema(
     ("number", TEXT),  # the account, old, item or bill number as it stands in the books
     ("account_key", pa.int64()),
     ("item_key", pa.int64()),  # null for ACCOUNT and ALIAS; a BILL has one row an item
+    ("valid_from", DATE),  # of an ALIAS: the received dates for which it means the account
+    ("valid_until", DATE),
 )
 
 # Payments that stand on the touched accounts, for telling suspected duplicates.

@@ -7,7 +7,7 @@ clerk takes: what every rule would say today, those that found nothing included.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,7 +124,7 @@ def _numbers(connection: Connection, told: pa.Table, rules: Rules) -> list[dict[
         words = [
             f"the books have {states[row['account_key']]}"
             if kind == "ACCOUNT"
-            else f"{row['number']} belongs to {states[row['account_key']]}"
+            else f"{row['number']} belongs to {states[row['account_key']]}{_days(row)}"
             for row, same in zip(found.to_pylist(), exact, strict=True)
             if row["kind"] == kind and (written is None or written == same)
         ]
@@ -135,6 +135,14 @@ def _numbers(connection: Connection, told: pa.Table, rules: Rules) -> list[dict[
     if silent:
         answer.append({"rule": ", ".join(silent), "says": "the books have none that was read"})
     return answer
+
+
+def _days(row: Mapping[str, object]) -> str:
+    """Of an old number: for payments of which days it counts."""
+    begin, end = row["valid_from"], row["valid_until"]
+    from_ = f" from {begin}" if begin else ""
+    until = f" until {end}" if end else ""
+    return f" for payments received{from_}{until}" if begin or end else ""
 
 
 def _states(connection: Connection, account_keys: Sequence[int]) -> dict[int, str]:

@@ -197,6 +197,10 @@ def _members(claims: Claims, rows: Ints, items: OpenItems) -> tuple[Ints, Ints, 
     account = claims.account[rows]
     touched, group = np.unique(account, return_inverse=True)
     found = items.rows_of(touched)
+    if items.prior[found].any():
+        leaves = np.zeros(len(touched), dtype=np.bool_)
+        leaves[group] = items.leaves[claims.policy[rows]]
+        found = found[~(items.prior[found] & leaves[find(touched, items.account[found])])]
     if pool == ACCOUNT_POOL:
         # A deposit that is held for a customer is no bill: only who names it pays it.
         found = found[~items.charges.deposit[found]]

@@ -8,14 +8,14 @@ section 4, "Decisions of a new home").
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recond.matching import words
+from recond.matching import owners, words
 from recond.matching.allocate import (
     AT_LEAST,
     BILL_POOL,
@@ -31,7 +31,7 @@ from recond.matching.allocate import (
 from recond.matching.flags import NOT_CASH, Due, Flags
 from recond.matching.leads import Followed, follow
 from recond.matching.openitems import OpenItems, find, int64
-from recond.matching.ordering import codes, days, policy_numbers
+from recond.matching.ordering import codes, days, policies_of, policy_numbers
 from recond.matching.placing import Segments, placements, tender
 from recond.matching.policy import Rules
 from recond.matching.questions import Asked, questions
@@ -46,7 +46,7 @@ from recond.matching.targets import (
     Targets,
     targets,
 )
-from recond.model import DECISIONS, SUSPENSE, Book, Matched
+from recond.model import CREDIT, DECISIONS, SUSPENSE, Book, Matched
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -126,7 +126,9 @@ def match(
     keys = np.union1d(int64(book.accounts["account_key"]), int64(book.references["account_key"]))
     items = OpenItems.of(book.items, keys, rules)
     accounts = _Accounts.of(book.accounts, items.keys)
-    resolved = resolve(remittances, payment, read(remittances, rules), book.references, items)
+    resolved = resolve(
+        remittances, payment, read(remittances, rules), book.references, items, payments.day
+    )
     aims = targets(remittances, payment, payments.totals, resolved)
     bankrupt = _overrule(aims, payments, accounts)
     refused = np.append(accounts.closed | accounts.bankrupt, False)
@@ -136,11 +138,14 @@ def match(
         items,
     )  # fmt: skip
     aims = _led(aims, led, payments)
+    _let_prior_owners_wait(aims, receipts, payments, book.accounts, accounts, items, rules)
     due = Due.before(items)
     claims = _claims(aims, payments, accounts, items, rules)
     applied = settle(claims, payments.totals, items, rules)
     _wait(aims, applied, led)
-    segments = _by_row(claims, applied, aims.code, payments)
+    posted = _left_over(Segments.of(claims.payment, claims.account, applied), payments, accounts,
+                        rules)  # fmt: skip
+    segments = _by_row(posted, aims.code, payments)
     account = _one_account(aims, payments)
     said = words.led_to(
         _evidence(remittances, payment, resolved, payments, accounts),
@@ -159,7 +164,9 @@ def match(
     return Matched(
         _decisions(payments, aims, account, items.keys, said),
         placements(payments.ordinal, segments, items),
-        questions(asked, segments, flags, book.recent, rules.duplicate_window_days),
+        questions(
+            asked, segments, flags, book.recent, rules.duplicate_window_days, rules.pays_only
+        ),
     )
 
 
@@ -207,6 +214,20 @@ def _overrule(aims: Targets, payments: Payments, accounts: _Accounts) -> Ints:
     return who
 
 
+def _let_prior_owners_wait(
+    aims: Targets, receipts: pa.Table, payments: Payments, known: pa.Table, accounts: _Accounts,
+    items: OpenItems, rules: Rules,
+) -> None:  # fmt: skip
+    if not items.prior.any():
+        return
+    day = payments.day[aims.payment]
+    policy = policy_numbers(rules, accounts.families, accounts.family[aims.account], day)
+    payers = receipts["payer_name"].combine_chunks().take(pa.array(payments.first))
+    place, names = words.texts_of(known, items.keys, "customer_name")
+    customers = [names[number] if number >= 0 else None for number in place.tolist()]
+    owners.let_wait(aims, payers, policy, customers, items)
+
+
 def _claims(
     aims: Targets, payments: Payments, accounts: _Accounts, items: OpenItems, rules: Rules
 ) -> Claims:
@@ -242,9 +263,22 @@ def _needs(aims: Targets, live: Ints, accounts: _Accounts, items: OpenItems) -> 
     return need
 
 
-def _by_row(claims: Claims, applied: Applied, code: Ints, payments: Payments) -> Segments:
+def _left_over(posted: Segments, payments: Payments, accounts: _Accounts, rules: Rules) -> Segments:
+    """Segments with what finds nothing to pay where the policy says: on account, or in suspense.
+    Money that may only pay some charges never stands on account, where it would pay others."""
+    waits = np.array([policy.overpayment == "suspense" for policy in policies_of(rules)])
+    if not waits.any() and not rules.pays_only:
+        return posted
+    over = (posted.bucket == CREDIT) & ~accounts.closed[posted.account]
+    day = payments.day[posted.owner]
+    number = policy_numbers(rules, accounts.families, accounts.family[posted.account], day)
+    over &= waits[number] | bool(rules.pays_only)
+    bucket = np.where(over, SUSPENSE, posted.bucket)
+    return replace(posted, bucket=bucket)
+
+
+def _by_row(posted: Segments, code: Ints, payments: Payments) -> Segments:
     """Where each receipt row's cents stand: payments by tender, the undecided in suspense."""
-    posted = Segments.of(claims.payment, claims.account, applied)
     rows = np.arange(len(payments.of_row))
     waits = rows[(code[payments.of_row] != OK) & (payments.cents != 0)]
     none = np.full(len(waits), -1, dtype=np.int64)

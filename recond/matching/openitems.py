@@ -8,11 +8,13 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from recond.matching.ordering import Charges, codes
+from recond.matching.ordering import Charges, codes, policies_of
 from recond.matching.policy import Rules
 
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 def int64(values: pa.Array | pa.ChunkedArray, missing: int = 0) -> Ints:
@@ -62,6 +64,8 @@ class OpenItems:
     since: Ints
     bill: Ints
     charges: Charges
+    prior: Bools  # of somebody who had the account before
+    leaves: Bools  # by policy (position in `policies_of`): whether it leaves those alone
     table: pa.Table
     _by_account: Ints | None = field(default=None)
     _start: Ints | None = field(default=None)
@@ -76,13 +80,20 @@ class OpenItems:
             keys = distinct(np.concatenate([keys, owner]))
             account = find(keys, owner)
         bill, _ = codes(items["bill_number"])
+        charges = Charges.of(items, rules)
+        open_ = int64(items["open_cents"]).copy()
+        if rules.pays_only:  # for this money nothing else is open
+            allowed = [name in rules.pays_only for name in charges.charge_names]
+            open_[~np.array([*allowed, False])[charges.charge]] = 0
         return cls(
             keys=keys,
             account=account,
-            open=int64(items["open_cents"]).copy(),
+            open=open_,
             since=int64(items["since_entry"]),
             bill=bill,
-            charges=Charges.of(items, rules),
+            charges=charges,
+            prior=pc.is_valid(items["prior_owner"]).to_numpy(),
+            leaves=np.array([p.prior_owner == "leave" for p in policies_of(rules)]),
             table=items,
         )
 

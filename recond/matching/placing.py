@@ -12,7 +12,7 @@ import pyarrow as pa
 from recond.matching.openitems import OpenItems
 from recond.matching.ordering import codes
 from recond.matching.rulers import lay
-from recond.model import CREDIT, ITEM, PLACEMENTS
+from recond.model import CREDIT, ITEM, PLACEMENTS, SUSPENSE
 
 if TYPE_CHECKING:
     from recond.matching.allocate import Applied
@@ -118,7 +118,9 @@ def placements(ordinals: Ints, segments: Segments, book: OpenItems) -> pa.Table:
     first[1:] = segments.owner[1:] != segments.owner[:-1]
     start = np.flatnonzero(first)
     line = np.arange(size) - np.repeat(start, np.diff(np.append(start, size))) + 1
-    no_item, no_account = segments.item < 0, segments.account < 0
+    # Cents in suspense are nobody's yet, whatever account left them over.
+    no_item = segments.item < 0
+    no_account = (segments.account < 0) | (segments.bucket == SUSPENSE)
     charges = book.charges
     fund, funds = codes(book.table["fund"])
     item_key = book.table["item_key"].combine_chunks().to_numpy(zero_copy_only=False)

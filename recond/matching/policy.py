@@ -15,12 +15,26 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from recond.money import parse_decimal
 
 Status = Literal["penalty", "past_due", "current"]
 OrderKey = Literal["due_date", "-due_date", "status", "charge_type", "service", "item_number"]
 Structure = Literal["installment", "bill", "past_due", "current", "without_penalty", "item"]
 Columns = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+
+
+def _amount(value: object) -> object:
+    """Dollars and cents as text, "100000.00": a bare number would be read as a float."""
+    if isinstance(value, str):
+        return parse_decimal(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError('write an amount as text with two decimals: "100.00"')
+
+
+Amount = Annotated[int, BeforeValidator(_amount)]  # cents; in recond.toml text: "100.00"
 
 STATUSES: tuple[Status, ...] = ("penalty", "past_due", "current")
 MAX_TIERS = 64
@@ -121,6 +135,9 @@ class Tier(_Frozen):
     order: tuple[OrderKey, ...] = ("due_date", "charge_type", "item_number")
 
 
+DEFAULT_TIERS = (Tier(status=("penalty",)), Tier())  # penalties, then oldest due date
+
+
 class Policy(_Frozen):
     """An application order with its legal citation and the received dates it is valid for.
 
@@ -132,6 +149,12 @@ class Policy(_Frozen):
     `bill`, of everything `past_due`, of everything `current`, of all but the penalties
     (`without_penalty`), or of exactly one `item` pays that, and nothing else. What fits twice
     says nothing.
+
+    `overpayment` says where the cents of a payment stand that find nothing to pay: `on_account`,
+    or in `suspense` with a question (closed accounts: always on account). `prior_owner = "leave"`:
+    a payment or credit for the account as a whole, or for a bill, never pays items of somebody
+    who had the account before. An account that a payment leaves owing at most `small_balance`
+    has that written off by rule, with its reason and GL account (domain example E10).
     """
 
     name: str = Field(min_length=1)
@@ -140,7 +163,18 @@ class Policy(_Frozen):
     effective_to: date | None = None
     cite: str = ""
     structures: tuple[Structure, ...] = ()
-    tiers: tuple[Tier, ...] = Field(min_length=1, max_length=MAX_TIERS)
+    overpayment: Literal["on_account", "suspense"] = "on_account"
+    prior_owner: Literal["pay", "leave"] = "pay"
+    small_balance: Annotated[Amount, Field(ge=0)] = 0
+    small_balance_reason: str = "small balance"
+    small_balance_gl: str = ""  # empty: `gl.write_off`
+    tiers: tuple[Tier, ...] = Field(default=DEFAULT_TIERS, min_length=1, max_length=MAX_TIERS)
+
+    def holds(self, family: str | None, day: date) -> bool:
+        """Whether the policy is for this family of accounts on this day."""
+        begun = self.effective_from is None or self.effective_from <= day
+        ended = self.effective_to is not None and self.effective_to < day
+        return self.family in {"*", family} and begun and not ended
 
     @property
     def dated(self) -> bool:
@@ -168,7 +202,6 @@ def _non_penalty(tier: Tier) -> list[Status]:
 DEFAULT_POLICY = Policy(
     name="new_home",
     cite="recond default: penalties, then oldest due date, charge type, item number",
-    tiers=(Tier(status=("penalty",)), Tier()),
 )
 
 
@@ -215,6 +248,18 @@ class Rules(_Frozen):
     payer_memory: bool = False  # people's answers lead later payments of the same payer
     payer_memory_months: int = Field(default=24, ge=1, le=240)
     ocr_repair: bool = False  # a scan line with one wrong digit may be repaired by its amount
+    pays_only: tuple[str, ...] = ()  # charge types that this money may pay; empty: all
+
+    def policy_of(self, family: str | None, day: date) -> Policy:
+        """The policy that decides for an account of this family on this day."""
+        fitting = [policy for policy in self.policies if policy.holds(family, day)]
+        named = [policy for policy in fitting if policy.family != "*"]
+        return (named or fitting or [DEFAULT_POLICY])[0]
+
+    def restricted(self, pays_only: str | None) -> Rules:
+        """These rules for money of a source that may only pay some charge types (`;` between)."""
+        codes = tuple(pays_only.split(";")) if pays_only else ()
+        return self if codes == self.pays_only else self.model_copy(update={"pays_only": codes})
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

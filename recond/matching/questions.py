@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,11 @@ import pyarrow.compute as pc
 from recond.matching import words
 from recond.matching.duplicates import Standing, earlier
 from recond.matching.flags import Flags
+from recond.matching.owners import owed_before
 from recond.matching.placing import Segments
 from recond.matching.resolve import Resolved
 from recond.matching.targets import CODES, NOT_POSITIVE, OK, Targets
-from recond.model import CREDIT, QUESTIONS
+from recond.model import CREDIT, QUESTIONS, SUSPENSE
 from recond.money import text_from_cents
 
 Ints = npt.NDArray[np.int64]
@@ -47,10 +49,12 @@ class Asked:
 
 
 def questions(
-    asked: Asked, segments: Segments, flags: Flags, recent: pa.Table, window: int
-) -> pa.Table:
+    asked: Asked, segments: Segments, flags: Flags, recent: pa.Table, window: int,
+    pays_only: Sequence[str],
+) -> pa.Table:  # fmt: skip
     """QUESTIONS in order of receipt row: why money waits, credit on closed accounts, suspected
-    duplicates, and what is posted and looked at all the same."""
+    duplicates, and what is posted and looked at all the same. `pays_only`: the charge types that
+    this money may pay, none: all."""
     parts = [
         _suspense(asked),
         _closed(asked, segments),
@@ -59,6 +63,8 @@ def questions(
         _cash_only(asked, flags),
         _large(asked, flags),
         _at_risk(asked, flags),
+        _left_over(asked, segments, pays_only),
+        _prior_owners(asked, segments, flags),
     ]
     row = np.concatenate([part[0] for part in parts])
     order = pa.array(np.argsort(row, kind="stable"))
@@ -191,6 +197,41 @@ def _at_risk(asked: Asked, flags: Flags) -> tuple[Ints, pa.Table]:
     )  # fmt: skip
     rows = asked.first[payment]
     return _table(asked, rows, "ARRANGEMENT_AT_RISK", asked.cents[rows], account, message)
+
+
+def _left_over(asked: Asked, segments: Segments, pays_only: Sequence[str]) -> tuple[Ints, pa.Table]:
+    """Cents of a posted payment that found nothing to pay and wait in suspense."""
+    posted = asked.aims.code[asked.of_row[segments.owner]] == OK
+    at = np.flatnonzero((segments.bucket == SUSPENSE) & posted & (segments.cents > 0))
+    rows, account, cents = segments.owner[at], segments.account[at], segments.cents[at]
+    only = f"of {', '.join(pays_only)}, which is all that this money may pay"
+    code = "RESTRICTED_MONEY_LEFT" if pays_only else "OVERPAID"
+    message = words.joined(
+        "Account ", asked.numbers.take(pa.array(account)), " owes no more",
+        f" {only}" if pays_only else " of what the payment is for", "; ",
+        text_from_cents(pa.array(cents)), " is left over and waits in suspense.",
+    )  # fmt: skip
+    return _table(asked, rows, code, cents, account, message)
+
+
+def _prior_owners(asked: Asked, segments: Segments, flags: Flags) -> tuple[Ints, pa.Table]:
+    """Credit beside items of somebody who had the account before, which are left alone."""
+    items = flags.items
+    known = owed_before(items) if items.leaves.any() else {}
+    owed = {account: told for account, told in known.items() if told[1]}
+    credit = np.flatnonzero((segments.bucket == CREDIT) & (segments.cents > 0))
+    at = credit[np.isin(segments.account[credit], np.array(sorted(owed), dtype=np.int64))]
+    at = at[~asked.closed[segments.account[at]]]
+    rows, account, cents = segments.owner[at], segments.account[at], segments.cents[at]
+    told = [owed[number] for number in account.tolist()]
+    message = words.joined(
+        "Account ", asked.numbers.take(pa.array(account)), " owes ",
+        text_from_cents(pa.array([left for _, left in told], pa.int64())), " of ",
+        pa.array([name for name, _ in told], pa.string()),
+        ", who had it before; the payment leaves that alone, and ",
+        text_from_cents(pa.array(cents)), " stands on account.",
+    )  # fmt: skip
+    return _table(asked, rows, "PRIOR_OWNER_BALANCE", cents, account, message)
 
 
 def _posted(asked: Asked) -> tuple[Ints, Ints]:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from recond.matching.allocate import ACCOUNT_POOL, BILL_POOL, ITEM_POOL
 from recond.matching.openitems import OpenItems, find, int64
+from recond.matching.ordering import days
 from recond.matching.references import Reading, keys
 
 Ints = npt.NDArray[np.int64]
@@ -91,9 +92,11 @@ class _Candidates:
 
 
 def resolve(
-    remittances: pa.Table, payment: Ints, reading: Reading, references: pa.Table, items: OpenItems
-) -> Resolved:
-    """Resolve REMITTANCES (with the payment of each) against BOOK_REFERENCES.
+    remittances: pa.Table, payment: Ints, reading: Reading, references: pa.Table, items: OpenItems,
+    day: Ints,
+) -> Resolved:  # fmt: skip
+    """Resolve REMITTANCES (with the payment of each) against BOOK_REFERENCES. `day`: the received
+    day of each payment, on which an old number has to be valid.
 
     A remittance of kind ACCOUNT means an account or old number, of kind ITEM an item (of the
     account that the payment names in an ACCOUNT, if it names one), any other kind anything; a
@@ -101,6 +104,7 @@ def resolve(
     """
     kind = int64(pc.index_in(remittances["kind"], value_set=pa.array(["ACCOUNT", "ITEM"])), -1)
     found = _candidates(reading, references, items)
+    found = found.keep(_in_force(found, references, day[payment]))
     meaning = kind[found.remittance]
     of_account = (meaning == 0) | reading.scanned[found.remittance]
     found = found.keep(
@@ -181,6 +185,17 @@ def _candidates(reading: Reading, references: pa.Table, items: OpenItems) -> _Ca
         cast(Bools, exact.fill_null(False).to_numpy(zero_copy_only=False)),
         source,
     )
+
+
+def _in_force(found: _Candidates, references: pa.Table, day: Ints) -> Bools:
+    """Candidates that count on the day of their payment (by remittance)."""
+    answer = np.ones(len(found.source), dtype=np.bool_)
+    for name, sign in (("valid_from", 1), ("valid_until", -1)):
+        if references[name].null_count == len(references):
+            continue
+        limit = days(references[name], -sign * 2**40)[found.source]
+        answer &= sign * day[found.remittance] >= sign * limit
+    return answer
 
 
 def _within_account(found: _Candidates, first: Resolved, kind: Ints, payment: Ints) -> _Candidates:

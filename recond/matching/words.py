@@ -18,6 +18,7 @@ from recond.matching.targets import (
     MISSING,
     NOT_FOUND,
     NOT_POSITIVE,
+    PRIOR,
     SUM_WRONG,
     TWO,
 )
@@ -190,6 +191,10 @@ def suspense_reasons(
         elif reason == IN_FULL:
             words = joined("What the payment names is only paid in full, and ",
                            text_from_cents(pa.array(totals[rows])), " is less: ",
+                           said.take(mine))  # fmt: skip
+        elif reason == PRIOR:
+            words = joined("The payer is by name the one who had the account before and left ",
+                           text_from_cents(pa.array(named[rows])), " open: ",
                            said.take(mine))  # fmt: skip
         parts.append((rows, words))
     return scattered(parts, len(code))

@@ -159,6 +159,7 @@ def load(
     loaded = load_items(
         connection, rows, manifest, run.rules.charge_types, run.ledger(connection), source,
         contains or NOTHING,
+        owners=any(policy.prior_owner == "leave" for policy in run.rules.policies),
     )  # fmt: skip
     questions = [_drifted(one, arrived) for one in loaded.drifted]
     if contains is None and manifest is not None:

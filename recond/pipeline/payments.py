@@ -21,7 +21,7 @@ from recond.exceptions.desk import Question
 from recond.ledger import FACTS, Source
 from recond.matching.cascade import match
 from recond.model import SUSPENSE, Matched, Parsed
-from recond.pipeline import advices, deposits, numbered
+from recond.pipeline import advices, deposits, numbered, sources
 from recond.pipeline.own import with_own_debits
 from recond.pipeline.reading import Reading
 from recond.pipeline.run import Run
@@ -64,6 +64,7 @@ class Arrival:
 def take_payments(connection: Connection, run: Run, arrival: Arrival, reading: Reading) -> Tally:
     """Write the receipts of a file that was read: match and post what is sound, list the rest."""
     tally = Tally()
+    run = sources.restricted(connection, run, arrival.file_no)
     source = Source("file", arrival.file_id[1:], arrival.name, arrival.file_no)
     for number, chunk in enumerate(_joined(reading.chunks(), run.chunk_receipts())):
         part = source if number == 0 else _part_of(source, number)

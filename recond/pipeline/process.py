@@ -110,11 +110,13 @@ def process(
     # the room of answers imports this package's moves: imported at the top, the two would wait
     # for each other
     from recond.exceptions.decisions.drafts import draft_refunds  # noqa: PLC0415
+    from recond.exceptions.decisions.smallbalances import write_off_small  # noqa: PLC0415
     from recond.pipeline import worklists  # noqa: PLC0415
 
     _, lists = worklists.take_dropped(run, wait=wait, stop=stop)
     with run.store.write() as connection:
         rematch.rematch(connection, run)
+        write_off_small(connection, run)
         clear.clear(connection, run)
         handover.ask_for_answers(connection, run)
         expected.ask(connection, run)

@@ -19,10 +19,9 @@ from recond.model import (
     CREDIT,
     RECEIPTS,
     REMITTANCES,
-    SUSPENSE,
     Matched,
 )
-from recond.pipeline import moves
+from recond.pipeline import moves, sources
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.payments import ask, place
 from recond.pipeline.run import Run
@@ -109,11 +108,13 @@ def place_stored(
     connection: Connection, run: Run, keys: pa.Array, key: str, description: str
 ) -> int:
     """Match and post receipts that were listed as held until now; returns how many."""
-    receipts, remittances = stored_receipts(connection, keys)
-    place(connection, run, receipts, remittances, Source("match", key, description))
+    for number, (allowed, mine) in enumerate(sources.by_restriction(connection, run, keys)):
+        receipts, remittances = stored_receipts(connection, mine)
+        part = f"{key}.{number}" if number else key
+        place(connection, allowed, receipts, remittances, Source("match", part, description))
     staged = stage(connection, "placed", pa.table({"receipt_no": keys}))
     connection.execute(delete(future).where(future.c.receipt_no.in_(select(staged.c.receipt_no))))
-    return int(receipts.num_rows)
+    return len(keys)
 
 
 def _identify(connection: Connection, run: Run) -> int:
@@ -134,21 +135,22 @@ def _identify(connection: Connection, run: Run) -> int:
     )
     if not len(keys):
         return 0
-    receipts, remittances = stored_receipts(connection, keys)
-    book = fetch_book(connection, receipts, remittances, run.rules, run.since(), run.today)
-    matched = match(receipts, remittances, book, run.rules, run.today)
-    return _move_identified(connection, run, matched)
+    found = 0
+    for allowed, mine in sources.by_restriction(connection, run, keys):
+        receipts, remittances = stored_receipts(connection, mine)
+        rules = allowed.rules
+        book = fetch_book(connection, receipts, remittances, rules, run.since(), run.today)
+        matched = match(receipts, remittances, book, rules, run.today)
+        found += _move_identified(connection, run, matched)
+    return found
 
 
 def _move_identified(connection: Connection, run: Run, matched: Matched) -> int:
     """Move what is placed now out of suspense; its questions are answered by later data."""
     placements = matched.placements
-    undecided = pc.unique(placements["ordinal"].filter(pc.equal(placements["bucket"], SUSPENSE)))
     found = {
         row["ordinal"]: row for row in matched.decisions.to_pylist() if row["rule"] != UNDECIDED
     }
-    for number in undecided.to_pylist():
-        found.pop(number, None)
     if not found:
         return 0
     owners = moves.standing(connection, found)
@@ -179,9 +181,19 @@ def _move_identified(connection: Connection, run: Run, matched: Matched) -> int:
 
 def _apply_credits(connection: Connection, run: Run) -> int:
     """Credits on account pay items that appeared after the credit was placed (domain E12)."""
-    credits_ = _available(fetch_arrow(connection, _credit_lots(), LOTS))
-    if credits_.num_rows == 0:
+    lots = _available(fetch_arrow(connection, _credit_lots(), LOTS))
+    if lots.num_rows == 0:
         return 0
+    applied = 0
+    keys = pc.unique(lots["ordinal"]).sort()
+    for allowed, mine in sources.by_restriction(connection, run, keys):
+        some = lots.filter(pc.is_in(lots["ordinal"], value_set=mine))
+        applied += _apply_lots(connection, allowed, some)
+    return applied
+
+
+def _apply_lots(connection: Connection, run: Run, credits_: pa.Table) -> int:
+    """Credits of money that may pay the same charges."""
     staged = stage(
         connection,
         "credited",

@@ -24,7 +24,8 @@ from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
 from recond.ledger import Source
 from recond.matching.cascade import match
-from recond.model import RECEIPTS, REMITTANCES, SUSPENSE, Matched
+from recond.matching.resolve import NONE, RULES
+from recond.model import RECEIPTS, REMITTANCES, Matched
 from recond.money import format_cents
 from recond.pipeline import bankbook
 from recond.pipeline.payments import ask, facts_of
@@ -35,6 +36,7 @@ from recond.store.engine import insert_table
 
 UNMATCHED, REPEATED, DEBIT = "BANK_CREDIT_UNMATCHED", "BANK_CREDIT_REPEATED", "BANK_DEBIT_UNKNOWN"
 DEBITS = (DEBIT, "RETURN_REPEATED")  # what is asked about debits
+UNDECIDED = RULES[NONE]  # the rule of a receipt that matching could not place
 REPEAT_DAYS = 7  # calendar days within which the same credit again is suspected
 LOW = (1 << schema.ORDINAL_BITS) - 1
 
@@ -82,9 +84,8 @@ def _receive(
     run.ledger(connection).receive(stored)
     book = fetch_book(connection, receipts, remittances, run.rules, run.since(), run.today)
     matched = match(receipts, remittances, book, run.rules, run.today)
-    placements = matched.placements
-    waiting = pc.unique(placements["ordinal"].filter(pc.equal(placements["bucket"], SUSPENSE)))
-    waiting = waiting.cast(pa.int64())
+    placements, decisions = matched.placements, matched.decisions
+    waiting = decisions["ordinal"].filter(pc.equal(decisions["rule"], UNDECIDED)).combine_chunks()
     for source, part in _by_file(connection, receipts, matched):
         run.ledger(connection).post(facts_of(part[0]), part[1], source)
     kept = pc.invert(pc.is_in(matched.questions["ordinal"], value_set=waiting))

@@ -150,6 +150,9 @@ def _insert_file(
     duplicate_of: int | None = None,
 ) -> None:
     arrived, fmt = recognised.arrived, recognised.fmt
+    settings = run.home.settings
+    source = settings.source_of(arrived.inbox, fmt.name if fmt else None, arrived.name)
+    pays_only = ";".join(source.pays_only) or None
     connection.execute(
         insert(schema.file),
         [
@@ -165,9 +168,8 @@ def _insert_file(
                 "kind": recognised.kind,
                 "arrived_at": instant(run.clock()),
                 "business_date": run.today.isoformat(),
-                "posted_by": run.home.settings.posted_by(
-                    arrived.inbox, fmt.name if fmt else None, arrived.name
-                ),
+                "posted_by": source.posted_by,
+                "pays_only": pays_only if recognised.kind in PAYMENT_KINDS else None,
                 "state": "held",
                 "declared_count": transmission.declared_count,
                 "declared_cents": transmission.declared_cents,

@@ -26,6 +26,8 @@ from recond.store import schema
 from recond.store.engine import stage
 
 account = schema.account
+_NOT_TOLD = {"account_number", "old_account_number", "old_number_from", "old_number_until",
+             "since_entry", "reference_key"}  # fmt: skip
 
 
 def _text_or_null(rows: pa.Table, name: str) -> pa.ChunkedArray:
@@ -45,8 +47,7 @@ def load_accounts(connection: Connection, rows: pa.Table, *, full: bool, entry_n
     told = [
         name
         for name in keyed.column_names
-        if name not in {"account_number", "old_account_number", "since_entry", "reference_key"}
-        and keyed[name].null_count < keyed.num_rows
+        if name not in _NOT_TOLD and keyed[name].null_count < keyed.num_rows
     ]
     connection.execute(
         update(account)
@@ -76,16 +77,18 @@ def insert_accounts(connection: Connection, staged: Table, names: Sequence[str])
 
 
 def _load_old_numbers(connection: Connection, rows: pa.Table) -> None:
-    """Replace the old numbers of the accounts that the file names; ';' separates several."""
+    """Replace the old numbers of the accounts that the file names; ';' separates several. They
+    count for payments received in the days that the row gives, if it gives any."""
     if rows["old_account_number"].null_count == rows.num_rows:
         return
     told = rows.filter(pc.is_valid(rows["old_account_number"]))
     parts = pc.split_pattern(told["old_account_number"].combine_chunks(), ";")
     numbers = pc.utf8_trim_whitespace(pc.list_flatten(parts))
-    owners = told["account_number"].combine_chunks().take(pc.list_parent_indices(parts))
-    table = pa.table(
-        {"account_number": owners, "alias": numbers, "reference_key": references.keys(numbers)[1]}
-    )
+    owner = pc.list_parent_indices(parts)
+    columns = {"alias": numbers, "reference_key": references.keys(numbers)[1]}
+    for name in ("account_number", "old_number_from", "old_number_until"):
+        columns[name] = told[name].combine_chunks().take(owner)
+    table = pa.table(columns)
     table = table.filter(pc.not_equal(table["alias"], ""))
     staged = stage(connection, "staged_aliases", table)
     alias = schema.account_alias
@@ -101,12 +104,16 @@ def _load_old_numbers(connection: Connection, rows: pa.Table) -> None:
             account.c.account_key,
             literal("OLD_NUMBER"),
             func.min(staged.c.alias),
+            func.min(staged.c.old_number_from),
+            func.max(staged.c.old_number_until),
         )
         .join(account, staged.c.account_number == account.c.account_number)
         .group_by(staged.c.reference_key, account.c.account_key)
     )
     connection.execute(
-        insert(alias).from_select(["reference_key", "account_key", "kind", "alias"], chosen)
+        insert(alias).from_select(
+            ["reference_key", "account_key", "kind", "alias", "valid_from", "valid_until"], chosen
+        )
     )
     add_shapes(connection, "ALIAS", table["reference_key"])
 

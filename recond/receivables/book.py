@@ -36,6 +36,7 @@ from recond.model import (
     BOOK_RECENT,
     BOOK_REFERENCES,
     CREDIT,
+    DATE,
     ITEM,
     Book,
 )
@@ -173,37 +174,47 @@ def _as_meanings(named: pa.Table) -> pa.Table:
         "number": named["account_number"],
         "account_key": named["account_key"],
         "item_key": pa.nulls(named.num_rows, pa.int64()),
+        "valid_from": pa.nulls(named.num_rows, DATE),
+        "valid_until": pa.nulls(named.num_rows, DATE),
     }
     return pa.table(columns).select(BOOK_REFERENCES.names).cast(BOOK_REFERENCES)
 
 
-def _alias_meaning(staged: Table) -> Select[tuple[str, str, str, int, int | None]]:
+# Account, item and bill numbers mean the same on every day.
+_ALWAYS = (null().label("valid_from"), null().label("valid_until"))
+
+
+def _alias_meaning(staged: Table) -> Select[Any]:
     return select(
         staged.c.reference_key,
         literal("ALIAS").label("kind"),
         alias.c.alias.label("number"),
         alias.c.account_key,
         null().label("item_key"),
+        alias.c.valid_from,
+        alias.c.valid_until,
     ).join(alias, alias.c.reference_key == staged.c.reference_key)
 
 
-def _item_meaning(staged: Table) -> Select[tuple[str, str, str, int, int | None]]:
+def _item_meaning(staged: Table) -> Select[Any]:
     return select(
         staged.c.reference_key,
         literal("ITEM").label("kind"),
         item.c.item_number.label("number"),
         item.c.account_key,
         item.c.item_key,
+        *_ALWAYS,
     ).join(item, item.c.item_reference == staged.c.reference_key)
 
 
-def _bill_meaning(staged: Table) -> Select[tuple[str, str, str, int, int | None]]:
+def _bill_meaning(staged: Table) -> Select[Any]:
     return select(
         staged.c.reference_key,
         literal("BILL").label("kind"),
         item.c.bill_number.label("number"),
         item.c.account_key,
         item.c.item_key,
+        *_ALWAYS,
     ).join(item, item.c.bill_reference == staged.c.reference_key)
 
 

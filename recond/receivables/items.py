@@ -33,8 +33,9 @@ from sqlalchemy import (
 from recond.arrays import ints
 from recond.ledger import Ledger, Source
 from recond.matching import references
-from recond.matching.names import normalise_names
+from recond.matching.names import alike, normalise_name, normalise_names
 from recond.matching.policy import ChargeType
+from recond.model import TEXT
 from recond.receivables import drift, history
 from recond.receivables.accounts import add_shapes
 from recond.receivables.containment import (
@@ -57,7 +58,7 @@ _FOUND = pa.schema([("row", pa.int64()), ("item_key", pa.int64())])
 _TOLD = (
     "original_cents", "charge_type", "fund", "service", "bill_number", "bill_reference",
     "bill_date", "due_date", "period", "disputed", "service_address", "reference",
-    "arrangement_number", "installment",
+    "arrangement_number", "installment", "prior_owner",
 )  # fmt: skip
 
 
@@ -82,16 +83,21 @@ def load_items(
     ledger: Ledger,
     source: Source,
     contains: Contained = NOTHING,
+    *,
+    owners: bool = False,
 ) -> Loaded:
     """Replace the mirror by a snapshot (RECEIVABLES), or change it by a delta.
 
     Items that a full snapshot does not name are closed by billing; `contains` says which postings
-    it contains. Posts one entry for the change of effective open amounts by charge type and fund.
+    it contains; with `owners` items are kept apart that bear another name than their account.
+    Posts one entry for the change of effective open amounts by charge type and fund.
     """
     entry_no = ledger.next_entry_no()
     before, excess = _open_by_fund(connection), _below_zero(connection)
     copy = history.stage_before(connection)
     told = _told(connection, rows, charge_types, entry_no)
+    before_now = _prior_owners(connection, rows, told) if owners else pa.nulls(rows.num_rows, TEXT)
+    told = told.append_column("prior_owner", before_now)
     full = (manifest.mode if manifest else "full") == "full"
     named = _write_items(connection, told, full=full)
     loaded = Loaded(
@@ -137,6 +143,29 @@ def _told(
     add_shapes(connection, "BILL", columns["bill_reference"])
     columns["account_key"] = _account_keys(connection, rows, entry_no)
     return pa.table(columns)
+
+
+def _prior_owners(connection: Connection, rows: pa.Table, told: pa.Table) -> pa.Array:
+    """The name on each row where it is another customer's than the account's: somebody had the
+    account before. Names that may be one payer's, spelt in two ways, are one."""
+    known = fetch_arrow(
+        connection,
+        select(account.c.account_key, account.c.customer_name).order_by(account.c.account_key),
+        pa.schema([("account_key", pa.int64()), ("customer_name", TEXT)]),
+    )
+    place = pc.index_in(told["account_key"], value_set=known["account_key"].combine_chunks())
+    now = known["customer_name"].combine_chunks().take(place.combine_chunks())
+    name = rows["customer_name"].combine_chunks()
+    other = np.flatnonzero(pc.fill_null(pc.not_equal(name, now), False).to_numpy(False))
+    pairs = {
+        row: (name[row].as_py(), now[row].as_py())
+        for row in other.tolist()  # rows with another name: a few accounts that changed hands
+    }
+    same = {pair: alike(*map(normalise_name, pair)) for pair in set(pairs.values())}
+    found: list[str | None] = [None] * rows.num_rows
+    for row, pair in pairs.items():
+        found[row] = None if same[pair] else pair[0]
+    return pa.array(found, TEXT)
 
 
 def _account_keys(connection: Connection, rows: pa.Table, entry_no: int) -> pa.Array:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 
 from recond import render
+from recond.exceptions.decisions.smallbalances import write_off_small
 from recond.lock import locked
 from recond.pipeline import corrections
 from recond.pipeline.clear import clear
@@ -79,6 +80,7 @@ def match_verb(home: Path | None, as_json: bool, dry_run: bool, as_of: dt.date |
     run = open_run(home, as_of, AUTOMATIC)
     with locked(run.home.path, "match"), run.write(dry_run=dry_run) as connection:
         done = rematch(connection, run)
+        write_off_small(connection, run)
     told = {"due": done.due, "identified": done.identified, "credits": done.credits}
     if as_json:
         render.json_line(told)

@@ -178,9 +178,9 @@ posted_by = "billing"
 """
     path.write_text(path.read_text() + more)
     settings = office.run().home.settings
-    assert settings.posted_by("cashier", "cashier_receipts", "Mail-1.csv") == "recond"
-    assert settings.posted_by("cashier", "other", "Mail-1.csv") == "billing"
-    assert settings.posted_by("lockbox", "bai_lockbox", "mail.bai") == "recond"
+    assert settings.source_of("cashier", "cashier_receipts", "Mail-1.csv").posted_by == "recond"
+    assert settings.source_of("cashier", "other", "Mail-1.csv").posted_by == "billing"
+    assert settings.source_of("lockbox", "bai_lockbox", "mail.bai").posted_by == "recond"
 
 
 def test_as_of_leaves_later_entries_for_the_next_file(office: Office) -> None:

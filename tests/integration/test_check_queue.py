@@ -75,5 +75,5 @@ def test_decisions_are_never_changed(office: Office) -> None:
 
 
 def test_what_is_written_off_stands_in_the_journal(office: Office) -> None:
-    forgiven = "INSERT INTO write_off VALUES (1, 1, 'WATER', '510', 70, 'D9')"
+    forgiven = "INSERT INTO write_off VALUES (1, 1, 'WATER', '510', 70, '1290', 'D9')"
     assert "I2.written_off" in broken(office, forgiven)

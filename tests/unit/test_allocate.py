@@ -49,6 +49,7 @@ def items_table(rows: list[tuple], account: int = 1) -> pa.Table:
             "open_cents": [row[4] for row in rows],
             "since_entry": [0] * len(rows),
             "arrangement_number": [None] * len(rows),
+            "prior_owner": [None] * len(rows),
         },
         schema=BOOK_ITEMS,
     )
@@ -404,6 +405,7 @@ def as_table(items: list[dict], left: dict[int, int]) -> pa.Table:
             "open_cents": [left[i["key"]] for i in rows],
             "since_entry": [0] * len(rows),
             "arrangement_number": [None] * len(rows),
+            "prior_owner": [None] * len(rows),
         },
         schema=BOOK_ITEMS,
     )

@@ -11,10 +11,13 @@ import pyarrow as pa
 from recond.exceptions.decisions.case import Case, Plan, refuse
 from recond.exceptions.decisions.targets import Target, TargetError, find_target
 from recond.matching.allocate import PAYMENTS, allocate
+from recond.matching.policy import Rules
 from recond.model import BOOK_REFERENCES, CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import format_cents
+from recond.pipeline import sources
 from recond.pipeline.moves import Move, Stand, Standing
 from recond.receivables.book import book_of_accounts
+from recond.store import schema
 
 GONE = (RETURNED, REFUNDED, VOIDED)
 
@@ -99,8 +102,10 @@ def target_of(case: Case, text: str) -> Target:
 def place(case: Case, shares: Sequence[Share], received: str) -> list[Stand]:
     """Where shares of a receipt go: items named, items in policy order, the rest on account.
 
-    A closed account takes its money on account (contract section 6).
+    A closed account takes its money on account (contract section 6). Money of a source that may
+    only pay some charges pays no others, whoever decides.
     """
+    rules = _rules(case)
     wanted = pa.array(sorted({share.target.account_key for share in shares}), pa.int64())
     book = book_of_accounts(
         case.connection, wanted, BOOK_REFERENCES.empty_table(), dt.date.fromisoformat(received)
@@ -120,6 +125,7 @@ def place(case: Case, shares: Sequence[Share], received: str) -> list[Stand]:
         closed = share.target.status.lower() == "closed"
         named = items.get(share.target.item_key) if share.target.item_key is not None else None
         if named is not None and not closed and not share.on_account:
+            _may_pay(rules, named)
             paid = min(left, named["open_cents"])
             named["open_cents"] -= paid
             left -= paid
@@ -128,8 +134,21 @@ def place(case: Case, shares: Sequence[Share], received: str) -> list[Stand]:
             stands.append(Stand(CREDIT, left, share.target.account_key))
         else:
             rest.append((share, left))
-    stands += _allocated(case, list(items.values()), rest, family, received, book.items.schema)
+    stands += _allocated(rules, list(items.values()), rest, family, received, book.items.schema)
     return _merged(stands)
+
+
+def _rules(case: Case) -> Rules:
+    number = case.question.receipt_no
+    if number is None:
+        return case.run.rules
+    return sources.restricted(case.connection, case.run, number >> schema.ORDINAL_BITS).rules
+
+
+def _may_pay(rules: Rules, item: dict[str, object]) -> None:
+    if rules.pays_only and item["charge_type"] not in rules.pays_only:
+        only = ", ".join(rules.pays_only)
+        raise refuse(f"this money may only pay {only}; {item['item_number']} is none of them")
 
 
 def _on_item(row: dict[str, object], cents: int) -> Stand:
@@ -139,7 +158,7 @@ def _on_item(row: dict[str, object], cents: int) -> Stand:
 
 
 def _allocated(
-    case: Case,
+    rules: Rules,
     items: list[dict[str, object]],
     rest: list[tuple[Share, int]],
     family: dict[int, str | None],
@@ -162,7 +181,7 @@ def _allocated(
     placements = allocate(
         pa.Table.from_pylist(owed, schema=shape),
         pa.Table.from_pylist(payments, schema=PAYMENTS),
-        case.run.rules,
+        rules,
     )
     return [
         Stand(

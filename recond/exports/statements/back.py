@@ -11,6 +11,7 @@ from recond.exports.columns import FileIds, int64s
 from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
 from recond.exports.statements.cash import SAME
 from recond.exports.statements.transit import BACK, credited
+from recond.ledger import WRITE_OFF
 from recond.model import REFUNDED, RETURNED
 from recond.store import schema
 
@@ -229,23 +230,30 @@ def write_offs(month: Month) -> Statement:
     query = (
         select(written.c.decision_id, entry.c.effective_date, entry.c.decided_by,
                schema.account.c.account_number, owner.c.item_number, written.c.charge_type,
-               written.c.fund, written.c.cents.label("amount_cents"))
+               written.c.fund, written.c.gl_account, schema.decision_made.c.note,
+               written.c.cents.label("amount_cents"))
         .select_from(written)
         .join(entry, entry.c.entry_no == written.c.entry_no)
         .join(owner, owner.c.item_key == written.c.item_key)
+        .outerjoin(schema.decision_made,
+                   schema.decision_made.c.decision_id == written.c.decision_id)
         .join(schema.account, schema.account.c.account_key == owner.c.account_key)
         .where(entry.c.period == month.month)
         .order_by(written.c.entry_no, written.c.item_key)
     )  # fmt: skip
     names = ("decision_id", "effective_date", "decided_by", "account_number", "item_number",
-             "charge_type", "fund")  # fmt: skip
+             "charge_type", "fund", "gl_account", "note")  # fmt: skip
     shape = {**dict.fromkeys(names, TEXT), "effective_date": DATE, "amount_cents": INT}
     table = month.rows(query, shape)
     amount = summed(table, "amount_cents")
     book = month.number(
         select(total(journal.c.debit_cents) - total(journal.c.credit_cents))
         .join(entry, entry.c.entry_no == journal.c.entry_no)
-        .where(entry.c.period == month.month, journal.c.gl_account == month.chart.write_off)
+        .where(
+            entry.c.period == month.month,
+            entry.c.source == WRITE_OFF,
+            journal.c.gl_account.in_(select(written.c.gl_account)),
+        )
     )
     tie = Tie("written off = the allowance in the ledger", amount, book)
     return Statement("Write-offs", shown(table), (tie,), amount)

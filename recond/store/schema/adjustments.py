@@ -6,8 +6,8 @@ from sqlalchemy import CheckConstraint, Column, PrimaryKeyConstraint
 
 from recond.store.schema.base import INT, cents, keyed_only, text
 
-# Open items that somebody wrote off and somebody else approved. It is pending until the billing
-# system's next snapshot, which shows what billing made of it.
+# Open items that somebody wrote off and somebody else approved, or that a policy writes off. It is
+# pending until the billing system's next snapshot, which shows what billing made of it.
 write_off = keyed_only(
     "write_off",
     Column("entry_no", INT, nullable=False),
@@ -15,6 +15,7 @@ write_off = keyed_only(
     text("charge_type", nullable=False),
     text("fund", nullable=False),
     cents("cents", minimum=0),
+    text("gl_account", nullable=False),  # the allowance that it was booked against
     text("decision_id", nullable=False),
     PrimaryKeyConstraint("entry_no", "item_key"),
     CheckConstraint("cents > 0", name="something"),

@@ -25,6 +25,7 @@ file = Table(
     text("arrived_at", nullable=False),
     text("business_date", nullable=False),
     text("posted_by", nullable=False),  # recond, or billing: then no posting file has its money
+    text("pays_only"),  # charge types that its money may pay, `;` between; null: all
     text("state", nullable=False),  # accepted, partly_held, held, rejected, duplicate
     Column("declared_count", INT),
     cents("declared_cents", nullable=True),

@@ -37,6 +37,8 @@ account_alias = keyed_only(
     Column("account_key", INT, nullable=False),
     text("kind", nullable=False),  # OLD_NUMBER
     text("alias", nullable=False),  # as written
+    text("valid_from"),  # received dates for which it means the account; null: always
+    text("valid_until"),
     PrimaryKeyConstraint("reference_key", "account_key", "kind"),
 )
 
@@ -61,6 +63,7 @@ item = Table(
     text("reference"),
     text("arrangement_number"),
     text("installment"),
+    text("prior_owner"),  # the name on it, where somebody else had the account before
     Column("since_entry", INT, nullable=False),  # entry of the snapshot that first brought it
     UniqueConstraint("account_key", "item_number"),
     Index("ix_item_item_reference", "item_reference"),
