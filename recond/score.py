@@ -26,7 +26,8 @@ AUTO_OK, MUST_EXCEPT, EITHER = "AUTO_OK", "MUST_EXCEPT", "EITHER"
 # Flags about posted money that may rise unplanned: people do pay the same amount twice, and
 # amounts that are a bill with two digits swapped.
 FLAGS = ("SUSPECTED_DUPLICATE_PAYMENT", "KEYING_SUSPECTED")
-COUNTS = ("due", "raised", "missed", "unplanned")
+COUNTS = ("due", "raised", "missed", "on_another_day", "unplanned")
+COMEBACKS = ("returned", "paid_again")  # rules of moves: the payment was posted rightly before
 RANKS = 3
 
 
@@ -52,8 +53,8 @@ class Truth:
 class Books:
     """What a home decided by itself. `placed`: file, line, version, account, item, bill, cents,
     one row a placement on an item or on account; `rules`: file, line, rule; `asked`: file, line
-    (-1: about the file or batch), code, status, suggest_1 to suggest_3. `pairs`: file of the
-    deposit, statement and line that brought it."""
+    (-1: about the file or batch), code, status, opened (a date), suggest_1 to suggest_3. `pairs`:
+    file of the deposit or of what came back, statement and line that brought or took it."""
 
     placed: pd.DataFrame
     rules: pd.DataFrame
@@ -96,14 +97,15 @@ def books(connection: Connection, automatic: str) -> Books:
         .join(schema.receipt, receipt.receipt_no == placed.receipt_no)
         .join(schema.account, account.account_key == placed.account_key)
         .outerjoin(schema.item, item.item_key == placed.item_key)
-        .where(placed.bucket.in_([ITEM, CREDIT]), entry.decided_by == automatic)
+        .where(placed.bucket.in_([ITEM, CREDIT]), entry.decided_by == automatic,
+               decision.rule.not_in(COMEBACKS))
         .order_by(placed.receipt_no, placed.version, placed.line)
     )  # fmt: skip
     decided = (
         select(decision.receipt_no, receipt.line, decision.rule)
         .join(schema.entry, entry.entry_no == decision.entry_no)
         .join(schema.receipt, receipt.receipt_no == decision.receipt_no)
-        .where(entry.decided_by == automatic, decision.rule != "none")
+        .where(entry.decided_by == automatic, decision.rule.not_in(("none", *COMEBACKS)))
         .order_by(decision.receipt_no, decision.version)
     )
     files = _files(connection)
@@ -126,7 +128,6 @@ def _pairs(connection: Connection, files: pd.Series) -> pd.DataFrame:
         select(clearing.file_no, line.line, deposit.file_no.label("deposit_file_no"))
         .join(schema.bank_line, at)
         .join(schema.deposit, deposit.deposit_no == clearing.deposit_no)
-        .where(deposit.kind != "return")
     )
     found = _frame(connection, statement)
     named = {"file": "deposit_file_no", "statement": "file_no"}
@@ -156,7 +157,8 @@ def _asked(connection: Connection, files: pd.Series) -> pd.DataFrame:
     statement = (
         select(question.exception_no, func.coalesce(question.receipt_no, -1).label("receipt_no"),
                func.coalesce(question.file_no, -1).label("file_no"),
-               func.coalesce(receipt.line, -1).label("line"), question.code, question.status)
+               func.coalesce(receipt.line, -1).label("line"), question.code, question.status,
+               question.opened_date.label("opened"))
         .outerjoin(schema.receipt, receipt.receipt_no == question.receipt_no)
         .order_by(question.exception_no)
     )  # fmt: skip
@@ -310,47 +312,55 @@ def rate(part: int, whole: int) -> str:
 
 
 def _expected(truth: Truth) -> pd.DataFrame:
-    """What must be asked: payments with a code, and planted files and batches.
+    """What must be asked: payments with a code, and planted files, lines and days.
 
-    about: the payment, or the file; codes: those allowed, `|` between them."""
+    about: the payment, the file, a line of it, or the day; codes: those allowed, `|` between
+    them; day: the first on which it can be known."""
     rows = truth.receipts
     items = rows[(rows["held"] == 0) & (rows["voided"] == 0) & (rows["expected_code"] != "")]
-    items = items.drop_duplicates("payment")[["payment", "expected_code"]]
-    items.columns = ["about", "codes"]
+    items = items.drop_duplicates("payment")[["payment", "expected_code", "known"]]
+    items.columns = ["about", "codes", "day"]
     files = truth.planted[
         (truth.planted["scope"] != "ITEM") & (truth.planted["expected_code"] != "")
     ]
-    places = _places(files["file"], files["line"])
-    files = pd.DataFrame({"about": places, "codes": files["expected_code"]})
+    places = _places(files["file"], files["line"], files["day"])
+    files = pd.DataFrame({"about": places, "codes": files["expected_code"], "day": files["day"]})
     return pd.concat([items, files], ignore_index=True)
 
 
-def _places(files: pd.Series, lines: pd.Series) -> pd.Series:
-    """A file, or a line of it, as text."""
-    return files.where(lines <= 0, files + ":" + lines.astype("str"))
+def _places(files: pd.Series, lines: pd.Series, days: pd.Series) -> pd.Series:
+    """A file, or a line of it, as text; of what is about no file, its day."""
+    named = files.where(lines <= 0, files + ":" + lines.astype("str"))
+    return named.where(files != "", "day " + days)
 
 
 def _codes(truth: Truth, asked: pd.DataFrame) -> pd.DataFrame:
-    """By code: how often it was due, raised and missed, and raised without being planted."""
+    """By code: how often it was due, raised and missed, raised on another day than the first on
+    which it could be known, and raised without being planted."""
     rows = truth.receipts[["file", "line", "payment", "held"]]
     known = asked.merge(rows, on=["file", "line"], how="left")
-    places = _places(known["file"], known["line"].where(known["payment"].isna(), -1))
-    about = known["payment"].where(known["held"] == 0).fillna(places)
-    raised = set(zip(about, known["code"], strict=True))
+    lines = known["line"].where(known["payment"].isna(), -1)
+    about = known["payment"].where(known["held"] == 0)
+    about = about.fillna(_places(known["file"], lines, known["opened"]))
+    raised: dict[tuple[str, str], str] = {}
+    for name, code, day in zip(about, known["code"], known["opened"], strict=True):
+        raised[name, code] = min(day, raised.get((name, code), day))
     counts: dict[str, dict[str, int]] = {}
     due: set[tuple[str, str]] = set()
 
     def count(code: str, what: str) -> None:
         counts.setdefault(code, dict.fromkeys(COUNTS, 0))[what] += 1
 
-    for name, codes in _expected(truth).itertuples(index=False):
+    for name, codes, day in _expected(truth).itertuples(index=False):
         choices = codes.split("|")
         due |= {(name, code) for code in choices}
         hit = next((code for code in choices if (name, code) in raised), None)
         count(hit or choices[0], "due")
         count(hit or choices[0], "raised" if hit else "missed")
+        if hit and raised[name, hit] != day:
+            count(hit, "on_another_day")
     free = set(truth.receipts.loc[truth.receipts["kind"] == EITHER, "payment"])
-    for name, code in sorted(raised - due):
+    for name, code in sorted(raised.keys() - due):
         if name not in free:  # of these both is right, to post and to ask
             count(code, "unplanned")
     rows = [{"code": code, **counts[code]} for code in sorted(counts)]
@@ -424,6 +434,7 @@ def _summary(
         "hit_3": rate(int(suggested["hit_3"].sum()), answers),
         "codes_due": int(codes["due"].sum()),
         "codes_missed": int(codes["missed"].sum()),
+        "codes_on_another_day": int(codes["on_another_day"].sum()),
         "codes_false": int(codes["unplanned"].where(~flags, 0).sum()),
         "flags_unplanned": int(codes["unplanned"].where(flags, 0).sum()),
     }

@@ -11,6 +11,7 @@ import csv
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 # Contract section 4, "Charge types and accounts of a new home": in this order, with these funds.
@@ -28,6 +29,9 @@ FUNDS = {
     "MISC": "110",
 }
 ORDER = list(FUNDS)
+CLEARING = {
+    "LOCKBOX": "1080", "ACH_CREDIT": "1081", "ACH_DEBIT": "1081", "CARD": "1082", "CASHIER": "1083",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -60,6 +64,16 @@ class Payment:
     targets: list[tuple[str, str, str, int]]  # account, kind, number, cents
     held: bool
     voided: bool
+    known: str  # the day on which it can be taken
+
+
+@dataclass(frozen=True, slots=True)
+class Comeback:
+    """A payment taken back or brought again, all of it."""
+
+    what: str
+    payment: str
+    cents: int
 
 
 @dataclass(slots=True)
@@ -73,6 +87,8 @@ class Books:
     voided: int = 0
     held: dict[str, int] = field(default_factory=lambda: defaultdict(int))  # by file
     by_account: dict[str, list[Item]] = field(default_factory=lambda: defaultdict(list))
+    placed: dict[str, list[tuple[Item, int]]] = field(default_factory=lambda: defaultdict(list))
+    returned: int = 0
 
     @property
     def applied(self) -> int:
@@ -123,10 +139,19 @@ def payments(root: Path) -> list[Payment]:
                 [(a, kind, number, int(amount)) for a, kind, number, amount in targets],
                 row["held"] == "1",
                 row["voided"] == "1",
+                row["known"],
             )
         assert found[name].file == row["file"], name
         found[name].cents += int(row["cents"])
     return list(found.values())
+
+
+def comebacks(root: Path) -> dict[str, list[Comeback]]:
+    """What is taken back or brought again, by day."""
+    found: dict[str, list[Comeback]] = defaultdict(list)
+    for row in rows(root / "truth" / "comebacks.csv"):
+        found[row["day"]].append(Comeback(row["what"], row["payment"], int(row["cents"])))
+    return found
 
 
 def expected(root: Path, suspended: Collection[str] = ()) -> Books:
@@ -136,21 +161,65 @@ def expected(root: Path, suspended: Collection[str] = ()) -> Books:
     allows both, so they follow what was decided. All others follow the truth alone.
     """
     books = Books()
-    by_file: dict[str, list[Payment]] = defaultdict(list)
+    by_file: dict[tuple[str, str], list[Payment]] = defaultdict(list)
     for payment in payments(root):
-        by_file[payment.file].append(payment)
+        by_file[payment.known, payment.file].append(payment)
+    back = comebacks(root)
     for day in rows(root / "truth" / "days.csv"):
         folder = root / day["folder"]
         for path in sorted(folder.glob("receivables/accounts_*.csv")):
             _take_accounts(books, path)
         for path in sorted(folder.glob("receivables/receivables_*.csv")):
             _take_snapshot(books, path)
-        for path in sorted(folder.glob("*/*")):
-            for payment in by_file.pop(path.name, ()):
+        for key in sorted(key for key in by_file if key[0] == day["as_of"]):
+            for payment in by_file.pop(key):
                 _take(books, payment, suspended)
+        for one in back.pop(day["as_of"], ()):
+            _come_back(books, one)
         _apply_credits(books)
+    assert not back
     assert not by_file, f"truth names files that never came: {sorted(by_file)}"
     return books
+
+
+def clearing(root: Path, day: date) -> dict[str, int]:
+    """The clearing accounts at the end of a day: what was taken and did not come back, less card
+    fees, with what drawers are over or short, less what the bank settled of it by then."""
+    truth, until = root / "truth", day.isoformat()
+    arrived = {
+        path.name: folder["as_of"]
+        for folder in rows(truth / "days.csv")
+        for path in (root / folder["folder"]).glob("*/*")
+    }
+    left = dict.fromkeys(CLEARING.values(), 0)
+    for row in rows(truth / "receipts.csv"):
+        if row["known"] <= until and (row["held"], row["voided"]) == ("0", "0"):
+            left[CLEARING[row["channel"]]] += int(row["cents"])
+    for row in rows(truth / "comebacks.csv"):
+        if row["day"] <= until:
+            sign = -1 if row["what"] == "TAKEN" else 1
+            left[CLEARING[row["channel"]]] += sign * int(row["cents"])
+    for row in rows(truth / "planted.csv"):
+        if row["case"] in {"drawer_short", "drawer_over"} and row["day"] <= until:
+            sign = -1 if row["case"] == "drawer_short" else 1
+            left[CLEARING["CASHIER"]] += sign * int(row["cents"])
+    for name, came in arrived.items():
+        if name.startswith("card_") and came <= until:
+            (path,) = root.glob(f"*/card/{name}")
+            left[CLEARING["CARD"]] -= sum(cents(row["fee_amount"]) for row in rows(path))
+    for row in rows(truth / "deposits.csv"):
+        settled = row["statement"] and row["held"] == "0"
+        if settled and max(arrived[row["statement"]], arrived[row["file"]]) <= until:
+            left[_settled(row)] -= int(row["cents"])
+    return left
+
+
+def _settled(row: dict[str, str]) -> str:
+    """The clearing account that a statement line settles; of what the bank took back or brought
+    again, that of the payment."""
+    if row["channel"] != "RETURN":
+        return CLEARING[row["channel"]]
+    return CLEARING["ACH_DEBIT" if row["file"].startswith("RET") else "LOCKBOX"]
 
 
 def _take_accounts(books: Books, path: Path) -> None:
@@ -187,12 +256,14 @@ def _rank(item: Item) -> tuple[bool, str, int, str]:
     return (not late_fee, item.due, ORDER.index(item.charge_type), item.number)
 
 
-def _pay(items: list[Item], amount: int) -> int:
-    """Pay items in order; what is left over."""
+def _pay(items: list[Item], amount: int, placed: list[tuple[Item, int]] | None = None) -> int:
+    """Pay items in order, remember what went where; what is left over."""
     for item in sorted(items, key=_rank):
         part = min(amount, item.open)
         item.paid += part
         amount -= part
+        if part and placed is not None:
+            placed.append((item, part))
     return amount
 
 
@@ -206,10 +277,21 @@ def _take(books: Books, payment: Payment, suspended: Collection[str]) -> None:
     else:
         assert sum(amount for *_, amount in payment.targets) == payment.cents, payment
         for account, kind, number, amount in payment.targets:
-            _credit(books, account, kind, number, amount)
+            _credit(books, payment.name, account, kind, number, amount)
 
 
-def _credit(books: Books, account: str, kind: str, number: str, amount: int) -> None:
+def _come_back(books: Books, one: Comeback) -> None:
+    """Take a payment off the items that it paid, or put it on them again. Only payments that paid
+    nothing but items come back, each the only one on its account."""
+    placed = books.placed[one.payment]
+    assert sum(amount for _, amount in placed) == one.cents, one
+    sign = -1 if one.what == "TAKEN" else 1
+    books.returned -= sign * one.cents
+    for item, amount in placed:
+        item.paid += sign * amount
+
+
+def _credit(books: Books, payment: str, account: str, kind: str, number: str, amount: int) -> None:
     if books.status[account] == "closed":
         books.on_account[account] += amount
         return
@@ -218,7 +300,7 @@ def _credit(books: Books, account: str, kind: str, number: str, amount: int) -> 
         items = [item for item in items if item.number == number]
     elif kind == "BILL":
         items = [item for item in items if item.bill == number]
-    books.on_account[account] += _pay(items, amount)
+    books.on_account[account] += _pay(items, amount, books.placed[payment])
 
 
 def _apply_credits(books: Books) -> None:

@@ -1,4 +1,5 @@
-"""Writes NACHA files of credits that a city receives (formats.md section 5)."""
+"""Writes NACHA files: credits that a city receives, its own debits, returns and notices of change
+(formats.md section 5)."""
 
 from __future__ import annotations
 
@@ -11,12 +12,13 @@ from recond.city.text import dollars, routing_number
 ODFI = "12209999"  # the bank that sends the file
 CITY_ROUTING = routing_number("12209998")
 BLOCK = 10
+DEBITS = ("26", "27", "36", "37")  # entry codes that take money; 26 and 36 are returns of debits
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One record 6. `routing` is the payer's bank with check digit; `payment_info` is the text of
-    its addenda, cut into pieces of 80."""
+    its addenda, cut into pieces of 80; `comes_back` a whole addenda 98 or 99 but for its trace."""
 
     cents: int
     routing: str
@@ -26,6 +28,7 @@ class Entry:
     trace: int
     payment_info: str = ""
     code: str = "22"
+    comes_back: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,32 @@ class EntryBatch:
     description: str
     entries: tuple[Entry, ...]
     total_off: int = 0
+    effective: date | None = None  # where it is another day than the file's
+
+    def cents(self, *, debits: bool) -> int:
+        """What the entries take, or what they bring."""
+        return sum(one.cents for one in self.entries if (one.code in DEBITS) is debits)
+
+    @property
+    def service(self) -> str:
+        """Service class: 220 credits, 225 debits, 200 both."""
+        taken = {one.code in DEBITS for one in self.entries}
+        return "200" if len(taken) > 1 else "225" if True in taken else "220"
+
+
+def trace_number(serial: int) -> str:
+    """The trace number of an entry of the city's bank: its routing number and seven digits."""
+    return f"{ODFI}{serial % 10**7:07d}"
+
+
+def returned(reason: str, original: str, bank: str) -> str:
+    """Addenda 99: why an entry comes back, its trace, and the bank that sends it back."""
+    return f"799{reason}{original}{'':6}{bank[:8]}{'':44}"
+
+
+def changed(reason: str, original: str, bank: str, corrected: str) -> str:
+    """Addenda 98: what to use instead from now on."""
+    return f"798{reason}{original}{'':6}{bank[:8]}{corrected:<29}{'':15}"
 
 
 def remittance(reference: str, qualifier: str, cents: int) -> str:
@@ -60,7 +89,10 @@ def _entry_records(batch: EntryBatch, entry: Entry) -> list[str]:
     else:
         kind = "S " if batch.sec == "WEB" else "  "
         who = f"{entry.individual_id:<15}{entry.name[:22]:<22}{kind}"
-    records = [f"{head}{who}{1 if pieces else 0}{ODFI}{entry.trace:07d}"]
+    more = 1 if pieces or entry.comes_back else 0
+    records = [f"{head}{who}{more}{trace_number(entry.trace)}"]
+    if entry.comes_back:
+        records.append(f"{entry.comes_back}{trace_number(entry.trace)}")
     for sequence, piece in enumerate(pieces, 1):
         records.append(f"705{piece:<80}{sequence:04d}{entry.trace:07d}")
     return records
@@ -77,12 +109,15 @@ def ach_file(
     header = f"101 {CITY_ROUTING} {routing_number(ODFI)}{stamp}{time}{modifier}094101"
     records = [f"{header}{'CITY OF SAGUARO':<23}{'SAGUARO BANK':<23}{'':8}"]
     lines: list[int] = []
-    count = hashed = credit = 0
+    count = hashed = credit = debit = 0
     for number, batch in enumerate(batches, 1):
         tail = f"{ODFI}{number:07d}"
+        taken = batch.cents(debits=True)
+        total = batch.cents(debits=False) + batch.total_off
+        service = batch.service
         records.append(
-            f"5220{batch.company[:16]:<16}{'':20}{batch.company_id:<10}{batch.sec}"
-            f"{batch.description[:10]:<10}{stamp}{stamp}   1{tail}"
+            f"5{service}{batch.company[:16]:<16}{'':20}{batch.company_id:<10}{batch.sec}"
+            f"{batch.description[:10]:<10}{stamp}{batch.effective or day:%y%m%d}   1{tail}"
         )
         start = len(records)
         for entry in batch.entries:
@@ -90,17 +125,17 @@ def ach_file(
             records += _entry_records(batch, entry)
         inside = len(records) - start
         batch_hash = sum(int(entry.routing[:8]) for entry in batch.entries) % 10**10
-        total = sum(entry.cents for entry in batch.entries) + batch.total_off
         records.append(
-            f"8220{inside:06d}{batch_hash:010d}{0:012d}{total:012d}"
+            f"8{service}{inside:06d}{batch_hash:010d}{taken:012d}{total:012d}"
             f"{batch.company_id:<10}{'':19}{'':6}{tail}"
         )
         count += inside
         hashed += batch_hash
         credit += total
+        debit += taken
     blocks = -(-(len(records) + 1) // BLOCK)
     records.append(
-        f"9{len(batches):06d}{blocks:06d}{count:08d}{hashed % 10**10:010d}{0:012d}"
+        f"9{len(batches):06d}{blocks:06d}{count:08d}{hashed % 10**10:010d}{debit:012d}"
         f"{credit + total_off:012d}{'':39}"
     )
     records += ["9" * 94] * (blocks * BLOCK - len(records))

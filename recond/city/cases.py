@@ -9,7 +9,14 @@ from itertools import pairwise
 
 from recond.city.ach import remittance, remittance_advice
 from recond.city.lockbox import Stub
-from recond.city.master import CASH_ONLY, SHARED_OLD_NUMBER, Account, known_keys, restore_key
+from recond.city.master import (
+    ARRANGED,
+    CASH_ONLY,
+    SHARED_OLD_NUMBER,
+    Account,
+    known_keys,
+    restore_key,
+)
 from recond.city.payments import (
     ACH,
     CARD,
@@ -138,6 +145,39 @@ def _cash_only(payers: Payers) -> Payment | None:
     return None
 
 
+def _arranged(payers: Payers) -> Payment | None:
+    """A check that leaves the first installment of an arrangement 2.24 short (domain E8)."""
+    for account in payers.city.accounts:
+        if account.habit == "arranged" and not account.payments:
+            first = next(item for item in account.items if item.arrangement)
+            before = sum(item.open for item in account.items if item.due < first.due)
+            payment = _start(payers, LOCKBOX, account, before + first.open - 224)
+            payment.stubs = (Stub(payers.scan(account)),)
+            payment.code, payment.noise = "ARRANGEMENT_AT_RISK", "installment short"
+            payers.settle(payment)
+            return payment
+    return None
+
+
+def _tenfold(payers: Payers) -> Payment:
+    """A check over ten times what is due, as if a digit too many was keyed (domain E13)."""
+    active = [a for a in payers.general if a.status == "active" and not a.payments]
+    account = next((a for a in active if a.open > a.sent == 0), active[0])
+    payment = _start(payers, LOCKBOX, account, 10 * (account.open or 4000))
+    payment.stubs = (Stub(payers.scan(account)),)
+    payment.code, payment.noise = "KEYING_SUSPECTED", "ten times what is due"
+    payers.settle(payment)
+    return payment
+
+
+def _large(payers: Payers) -> Payment:
+    account = payers.dice.pick([a for a in payers.general if a.status == "active"])
+    payment = _start(payers, ACH, account, 12_345_678 + payers.serial)
+    payment.code, payment.noise = "LARGE_AMOUNT", "a very large amount"
+    payers.settle(payment)
+    return _evidence(payment, account.number)
+
+
 def _swapped(payers: Payers) -> Payment | None:
     account = payers.dice.pick(payers.general)
     number = payers.transposed(account)
@@ -218,6 +258,9 @@ def item_cases(total: int) -> list[Case]:
         Case("white_mail", _white_mail),
         Case("name_only", _name_only),
         *[Case("cash_only", _cash_only)] * CASH_ONLY,
+        *[Case("arrangement_at_risk", _arranged)] * ARRANGED,
+        Case("keyed_tenfold", _tenfold),
+        Case("large_amount", _large),
         Case("digits_swapped", _swapped),
         Case("contradiction_counter", _contradiction_counter),
         Case("contradiction_ach", _contradiction_ach),
@@ -259,3 +302,13 @@ def file_plan(days: int) -> dict[int, list[str]]:
         for place, name in enumerate(FILE_CASES_LATER):
             plan[1 + place * 3 % (days - 1)].append(name)
     return plan
+
+
+def quiet_day(days: int) -> int:
+    """The index of a day whose lockbox file can come two days late: no other case of lockbox files
+    is planned for that day or the next; -1 in a month too short for it."""
+    plan = file_plan(days)
+    for index in range(2, days - 2):
+        if not any(name.startswith("lockbox") for at in (index, index + 1) for name in plan[at]):
+            return index
+    return -1

@@ -37,8 +37,25 @@ CODES = {
     "fee": "",
     "held_money_at_bank": "BANK_CREDIT_UNMATCHED",
     "held_money_late": "DEPOSIT_NOT_CREDITED",
+    "late_file_credit": "BANK_CREDIT_UNMATCHED",
+    "missing_file": "FILE_MISSING",
+    "wrong_box": "CREDIT_ELSEWHERE",
+    "wrong_box_late": "DEPOSIT_NOT_CREDITED",
+    "net_fee_mismatch": "DEPOSIT_AMOUNT_DIFFERS",
+    "late_close": "DRAWER_NOT_CLOSED",
+    "return_unknown": "RETURN_NOT_FOUND",
+    "return_again": "RETURN_REPEATED",
+    "notice_of_change": "NOTICE_OF_CHANGE",
+    "debit_unknown": "BANK_DEBIT_UNKNOWN",
+    "tie": "CLEARING_AMBIGUOUS",
 }
+# Questions about a statement as a whole, with no line of it.
+OF_STATEMENT = ("sweep", "debit_unknown", "tie")
+# Business days after the value date on which a debit of these is asked about: a file of returns may
+# come as late.
+PATIENCE = {"debit_unknown": 3, "tie": 3}
 BANK_ERROR = 1000  # what the bank credits too little, in cents
+FEE_ERROR = 500  # what a card processor keeps too much
 
 
 def of_day(faults: Sequence[str], index: int, every: int) -> str:

@@ -9,18 +9,34 @@ from pathlib import Path
 
 from recond.city.ach import ach_file
 from recond.city.answers import Clerk
-from recond.city.cases import double_payment, double_payment_day, file_plan, item_cases
+from recond.city.cards import settlement
+from recond.city.cases import double_payment, double_payment_day, file_plan, item_cases, quiet_day
+from recond.city.comebacks import COMPANY_ID, Comebacks
 from recond.city.dice import Dice
 from recond.city.faults import BANK, COUNTER, of_day
 from recond.city.lockbox import CheckBatch, lockbox_file
-from recond.city.master import CYCLES, City
-from recond.city.month import BOX, Month, Sent, check_of
+from recond.city.master import AUTOPAY, CYCLES, City
+from recond.city.month import BOX, BOX_2, Month, Sent, check_of
 from recond.city.payments import ACH, CARD, CASHIER, LOCKBOX, Payers, Payment
 from recond.city.text import business_days
+from recond.city.tills import Tills
 from recond.city.truth import MUST_EXCEPT, Day, Planted, Truth
 
 SMALLEST = 100
 HELD_PAYMENTS = 4
+SECOND_BOX = 6  # one check of so many goes to the second lockbox
+LATE_CLOSE, WRONG_BOX, FEE_KEPT = 1, 3, 5  # days, by index
+SETTINGS = """
+[ach]
+company_ids = ["{company}"]
+
+[[expect]]
+name = "lockbox"
+inbox = "lockbox"
+files = "LBX_*"
+begin = {begin}
+by = 23:59:59.999999
+"""
 
 
 def generate(
@@ -29,8 +45,9 @@ def generate(
     """Write a month of files below `out` and return its truth (domain.md section 6, first part).
 
     `out`/DATE/INBOX/NAME are the files of each day, the opening accounts and receivables in the
-    day before the first; `out`/truth/*.csv says what happened. The same arguments give the same
-    bytes anywhere. `days` are business days from `start` on. Raises ValueError for fewer than
+    day before the first; `out`/truth/*.csv says what happened, and `out`/settings.toml has the
+    lines of recond.toml that the city needs. The same arguments give the same bytes anywhere.
+    `days` are business days from `start` on. Raises ValueError for fewer than
     100 accounts, no day, or fewer than 20 payments a day: the planted cases would not fit.
     """
     if accounts < SMALLEST or days < 1 or payments_per_day < 20:
@@ -58,6 +75,10 @@ class _Run:
         self.per_day = per_day
         self.month = Month(truth)
         self.month.last = days[-1]
+        self.tills = Tills(self.month)
+        self.back = Comebacks(self.month, dice, days)
+        self.missing = quiet_day(len(days))
+        truth.settings = SETTINGS.format(company=COMPANY_ID, begin=days[0].isoformat())
         self.payers = Payers(dice, city)
         self.clerk = Clerk(city.accounts)
         self.files = file_plan(len(days))
@@ -69,8 +90,7 @@ class _Run:
         self.ach: Sent | None = None
 
     def _open(self, day: date) -> None:
-        self.month.open_day(day)
-        self.truth.days.append(Day(day, self.month.folder))
+        self.truth.days.append(Day(day, self.month.open_day(day)))
 
     def opening(self, day: date) -> None:
         """The accounts and the receivables that the month starts with."""
@@ -90,25 +110,52 @@ class _Run:
             self.payers.billed(billed)
             self._snapshot(day)
         planted = self.files[index]
+        last = index == len(self.days) - 1
+        self.payers.debits = not last
         today = self._planted_payments(index)
         while len(today) < self.per_day:
             today.append(self.payers.regular())
         for payment in today:
             if payment.kind == MUST_EXCEPT:
                 payment.answer = self.clerk.answer(payment)
+        self.back.remember(today)
         mine = {
             channel: [payment for payment in today if payment.channel == channel]
-            for channel in (LOCKBOX, ACH, CARD, CASHIER)
+            for channel in (LOCKBOX, ACH, CARD, CASHIER, AUTOPAY)
         }
         before = (self.lockbox, self.ach)
-        self.lockbox = self._lockbox(mine[LOCKBOX], "lockbox_batch_total_wrong" in planted)
+        self._lockboxes(index, mine[LOCKBOX], "lockbox_batch_total_wrong" in planted)
         self.ach = self._ach(mine[ACH], "ach_batch_total_wrong" in planted)
-        self.month.counter(mine[CASHIER], of_day(COUNTER, index, 1))
-        last = index == len(self.days) - 1
-        self.month.card(mine[CARD], refund=index % 4 == 1, fee=last)
+        if not last:
+            self.back.debits(mine[AUTOPAY], self.days[index + 1])
+        self.back.returns(index)
+        late = index == LATE_CLOSE and index + 2 < len(self.days)
+        self.tills.counter(mine[CASHIER], of_day(COUNTER, index, 1), late=late)
+        back = self.back.cards(index)
+        settlement(
+            self.month, mine[CARD], back, refund=index % 4 == 1, fee=last, kept=index == FEE_KEPT
+        )
         self._planted_files(planted, *before)
+        self.back.checks(index)
         if index:
             self.month.statement(self.days[index - 1], of_day(BANK, index, 2))
+
+    def _lockboxes(self, index: int, payments: list[Payment], wrong: bool) -> None:
+        """The files of both boxes; one day the first box's comes two days late, and one day the
+        bank says that its money is the second box's."""
+        second = [payment for payment in payments if payment.serial % SECOND_BOX == 0]
+        first = [payment for payment in payments if payment.serial % SECOND_BOX]
+        if second:
+            self.month.lockbox(second, box=BOX_2)
+        if index == self.missing:
+            self.lockbox = None
+            arrives = self.days[index + 2]
+            late = self.month.lockbox(first, arrives=arrives, case="late_file_credit")
+            cents = sum(payment.cents for payment in late.payments)
+            self.month.plant_later("missing_file", self.days[index + 1], "", cents, scope="DAY")
+            return
+        astray = index == WRONG_BOX and second and not wrong
+        self.lockbox = self._lockbox(first, wrong, "wrong_box" if astray else "")
 
     def _planted_payments(self, index: int) -> list[Payment]:
         today: list[Payment] = []
@@ -148,9 +195,9 @@ class _Run:
             held.append(payment)
         return held
 
-    def _lockbox(self, payments: list[Payment], wrong: bool) -> Sent:
+    def _lockbox(self, payments: list[Payment], wrong: bool, case: str) -> Sent:
         held = self._held(LOCKBOX) if wrong else []
-        sent = self.month.lockbox(1, "0430", payments, held)
+        sent = self.month.lockbox(payments, held, case=case)
         if held:
             self.month.plant(
                 "lockbox_batch_total_wrong", "BATCH", "lockbox", sent.name,

@@ -29,15 +29,21 @@ OTHER: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 CYCLES = 5
 CASH_ONLY = 4
+ARRANGED = 2  # accounts with an arrangement
+AUTOPAY = "ACH_DEBIT"  # the channel of accounts that the city debits itself
+CHANNELS = (
+    ("LOCKBOX", 27), ("ACH_CREDIT", 17), ("CARD", 17), ("CASHIER", 9), (AUTOPAY, 30),
+)  # fmt: skip
 SHARED_OLD_NUMBER = "7999999"
 STREETS = ("N 59TH AVE", "W GLEN DR", "E ADOBE ST", "S PALO VERDE LN", "W ORANGE RD")
 RECEIVABLE_COLUMNS = (
     "account_number", "customer_name", "item_number", "charge_type", "bill_number", "bill_date",
     "due_date", "original_amount", "open_amount", "service_address", "fund", "service",
+    "arrangement_number", "installment",
 )  # fmt: skip
 ACCOUNT_COLUMNS = (
     "account_number", "customer_name", "status", "family", "old_account_number",
-    "service_address", "cash_only_until",
+    "service_address", "cash_only_until", "autopay", "budget_amount",
 )  # fmt: skip
 
 
@@ -54,12 +60,15 @@ class Item:
     open: int
     fund: str = ""
     service: str = ""
+    arrangement: str = ""
+    installment: str = ""
 
 
 @dataclass(slots=True)
 class Account:
     """One account. `habit` says which evidence its payer sends: `general` names the account,
-    `directed` names items or bills, `several` pays two accounts at once without amounts."""
+    `directed` names items or bills, `several` pays two accounts at once without amounts, `cash`
+    and `arranged` pay only as planted."""
 
     number: str
     name: str
@@ -77,19 +86,26 @@ class Account:
     credit: int = 0  # paid beyond what was open, waiting for the next bill
     cash_only: str = ""  # the last day on which only cash is taken
     sent: int = 0  # paid by evidence that cannot decide; its payer does not pay a second time
+    budget: int = 0  # what a budget plan asks for each month, in cents; 0: no plan
+    payments: int = 0  # how many payments were settled on it
 
     @property
     def open(self) -> int:
         """What is open on the account, in cents."""
         return sum(item.open for item in self.items)
 
-    def pay(self, cents: int, chosen: list[Item] | None = None) -> None:
-        """Take a payment off the items (the chosen ones, else oldest first); the rest is credit."""
+    def pay(self, cents: int, chosen: list[Item] | None = None) -> list[tuple[Item, int]]:
+        """Take a payment off the items (the chosen ones, else oldest first); the rest is credit.
+        Returns what was paid of which item."""
+        paid = []
         for item in sorted(chosen or self.items, key=lambda item: (item.due, item.number)):
             part = min(cents, item.open)
             item.open -= part
             cents -= part
+            if part:
+                paid.append((item, part))
         self.credit += cents
+        return paid
 
     @property
     def due(self) -> date:
@@ -112,6 +128,21 @@ class City:
         for account in payers[:CASH_ONLY]:
             account.cash_only = (start + timedelta(days=180)).isoformat()
             account.channel, account.habit = "CASHIER", "cash"
+        for number, account in enumerate(payers[CASH_ONLY : CASH_ONLY + ARRANGED], 1):
+            self._arrange(account, f"AR26-{number:04d}", start)
+        for account in payers[CASH_ONLY + ARRANGED :: 50]:
+            if account.open:
+                account.budget = max(account.open * 8 // 10, 1)
+
+    def _arrange(self, account: Account, name: str, start: date) -> None:
+        """An old debt of 84.70 in three installments (domain example E8), one of them due soon."""
+        account.channel, account.habit = "LOCKBOX", "arranged"
+        for place, cents in enumerate((2824, 2823, 2823), 1):
+            due = start + timedelta(days=10 + 30 * (place - 1))
+            account.items.append(
+                Item(f"{name}-{place}", "MISC", name, start - timedelta(days=60), due, cents, cents,
+                     arrangement=name, installment=str(place))
+            )  # fmt: skip
 
     def _number(self) -> str:
         while True:
@@ -137,7 +168,10 @@ class City:
             old = (*old, f"6{index:06d}")
         if index in (1, 2):
             old = (*old, SHARED_OLD_NUMBER)
-        channels = (("LOCKBOX", 40), ("ACH_CREDIT", 25), ("CARD", 25), ("CASHIER", 10))
+        habit = _habit(index, family)
+        channel = dice.weighted(CHANNELS)
+        if channel == AUTOPAY and (habit != "general" or _status(index) != "active"):
+            channel = "LOCKBOX"
         tariff = {} if family != "UTILITY" else _tariff(dice)
         return Account(
             number=self._number(),
@@ -146,8 +180,8 @@ class City:
             status=_status(index),
             family=family,
             old=old,
-            channel=dice.weighted(channels),
-            habit=_habit(index, family),
+            channel=channel,
+            habit=habit,
             tariff=tariff,
             routing=dice.below(8),
             listed=index % 200 != 13,
@@ -212,6 +246,7 @@ class City:
                     account.number, account.name, item.number, item.charge_type, item.bill,
                     item.bill_date.isoformat(), item.due.isoformat(), dollars(item.original),
                     dollars(item.original), account.address, item.fund, item.service,
+                    item.arrangement, item.installment,
                 )
                 for account in self.accounts
                 for item in account.items
@@ -226,6 +261,8 @@ class City:
                 (
                     account.number, account.name, account.status, account.family,
                     ";".join(account.old), account.address, account.cash_only,
+                    "yes" if account.channel == AUTOPAY else "",
+                    dollars(account.budget) if account.budget else "",
                 )
                 for account in self.accounts
                 if account.listed

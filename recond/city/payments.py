@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from recond.city.ach import remittance, remittance_advice
 from recond.city.dice import Dice
 from recond.city.lockbox import Stub
-from recond.city.master import SHARED_OLD_NUMBER, Account, City, Item
+from recond.city.master import AUTOPAY, SHARED_OLD_NUMBER, Account, City, Item
 from recond.city.names import ROOM, written
 from recond.city.text import luhn, scan_line
 from recond.city.truth import AUTO_OK, EITHER, MUST_EXCEPT, Target
 
 LOCKBOX, ACH, CARD, CASHIER = "LOCKBOX", "ACH_CREDIT", "CARD", "CASHIER"
+PLANNED = ("cash", "arranged")  # habits of accounts that pay only as planted
 # Digits that character readers confuse (domain.md section 6, step 6).
 SCAN_ACCOUNT = 10  # digits of an account number
 LOST_DIGIT = "CHECK_DIGIT_FAILED|ACCOUNT_NOT_FOUND|REMITTANCE_UNREADABLE"
@@ -48,6 +49,9 @@ class Payment:
     voided: bool = False  # counter
     named: str = ""  # the payer's name as the file has it, where it is not the account's
     answer: str = ""  # the account that the evidence singles out (answers.py)
+    file: str = ""  # where its (first) record stands
+    line: int = 0
+    paid: list[tuple[Item, int]] = field(default_factory=list)  # what it closed, once settled
 
     @property
     def name_given(self) -> str:
@@ -79,13 +83,14 @@ class Payers:
         self.general = [a for a in able if a.habit == "general"]
         self.warned: list[Account] = []  # cash accounts that a check was sent for
         self.several = [a for a in able if a.habit == "several"]
-        self._able = [a for a in able if a.habit != "cash"]
+        self._able = [a for a in able if a.habit not in PLANNED]
+        self.debits = True  # whether the city can still debit accounts this month
         self._queue: deque[Account] = deque()
         self._dry = False
 
     def billed(self, accounts: list[Account]) -> None:
         """New bills: their payers come again."""
-        able = [a for a in accounts if a.status != "bankruptcy" and a.habit != "cash"]
+        able = [a for a in accounts if a.status != "bankruptcy" and a.habit not in PLANNED]
         self._queue.extend(self.dice.shuffled(able))
         self._dry = False
 
@@ -132,7 +137,8 @@ class Payers:
         for target in payment.targets:
             account = by_number[target.account]
             chosen = [i for i in account.items if target.number in (i.number, i.bill)]
-            account.pay(target.cents, chosen)
+            payment.paid += account.pay(target.cents, chosen)
+            account.payments += 1
 
     def _touched(self, payment: Payment) -> list[Account]:
         numbers = {target.account for target in payment.targets}
@@ -145,6 +151,8 @@ class Payers:
         due = account.open - account.sent
         if due <= 0:
             return 100 * self.dice.between(20, 90)
+        if account.budget:
+            return account.budget
         how = self.dice.weighted((("exact", 92), ("part", 4), ("over", 3), ("round", 1)))
         if how == "part":
             return max(1, due * self.dice.between(2, 8) // 10)
@@ -168,8 +176,11 @@ class Payers:
 
     def plain(self, account: Account, channel: str = "") -> Payment:
         """A payment for an account as a whole, with the evidence of its channel."""
+        owed = account.open - account.sent
+        if not channel and account.channel == AUTOPAY and self.debits and owed > 0:
+            return self._debited(account, owed)
         if not channel:
-            sticky = self.dice.chance(9200)
+            sticky = self.dice.chance(9200) and account.channel != AUTOPAY
             channel = account.channel if sticky else self.dice.pick((LOCKBOX, ACH, CARD, CASHIER))
         cents = self.amount(account)
         payment = Payment(self.next_serial(), channel, cents, account, (whole(account, cents),))
@@ -181,6 +192,12 @@ class Payers:
             payment.identity = account.number
             if channel == CASHIER:
                 self._tenders(payment)
+        return payment
+
+    def _debited(self, account: Account, cents: int) -> Payment:
+        """A debit of the city's own: always of what is due, and always by the account's number."""
+        payment = Payment(self.next_serial(), AUTOPAY, cents, account, (whole(account, cents),))
+        payment.identity = account.number
         return payment
 
     def scan(self, account: Account) -> str:

@@ -37,6 +37,7 @@ class TruthReceipt:
     separated by `|`; empty: none is demanded). `held` rows stand in a file or batch that must not
     post. A `voided` row has an approved void in the same file. `answer` is the account that what is
     left of the evidence singles out where the payment must be asked about; empty where none is.
+    `known` is the first day on which recond can take it.
     """
 
     payment: str
@@ -54,6 +55,7 @@ class TruthReceipt:
     voided: int
     noise: str
     answer: str
+    known: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,9 @@ class Planted:
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """Money on its way to the bank, and the statement and its line that bring it (empty and 0
-    where none does). `held` cents of it stand in a file or batch that must not post."""
+    """Money on its way to the bank (negative: money that the bank takes back), and the statement
+    and its line that bring it (empty and 0 where none does, or none can be told to). `held` cents
+    of it stand in a file or batch that must not post."""
 
     channel: str
     file: str
@@ -92,6 +95,21 @@ class Deposit:
     statement: str
     held: int = 0
     line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Comeback:
+    """A payment that is TAKEN back (a return, a chargeback) or BROUGHT again (a check redeposited,
+    a chargeback won), all of its cents, and the record or statement line that says so."""
+
+    day: date
+    what: str
+    payment: str
+    channel: str
+    cents: int
+    reason: str
+    file: str
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +129,11 @@ class Truth:
     receipts: list[TruthReceipt] = field(default_factory=list)
     planted: list[Planted] = field(default_factory=list)
     deposits: list[Deposit] = field(default_factory=list)
+    comebacks: list[Comeback] = field(default_factory=list)
+    settings: str = ""  # lines of recond.toml that the month needs
 
     def write(self) -> None:
-        """Write `truth/*.csv` below `root`, beside the days and outside every inbox."""
+        """Write `truth/*.csv` and `settings.toml` below `root`, outside every inbox."""
         folder = self.root / "truth"
         folder.mkdir(parents=True, exist_ok=True)
         days = [(day.as_of.isoformat(), day.folder.name) for day in self.days]
@@ -121,13 +141,14 @@ class Truth:
         _write(folder / "receipts.csv", TruthReceipt, self.receipts)
         _write(folder / "planted.csv", Planted, self.planted)
         _write(folder / "deposits.csv", Deposit, self.deposits)
+        _write(folder / "comebacks.csv", Comeback, self.comebacks)
+        (self.root / "settings.toml").write_text(self.settings, encoding="utf-8")
 
 
-def _write(
-    path: Path,
-    kind: type[TruthReceipt | Planted | Deposit],
-    rows: Iterable[TruthReceipt | Planted | Deposit],
-) -> None:
+Row = TruthReceipt | Planted | Deposit | Comeback
+
+
+def _write(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
     names = [column.name for column in fields(kind)]
     texts: list[Sequence[str]] = [[str(value) for value in astuple(row)] for row in rows]
     path.write_bytes(csv_bytes(names, texts))

@@ -27,7 +27,8 @@ from recond.store.engine import stage
 NEAR_LENGTHS = range(4, 21)  # shorter numbers are near to everything, longer ones are no accounts
 # A new home's scan line begins with the account (contract 4); readers lose a digit or two of it.
 SCAN_LENGTHS, SCAN_ACCOUNT = range(25, 28), 10
-RARE = 50  # a word of more accounts' names than this tells nothing
+SHARED = 2000  # a word of more accounts' names than this tells nothing
+RARE = 50  # nor does a name that is like so many
 FEW_WORDS = 12
 SIMILAR = 88  # rapidfuzz token_sort_ratio, of 100
 MANY = 20  # accounts for one amount, beyond which the amount tells nothing
@@ -224,7 +225,7 @@ def _same_names(connection: Connection, asked: dict[int, Asked]) -> set[tuple[in
 
 
 def _similar_names(connection: Connection, asked: dict[int, Asked]) -> set[tuple[int, int]]:
-    """Accounts that share a rare word with the payer's name and are spelt nearly like it.
+    """Accounts that share a word with the payer's name and are spelt nearly like it.
 
     One pass over the names of all accounts as columns: words have no index, and the pass costs
     less than a second a million accounts.
@@ -255,17 +256,16 @@ def _similar_names(connection: Connection, asked: dict[int, Asked]) -> set[tuple
             strict=True,
         ):
             found = sharing.setdefault(word, [])
-            if len(found) <= RARE:
+            if len(found) <= SHARED:
                 found.append((key, name))
     pairs = set()
     for word, found in sharing.items():
-        if len(found) <= RARE:
-            for question in by_word[word]:
-                pairs |= {
-                    (question.exception_no, key)
-                    for key, name in found
-                    if alike(question.name_key, name)
-                }
+        if len(found) > SHARED:
+            continue
+        for question in by_word[word]:
+            like = {key for key, name in found if alike(question.name_key, name)}
+            if len(like) <= RARE:
+                pairs |= {(question.exception_no, key) for key in like}
     return pairs
 
 

@@ -6,112 +6,21 @@ is right to the cent. Only the command line and the datasets of the contract are
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import hashlib
-import io
 import json
-import os
-import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import oracle
 import pytest
+from citymonth import Month, process_month, recond
 
 from recond.city import Truth, generate
-from recond.city.truth import TruthReceipt
-from recond.cli import main
 
 START = date(2026, 11, 2)
 FILE_SCOPES = ("FILE", "BATCH")
-DATASETS = ("files", "receipts", "applications", "receivables", "journal", "exceptions")
-Row = dict[str, str]
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left: its exit code and what it wrote."""
-
-    code: int
-    out: str
-    err: str
-
-
-def recond(*arguments: str) -> Done:
-    """Run the command line in this process: to start Python for each day would be most of it."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    code: object = 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main(list(arguments))
-        except SystemExit as leaving:
-            code = leaving.code
-    texts = []
-    for stream in (out, err):
-        stream.flush()
-        stream.seek(0)
-        texts.append(stream.read())
-    return Done(code if isinstance(code, int) else int(bool(code)), *texts)
-
-
-@dataclass
-class Month:
-    """What a month came to: its truth, recond's datasets, what the runs said."""
-
-    truth: Truth
-    home: Path
-    exits: list[int] = field(default_factory=list)
-    said: dict[str, dict[str, Any]] = field(default_factory=dict)  # by file name
-    data: dict[str, list[Row]] = field(default_factory=dict)
-
-    def receipts(self) -> dict[tuple[str, int], Row]:
-        """Rows of dataset receipts by file name and line."""
-        names = {row["file_id"]: row["name"] for row in self.data["files"]}
-        return {(names[r["file_id"]], int(r["line"])): r for r in self.data["receipts"]}
-
-    def pairs(self) -> Iterator[tuple[TruthReceipt, Row]]:
-        """Each truth receipt with its row; all of them must be there."""
-        found = self.receipts()
-        for true in self.truth.receipts:
-            yield true, found[true.file, true.line]
-
-    def suspended(self) -> set[str]:
-        """Payments of class EITHER that recond did not post."""
-        return {
-            true.payment
-            for true, row in self.pairs()
-            if true.kind == "EITHER" and oracle.cents(row["suspense_amount"])
-        }
-
-
-def process_month(truth: Truth, home: Path) -> Month:
-    """Drop the files day by day, process each day as of its date, export everything."""
-    month = Month(truth, home)
-    done = recond("init", str(home))
-    assert done.code == 0, done.err
-    for day in truth.days:
-        for path in sorted(day.folder.glob("*/*")):
-            target = home / "inbox" / path.parent.name / path.name
-            shutil.copyfile(path, target)
-            os.utime(target, (1_750_000_000, 1_750_000_000))  # settled long ago
-        run = recond("process", "--home", str(home), "--as-of", day.as_of.isoformat(), "--json")
-        assert run.code in (0, 1), f"{day.as_of}: {run.err[-3000:]}"
-        month.exits.append(run.code)
-        for line in run.out.splitlines():
-            told = json.loads(line)
-            month.said[told["name"]] = told
-    for name in DATASETS:
-        path = home.parent / f"{name}.csv"
-        wrote = recond("export", name, "--home", str(home), "--format", "csv", "--out", str(path))
-        assert wrote.code == 0, wrote.err
-        with path.open(newline="", encoding="utf-8") as source:
-            month.data[name] = list(csv.DictReader(source))
-    return month
 
 
 @pytest.fixture(scope="module")
@@ -210,10 +119,11 @@ def test_nothing_is_asked_about_payments_whose_evidence_is_good(month: Month) ->
     ]
     assert asked == []
     suspected = [row for row in month.data["exceptions"] if row["code"] == "KEYING_SUSPECTED"]
-    assert len(suspected) <= len(clean) // 1000
+    assert len(suspected) <= 1 + len(clean) // 1000  # one is planted
 
 
 def test_no_money_is_posted_on_a_guess(month: Month) -> None:
+    gone = month.gone()
     for true, row in month.pairs():
         assert oracle.cents(row["amount"]) == true.cents
         assert row["received_date"] == true.received_date.isoformat()
@@ -227,6 +137,9 @@ def test_no_money_is_posted_on_a_guess(month: Month) -> None:
             assert not any(placed.values()), (true, row)
         elif true.voided:
             assert row["state"] == "voided", (true, row)
+            assert not any(placed.values()), (true, row)
+        elif true.payment in gone:
+            assert row["state"] == "returned", (true, row)
             assert not any(placed.values()), (true, row)
         elif true.kind == "MUST_EXCEPT":
             assert row["state"] == "unidentified", (true, row)
@@ -339,8 +252,38 @@ def test_the_journal_balances_in_total_and_in_each_fund(month: Month) -> None:
 
 
 def at_bank(truth: Truth) -> int:
-    """Credits that no deposit explains: strays, repeated ones, and those that bring held money."""
-    return sum(p.cents for p in truth.planted if p.expected_code.startswith("BANK_CREDIT_"))
+    """Credits that no deposit explains: strays, repeated ones, those that bring held money or name
+    another source."""
+    codes = ("BANK_CREDIT_UNMATCHED", "BANK_CREDIT_REPEATED", "CREDIT_ELSEWHERE")
+    return sum(
+        p.cents
+        for p in truth.planted
+        if p.expected_code in codes and p.case != "late_file_credit"  # whose file came after it
+    )
+
+
+def test_clearing_is_what_the_bank_has_not_settled_on_each_day(month: Month) -> None:
+    days = [day.as_of for day in month.truth.days[1:]]
+    for day in days if len(days) < 10 else days[9::10]:
+        gl: Counter[str] = Counter()
+        for row in month.export("journal", day):
+            debit, credit = row["debit"] or "0.00", row["credit"] or "0.00"
+            gl[row["gl_account"]] += oracle.cents(debit) - oracle.cents(credit)
+        wanted = oracle.clearing(month.truth.root, day)
+        assert {name: gl[name] for name in oracle.CLEARING.values()} == dict(wanted), day
+
+
+def test_what_comes_back_is_found_by_its_own_payment(month: Month) -> None:
+    names = {row["file_id"]: row["name"] for row in month.data["files"]}
+    payment_of = {row["receipt_id"]: true.payment for true, row in month.pairs()}
+    found = Counter(
+        (names[row["file_id"]], payment_of[row["receipt_id"]], oracle.cents(row["amount"]))
+        for row in month.data["returns"]
+    )
+    assert found == Counter((c.file, c.payment, c.cents) for c in month.truth.comebacks)
+    debited = [row for row in month.data["returns"] if row["state"] == "debited"]
+    assert all(row["bank_line_id"] for row in debited)
+    assert any(row["kind"] == "RETURN" for row in debited)
 
 
 def test_a_duplicate_cites_the_file_that_came_before(month: Month) -> None:
@@ -370,7 +313,8 @@ def test_the_score_of_a_month_finds_nothing_wrong(month: Month) -> None:
     assert posted == sum(oracle.cents(row["posted_amount"]) for row in told["rules"])
     live = [row for _, row in month.pairs()]
     placed = [row[f"{name}_amount"] for row in live for name in ("applied", "on_account")]
-    assert posted == sum(map(oracle.cents, placed))
+    books = oracle.expected(month.truth.root, month.suspended())
+    assert posted == sum(map(oracle.cents, placed)) + books.returned
 
 
 def unseen(count: int) -> list[int]:
@@ -397,6 +341,7 @@ def scored(month: Month) -> dict[str, Any]:
     scan = next(row for row in told["rules"] if row["rule"] == "scan_line")
     assert scan["precision"] == "100.00"
     assert summary["codes_missed"] == summary["codes_false"] == 0, told["codes"]
+    assert summary["codes_on_another_day"] == 0, told["codes"]
     assert summary["deposits_f1"] == "100.00"
     assert percent(summary["hit_3"]) >= 9500, told["suggested"]
     return told

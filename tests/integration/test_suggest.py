@@ -162,6 +162,17 @@ def _ask(store: Store, **receipt: object) -> None:
         )  # fmt: skip
 
 
+def test_an_initial_singles_out_one_of_many_of_a_common_name(store: Store) -> None:
+    _ask(store, cents=1, payer_name="Z PAYER")
+    _accounts(store, 60, cents=2680)
+    with store.write() as connection:
+        name = {"customer_name": "Zoe Payer", "name_key": normalise_name("Zoe Payer")}
+        connection.execute(
+            update(schema.account).where(schema.account.c.account_key == 130).values(name)
+        )
+    assert whys(suggested(store), 1) == ["acct 5500000130: name is like 'Zoe Payer', due 26.80"]
+
+
 READ = [
     ("5500000100", "is the number read"),
     ("55-0000 0100", "is the number read"),

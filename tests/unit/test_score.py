@@ -13,12 +13,20 @@ from recond.score import Books, Score, Truth, rate, score
 RECEIPT = {
     "payment": "", "channel": "LOCKBOX", "file": "F", "line": 0, "cents": 1000, "kind": "AUTO_OK",
     "targets": "", "expected_code": "", "held": 0, "voided": 0, "noise": "", "answer": "",
+    "known": "2026-11-02",
 }  # fmt: skip
 PLACED = {"file": "F", "line": 0, "version": 1, "account": "A", "item": "", "bill": "B1",
           "cents": 1000}  # fmt: skip
-ASKED = {"file": "F", "line": -1, "code": "", "status": "open", "suggest_1": "", "suggest_2": "",
-         "suggest_3": ""}  # fmt: skip
-PLANTED = {"case": "", "scope": "FILE", "file": "F", "line": 0, "expected_code": ""}
+ASKED = {"file": "F", "line": -1, "code": "", "status": "open", "opened": "2026-11-02",
+         "suggest_1": "", "suggest_2": "", "suggest_3": ""}  # fmt: skip
+PLANTED = {
+    "case": "",
+    "scope": "FILE",
+    "file": "F",
+    "line": 0,
+    "expected_code": "",
+    "day": "2026-11-02",
+}
 DEPOSIT = {"file": "F", "statement": "S", "line": 4, "held": 0, "cents": 1000}
 WHOLE = "A|ACCOUNT|A|1000"
 
@@ -154,6 +162,18 @@ def test_a_planted_line_is_another_than_its_file() -> None:
         [{"scope": "BANK", "file": "S", "line": 4, "expected_code": "BANK_CREDIT_UNMATCHED"}],
     )
     assert (found.summary["codes_missed"], found.summary["codes_false"]) == (1, 1)
+
+
+def test_what_is_raised_early_or_late_is_told_apart() -> None:
+    found = judge(
+        [payment(1, expected_code="NO_REFERENCE", known="2026-11-03")],
+        [],
+        [{"line": 1, "code": "NO_REFERENCE"}, {"file": "", "code": "FILE_MISSING"},
+         {"file": "", "code": "FILE_MISSING", "opened": "2026-11-04"}],
+        [{"scope": "DAY", "file": "", "expected_code": "FILE_MISSING"}],
+    )  # fmt: skip
+    assert found.summary["codes_missed"] == 0
+    assert (found.summary["codes_on_another_day"], found.summary["codes_false"]) == (1, 1)
 
 
 def test_pairs_of_deposits_and_credits() -> None:
