@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, Select, and_, case, cast, func, select
 
 from recond import check_bank, check_queue, intake, posting
+from recond.adjusting import ADJUSTED
 from recond.audit import verify
 from recond.home import Home
-from recond.ledger import WRITE_OFF
 from recond.model import BUCKETS, CREDIT, SUSPENSE
 from recond.posting import ARRIVAL, MOVEMENTS, Chart
 from recond.receivables.containment import pending_sums
@@ -178,7 +178,16 @@ def _journal_differs(books: Books) -> list[Broken]:
 
 def _differing_entries(books: Books, first: int, last: int) -> list[Broken]:
     moved = _movements(books, first, last)
-    legs = posting.movement_legs(moved, books.chart)
+    changed = fetch_arrow(
+        books.connection,
+        select(*(schema.adjustment.c[name] for name in ADJUSTED.names)).where(
+            schema.adjustment.c.entry_no.between(first, last)
+        ),
+        ADJUSTED,
+    )
+    legs = pa.concat_tables(
+        [posting.movement_legs(moved, books.chart), posting.adjustment_legs(changed, books.chart)]
+    )
     made = legs.group_by(["entry_no", "fund", "gl_account"]).aggregate([("cents", "sum")])
     stored = fetch_arrow(
         books.connection,
@@ -191,7 +200,7 @@ def _differing_entries(books: Books, first: int, last: int) -> list[Broken]:
         .join(entry, entry.c.entry_no == line.c.entry_no)
         .where(
             entry.c.entry_no.between(first, last),
-            entry.c.source.not_in(("snapshot", WRITE_OFF, *check_bank.SOURCES)),
+            entry.c.source.not_in(("snapshot", *check_bank.SOURCES)),
         )
         .where(entry.c.entry_id.not_like("%-contra")),
         made.schema,
@@ -477,7 +486,8 @@ INVARIANTS = (
               _pending_differs),
     Invariant("I6.log", "the log is whole and every object is what it was when it was logged",
               _log_differs),
-    Invariant("I2.written_off", "the allowance in the journal is what was written off",
+    Invariant("I2.written_off", "the allowance in the journal is what is written off, and nothing"
+              " more is recovered",
               check_queue.written_off_differs),
     Invariant("I3.answers", "every question has at most one effect a version, and its decision",
               check_queue.effects_differ),

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import cast, func, or_, select
 
 from recond import intake
+from recond.adjusting import FORGIVEN
 from recond.exceptions.decisions.approvals import open_request
-from recond.ledger import WRITE_OFF
 from recond.store import schema
 
 if TYPE_CHECKING:
     from recond.check import Books, Broken
 
 made, exception, decision = schema.decision_made, schema.exception, schema.decision
-entry, line = schema.entry, schema.journal_line
+line, adjustment = schema.journal_line, schema.adjustment
 
 
 def _sum(column: Any) -> Any:
@@ -23,17 +23,23 @@ def _sum(column: Any) -> Any:
 
 
 def written_off_differs(books: Books) -> list[Broken]:
-    """The allowance in the journal is not what was written off."""
+    """The allowance in the journal is not what is written off, or more of an item was recovered
+    than was written off."""
+    entries, accounts = select(adjustment.c.entry_no), select(adjustment.c.gl_account)
     journal = books.number(
-        select(_sum(line.c.debit_cents) - _sum(line.c.credit_cents))
-        .join(entry, entry.c.entry_no == line.c.entry_no)
-        .where(
-            entry.c.source == WRITE_OFF,
-            line.c.gl_account.in_(select(schema.write_off.c.gl_account)),
+        select(_sum(line.c.debit_cents) - _sum(line.c.credit_cents)).where(
+            line.c.entry_no.in_(entries), line.c.gl_account.in_(accounts)
         )
     )
-    rows = books.number(select(_sum(schema.write_off.c.cents)))
-    return [] if journal == rows else [{"journal": journal, "written_off": rows}]
+    rows = books.number(select(-_sum(adjustment.c.cents)))
+    beyond = (
+        select(adjustment.c.item_key, _sum(adjustment.c.cents).label("beyond"))
+        .where(adjustment.c.kind.in_(FORGIVEN))
+        .group_by(adjustment.c.item_key)
+        .having(func.sum(adjustment.c.cents) > 0)
+    )
+    differs = [] if journal == rows else [{"journal": journal, "written_off": rows}]
+    return differs + books.rows(beyond)
 
 
 def effects_differ(books: Books) -> list[Broken]:

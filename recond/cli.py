@@ -272,6 +272,37 @@ def write_off(
 
 
 @app.command()
+def recover(
+    receipt: str,
+    to: Annotated[str, typer.Option("--to", help="The account or item that was written off.")],
+    reason: ReasonOption,
+    commission: Annotated[str | None, typer.Option(help="What the agency kept.")] = None,
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Say that a payment is of written-off debt; another person has to approve it."""
+    from recond.verbs.queue import cents_option, request
+
+    kept = cents_option(commission)
+    request(home, "recover", dry_run, day(as_of), None, receipt, to, kept, reason)
+
+
+@app.command()
+def release(
+    receipt: str,
+    reason: ReasonOption,
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Ask for a customer's deposit to be given back; another person has to approve it."""
+    from recond.verbs.queue import request
+
+    request(home, "release", dry_run, day(as_of), None, receipt, reason)
+
+
+@app.command()
 def export(
     dataset: str,
     month: Annotated[str | None, typer.Argument(help="Of month-end, such as 2026-03.")] = None,
@@ -285,8 +316,8 @@ def export(
     dry_run: DryRunOption = False,
 ) -> None:
     """Write a dataset (files receipts applications exceptions receivables deposits bank_lines
-    clearings returns charges return_rates drawers proof_of_cash journal), what is new for the
-    billing system (postings), or the pack of a month (month-end MONTH)."""
+    clearings returns charges adjustments return_rates drawers proof_of_cash journal), what is new
+    for the billing system (postings), or the pack of a month (month-end MONTH)."""
     if dataset == "month-end":
         from recond.verbs.handover import export_month_end_verb
 

@@ -118,6 +118,8 @@ class Gl(Section):
     receivables: str = "1200"
     billing_contra: str = "4000"
     write_off: str = "1290"  # allowance for what is written off, in each fund
+    collection_fees: str = "5920"  # what agencies keep of what they collect, in each fund
+    customer_deposits: str = "2300"  # deposits that are held for customers, in each fund
 
 
 class Roles(Section):
@@ -360,7 +362,10 @@ class Settings(BaseSettings):
             receivables=gl.receivables,
             billing_contra=gl.billing_contra,
             write_off=gl.write_off,
+            collection_fees=gl.collection_fees,
+            customer_deposits=gl.customer_deposits,
             receivables_of=own,
+            deposits=tuple(c.code for c in self.rules().charge_types if c.kind == "DEPOSIT"),
         )
 
     def digest(self) -> str:

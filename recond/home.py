@@ -158,6 +158,8 @@ equity_in_pool = "1110"
 receivables = "1200"
 billing_contra = "4000"
 write_off = "1290"           # allowance for what is written off
+collection_fees = "5920"     # what agencies keep of what they collect
+customer_deposits = "2300"   # deposits that are held for customers
 
 # Who answers questions and who approves. "*" is any user of the machine; nobody ever approves
 # what he or she asked for. docs/queue.md says which answers need another person.

@@ -12,7 +12,7 @@ An entry's GL date is the date that it is given while that month is open, else t
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from recond import posting
+from recond import adjusting, posting
 from recond.arrays import ints
 from recond.audit import placed_sha256
 from recond.errors import InvariantError, PeriodClosedError
@@ -47,17 +47,6 @@ BOOKED = pa.schema(
         pa.field("entry_no", pa.int64()),
         pa.field("key", pa.string()),
         pa.field("effective_date", pa.date32()),
-    ]
-)
-
-
-WRITE_OFF = "write_off"  # the source of their entries
-WRITTEN_OFF = pa.schema(
-    [
-        pa.field("item_key", pa.int64()),
-        pa.field("charge_type", pa.string()),
-        pa.field("fund", pa.string()),
-        pa.field("cents", pa.int64()),
     ]
 )
 
@@ -121,16 +110,20 @@ class Ledger:
         placements = matched.placements.rename_columns(
             {"ordinal": "receipt_no"}
         ).append_column("version", pc.take(version, pa.array(owner)))  # fmt: skip
+        tied = adjusting.tied(self.connection, placements, entry_of[owner], self.chart)
+        placements = placements.select([n for n in placements.column_names if n != "adjusts"])
         digests = _digests(placements, entry_of[owner], heads["entry_no"].to_pylist())
         heads = heads.append_column("placed_sha256", digests)
         insert_table(self.connection, schema.entry, heads)
         self._insert(facts, matched, entry_of, placements, version)
-        self._apply(matched.placements, source)
-        legs = posting.movement_legs(
-            _movements(facts, matched.placements, entry_of, owner, arrival=versions is None),
-            self.chart,
-        )
-        insert_table(self.connection, schema.journal_line, posting.journal(legs))
+        self._apply(matched.placements, tied, source)
+        adjusting.insert(self.connection, tied)
+        moved = _movements(facts, matched.placements, entry_of, owner, arrival=versions is None)
+        legs = [
+            posting.movement_legs(moved, self.chart), posting.adjustment_legs(tied, self.chart)
+        ]  # fmt: skip
+        lines = posting.journal(pa.concat_tables(legs))
+        insert_table(self.connection, schema.journal_line, lines)
         return int(heads.num_rows)
 
     def _entries(self, facts: pa.Table, source: Source) -> tuple[npt.NDArray[np.int64], pa.Table]:
@@ -225,12 +218,17 @@ class Ledger:
         )
         insert_table(self.connection, schema.placement, placements)
 
-    def _apply(self, placements: pa.Table, source: Source) -> None:
+    def _apply(self, placements: pa.Table, tied: pa.Table, source: Source) -> None:
         """Bring items' open amounts to what the new placements make them; money that comes off
-        an item (negative cents) reopens it, but never above the billing system's figure."""
-        rows = placements.filter(pc.equal(placements["bucket"], ITEM))
+        an item (negative cents) reopens it, but never above the billing system's figure. What
+        is `tied` (ADJUSTED) changes what is owed by the cents that are placed."""
+        rows = placements.filter(pc.equal(placements["bucket"], ITEM)).select(["item_key", "cents"])
         if rows.num_rows == 0:
             return
+        if tied.num_rows:
+            owed = tied.select(["item_key", "cents"])
+            owed = owed.set_column(1, "cents", pc.negate(owed["cents"]))
+            rows = pa.concat_tables([rows, owed])
         sums = rows.group_by("item_key").aggregate([("cents", "sum")]).sort_by("item_key")
         sums = sums.filter(pc.not_equal(sums["cents_sum"], 0))
         # reversals: as many rows as people reverse, never a whole file's
@@ -313,38 +311,6 @@ class Ledger:
         lines = posting.journal(legs)
         insert_table(self.connection, schema.entry, heads)
         insert_table(self.connection, schema.journal_line, lines)
-
-
-def write_off(
-    ledger: Ledger, items: pa.Table, decision_id: str, gl_account: str | None = None
-) -> None:
-    """Book what is written off: the allowance of each item's fund (or another GL account of the
-    fund) against its receivables, dated today; the items' open amounts fall. `items`
-    (WRITTEN_OFF) in ascending order of item_key.
-
-    Raises InvariantError when more is written off than is open.
-    """
-    entry_no = ledger.next_entry_no()
-    allowance = gl_account or ledger.chart.write_off
-    chart = replace(ledger.chart, billing_contra=allowance)
-    changes = items.set_column(
-        items.schema.get_field_index("cents"), "cents", pc.negate(items["cents"])
-    )
-    entries = pa.table(
-        {"entry_no": [entry_no], "key": [decision_id], "effective_date": [ledger.today]},
-        schema=BOOKED,
-    )
-    source = Source(WRITE_OFF, decision_id, "written off")
-    ledger.book(entries, posting.snapshot_legs(entry_no, changes, chart), source)
-    count = items.num_rows
-    rows = items.append_column("entry_no", pa.repeat(pa.scalar(entry_no, pa.int64()), count))
-    rows = rows.append_column("gl_account", pa.repeat(pa.scalar(allowance), count))
-    rows = rows.append_column("decision_id", pa.repeat(pa.scalar(decision_id), count))
-    insert_table(ledger.connection, schema.write_off, rows)
-    try:
-        update_items(ledger.connection, items["item_key"], items["cents"])
-    except IntegrityError as error:
-        raise InvariantError(f"more would be written off than is open: {error.orig}") from error
 
 
 def closed_through(connection: Connection) -> str:

@@ -77,8 +77,12 @@ class Chart:
     receivables: str = "1200"
     billing_contra: str = "4000"
     write_off: str = "1290"
+    collection_fees: str = "5920"
+    customer_deposits: str = "2300"
     # charge type → receivables account, where it is not `receivables`
     receivables_of: tuple[tuple[str, str], ...] = field(default=())
+    # charge types of deposits that are held for customers: what is billed is a liability
+    deposits: tuple[str, ...] = field(default=())
 
 
 def receivable_account(charge_types: pa.Array, chart: Chart) -> pa.Array:
@@ -170,16 +174,38 @@ def snapshot_legs(entry_no: int, changes: pa.Table, chart: Chart) -> pa.Table:
 
     `changes` has `charge_type`, `fund` and `cents` (effective open after − before). Receivables
     move against the fund's billing contra, so that receivables in the journal are the effective
-    open amounts of the fund (reliability section 3, I2).
+    open amounts of the fund (reliability section 3, I2); those of deposits that are held for
+    customers against the liability (domain section 2.4).
     """
-    count = changes.num_rows
-    number = pa.repeat(pa.scalar(entry_no, pa.int64()), count)
+    number = pa.repeat(pa.scalar(entry_no, pa.int64()), changes.num_rows)
+    return _owed_legs(number, changes, _contra(changes, chart.billing_contra, chart), chart)
+
+
+def adjustment_legs(changes: pa.Table, chart: Chart) -> pa.Table:
+    """Legs of what recond itself changes of what is owed: receivables against the GL account of
+    each row. `changes` has `entry_no`, `charge_type`, `fund`, `gl_account`, `cents` (owed more +).
+    """
+    entry_no, contra = (changes[n].combine_chunks() for n in ("entry_no", "gl_account"))
+    return _owed_legs(entry_no, changes, contra, chart)
+
+
+def allowance(changes: pa.Table, chart: Chart) -> pa.Array:
+    """The GL account that debts of `changes` (`charge_type`) are forgiven against: the fund's
+    allowance; for deposits the liability that was booked when they were billed."""
+    return _contra(changes, chart.write_off, chart)
+
+
+def _contra(changes: pa.Table, usual: str, chart: Chart) -> pa.Array:
+    held = pc.is_in(changes["charge_type"], value_set=pa.array(chart.deposits, pa.string()))
+    return pc.if_else(held.combine_chunks(), chart.customer_deposits, usual)
+
+
+def _owed_legs(entry_no: pa.Array, changes: pa.Table, contra: pa.Array, chart: Chart) -> pa.Table:
     fund = changes["fund"].combine_chunks()
     cents = changes["cents"].combine_chunks()
     owed = receivable_account(changes["charge_type"].combine_chunks(), chart)
-    contra = _constant(chart.billing_contra, count)
     return pa.concat_tables(
-        [_legs(number, fund, owed, cents), _legs(number, fund, contra, pc.negate(cents))]
+        [_legs(entry_no, fund, owed, cents), _legs(entry_no, fund, contra, pc.negate(cents))]
     )
 
 

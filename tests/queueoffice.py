@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from office import TODAY, Office
+from office import TODAY, Office, cents
 
 from recond.exceptions.queue import export
 from recond.exceptions.sheet import COLUMNS
@@ -97,6 +97,29 @@ class Desk:
     def waits(self) -> bool:
         """Whether something in the home waits for a person."""
         return somebody_waits(self.office.run())
+
+
+def balanced(office: Office) -> dict[tuple[str, str], int]:
+    """The journal by fund and GL account, after proof: every entry and the whole book balance
+    inside each fund, and each fund's receivables are what its items owe."""
+    book = office.journal()  # asserts it of each entry
+    funds = {fund for fund, _ in book}
+    assert {
+        f: sum(c for (fund, _), c in book.items() if fund == f) for f in funds
+    } == dict.fromkeys(funds, 0)
+    owed: dict[str, int] = {}
+    for row in office.rows("receivables"):
+        left = cents(row["open_amount"]) - cents(row["pending_amount"])
+        owed[row["fund"]] = owed.get(row["fund"], 0) + max(left, 0)
+    for fund, left in owed.items():
+        assert book.get((fund, "1200"), 0) == left, fund
+    return book
+
+
+def moved(before: Mapping[Any, int], after: Mapping[Any, int]) -> dict[Any, int]:
+    """What changed between two books."""
+    sums = {key: after.get(key, 0) - before.get(key, 0) for key in {*before, *after}}
+    return {key: value for key, value in sums.items() if value}
 
 
 def state(office: Office) -> dict[str, Any]:

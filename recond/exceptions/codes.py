@@ -181,9 +181,12 @@ _LIST = (
     Code("CLOSE_WITHOUT_RECEIPTS", "question", "CASHIER", "A drawer was closed and none of its receipts came.", ("acknowledge", "hold")),
     Code("RECEIPT_NUMBER_GAP", "question", "CASHIER", "Receipt numbers of a drawer are missing.", ("acknowledge", "hold")),
     Code("DEPOSIT_LATE", "question", "CASHIER", "A bag went to the bank later than the office allows.", ("acknowledge", "hold")),
+    Code("WRITTEN_OFF_PAID", "question", "ITEM", "A payment for an account with an agency paid debt that was written off.", ("acknowledge", "hold")),
     Code("REVERSED", "question", "ITEM", "An application was reversed; the money waits in suspense.", SUSPENSE_ANSWERS),
     # what somebody asked for, and another person has to approve
     Code("TRANSFER_REQUESTED", "question", "ITEM", "Somebody asks to move a payment to another account.", ("approve", "deny")),
+    Code("RECOVERY_REQUESTED", "question", "ITEM", "Somebody says that a payment is of written-off debt and what an agency kept of it.", ("approve", "deny")),
+    Code("DEPOSIT_RELEASE_REQUESTED", "question", "ITEM", "Somebody asks to give back a deposit that is held for a customer.", ("approve", "deny")),
     Code("WRITE_OFF_REQUESTED", "question", "ITEM", "Somebody asks to write off what an account owes.", ("approve", "deny")),
     Code("UNDO_REQUESTED", "question", "ITEM", "Somebody asks to undo what needed another person.", ("approve", "deny")),
 )  # fmt: skip

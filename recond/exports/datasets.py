@@ -21,7 +21,7 @@ from sqlalchemy import Connection, and_, func, select, tuple_
 
 from recond.errors import UsageError
 from recond.exceptions.suggest import suggestions
-from recond.exports import bank, daily_proof, owners, returned
+from recond.exports import adjusted, bank, daily_proof, owners, returned
 from recond.exports.columns import AMOUNT, ROWS, FileIds, Int64, fetch, fetch_table, int64s
 from recond.exports.receipts import RECEIPTS, receipts
 from recond.exports.scope import Scope
@@ -365,6 +365,7 @@ DATASETS = {
     "bank_lines": Dataset(bank.BANK_LINES, bank.bank_lines),
     "clearings": Dataset(bank.CLEARINGS, bank.clearings),
     "returns": Dataset(returned.RETURNS, returned.returns),
+    "adjustments": Dataset(adjusted.ADJUSTMENTS, adjusted.adjustments),
     "charges": Dataset(returned.CHARGES, returned.charges),
     "return_rates": Dataset(returned.RETURN_RATES, returned.return_rates),
     "drawers": Dataset(bank.DRAWERS, bank.drawers),

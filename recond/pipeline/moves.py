@@ -13,7 +13,7 @@ from hashlib import sha256
 import pyarrow as pa
 from sqlalchemy import Connection, select
 
-from recond import ids
+from recond import adjusting, ids
 from recond.ledger import FACTS, Source
 from recond.model import DECISIONS, PLACEMENTS, QUESTIONS, VOIDED, Matched
 from recond.pipeline import deposits
@@ -25,8 +25,9 @@ placement, receipt, decision = schema.placement, schema.receipt, schema.decision
 
 CHUNK = 500
 MOVED = pa.schema(
-    [*PLACEMENTS, pa.field("reverses_version", pa.int64()), pa.field("reverses_line", pa.int64())]
-)
+    [*PLACEMENTS, pa.field("reverses_version", pa.int64()), pa.field("reverses_line", pa.int64()),
+     pa.field("adjusts", pa.int64())]
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Stand:
     fund: str | None = None
     version: int | None = None  # of the row that stands; None for one to be made
     line: int | None = None
+    adjusts: int = 0  # cents that the item owes more with it, because they were written off
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def _add_stands(connection: Connection, part: list[int], found: dict[int, Standi
         for row in rows
         if row.reverses_version is not None
     }
+    adjusts = adjusting.of_receipts(connection, part)
     for row in rows:
         owner = found[row.receipt_no]
         owner.version = max(owner.version, row.version)
@@ -120,6 +123,7 @@ def _add_stands(connection: Connection, part: list[int], found: dict[int, Standi
                 Stand(
                     row.bucket, row.cents, row.account_key, row.item_key, row.charge_type,
                     row.fund, row.version, row.line,
+                    adjusts.get((row.receipt_no, row.version, row.line), 0),
                 )
             )  # fmt: skip
     # a receipt may have a decision without a placement (an amount of zero)
@@ -195,6 +199,7 @@ def _rows(move: Move) -> list[dict[str, object]]:
                 "cents": sign * stand.cents,
                 "reverses_version": stand.version if sign < 0 else None,
                 "reverses_line": stand.line if sign < 0 else None,
+                "adjusts": sign * stand.adjusts or None,
             }
         )
     return rows

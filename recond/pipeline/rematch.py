@@ -21,7 +21,7 @@ from recond.model import (
     REMITTANCES,
     Matched,
 )
-from recond.pipeline import moves, sources
+from recond.pipeline import moves, recoveries, sources
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.payments import ask, place
 from recond.pipeline.run import Run
@@ -53,7 +53,8 @@ def rematch(connection: Connection, run: Run) -> Rematched:
         return Rematched(0, 0, 0)
     due = _place_due(connection, run)
     identified = _identify(connection, run)
-    return Rematched(due, identified, _apply_credits(connection, run))
+    credited = _apply_credits(connection, run)
+    return Rematched(due, identified, credited + recoveries.recover(connection, run))
 
 
 def stored_receipts(connection: Connection, chosen: pa.Array) -> tuple[pa.Table, pa.Table]:

@@ -43,6 +43,7 @@ _BITS: ColumnElement[int] = literal_column(str(schema.ORDINAL_BITS), Integer)
 
 placement, decision = schema.placement, schema.decision
 ack, posted, snapshot = schema.acknowledgement, schema.posted_entry, schema.snapshot
+adjustment = schema.adjustment
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +116,9 @@ def billing_posts(connection: Connection) -> bool:
     return connection.scalar(found) is not None
 
 
-def wrote_off(connection: Connection) -> bool:
-    """Whether anything was ever written off: it is pending until the next snapshot."""
-    return connection.scalar(select(schema.write_off.c.item_key).limit(1)) is not None
+def adjusted(connection: Connection) -> bool:
+    """Whether recond ever changed what is owed itself: it is pending until the next snapshot."""
+    return connection.scalar(select(adjustment.c.item_key).limit(1)) is not None
 
 
 def rejected(receipt_no: Any, version: Any, line: Any) -> ColumnElement[bool]:
@@ -163,26 +164,41 @@ def pending_sums(connection: Connection) -> Select[Any]:
         decision.c.entry_no < last_entry,
         rows.receipt_no.bitwise_rshift(_BITS).in_(by_billing),
     )
+    missing = and_(
+        rows.bucket == ITEM, position > tuple_(*known.position), ~acknowledged, ~own, ~undone(rows)
+    )
     applied = (
         select(rows.item_key, rows.cents)
-        .join_from(
-            placement,
-            decision,
-            and_(decision.c.receipt_no == rows.receipt_no, decision.c.version == rows.version),
-        )
+        .join_from(placement, decision, _same_version())
         .outerjoin(posted, posted.c.entry_no == decision.c.entry_no)
-        .where(
-            rows.bucket == ITEM,
-            position > tuple_(*known.position),
-            ~acknowledged,
-            ~own,
-            ~undone(rows),
+        .where(missing)
+    )
+    # what goes along with a placement is in the same snapshot
+    along = (
+        select(adjustment.c.item_key, -adjustment.c.cents)
+        .join_from(
+            adjustment,
+            placement,
+            and_(
+                rows.receipt_no == adjustment.c.receipt_no,
+                rows.version == adjustment.c.version,
+                rows.line == adjustment.c.placement_line,
+            ),
         )
+        .join(decision, _same_version())
+        .outerjoin(posted, posted.c.entry_no == decision.c.entry_no)
+        .where(missing)
     )
-    # no posting file tells billing of a write-off: the next snapshot shows what it made of it
-    forgiven = select(schema.write_off.c.item_key, schema.write_off.c.cents).where(
-        schema.write_off.c.entry_no > last_entry
+    # no posting file tells billing of the others: the next snapshot shows what it made of them
+    alone = select(adjustment.c.item_key, -adjustment.c.cents).where(
+        adjustment.c.receipt_no.is_(None), adjustment.c.entry_no > last_entry
     )
-    both = union_all(applied, forgiven).subquery()
-    total = cast(func.sum(both.c.cents), schema.INT).label("cents")
-    return select(both.c.item_key, total).group_by(both.c.item_key)
+    every = union_all(applied, along, alone).subquery()
+    total = cast(func.sum(every.c.cents), schema.INT).label("cents")
+    return select(every.c.item_key, total).group_by(every.c.item_key)
+
+
+def _same_version() -> ColumnElement[bool]:
+    return and_(
+        decision.c.receipt_no == placement.c.receipt_no, decision.c.version == placement.c.version
+    )

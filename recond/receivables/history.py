@@ -110,14 +110,33 @@ def as_of(day: str) -> Select[Any]:
         .group_by(placement.c.item_key)
         .subquery()
     )
+    adjusted = _adjusted(last, day)
     return (
         select(
             past.c.item_key,
             *(past.c[name] for name in KEPT),
-            (past.c.pending_cents + func.coalesce(posted.c.cents, 0)).label("pending"),
+            (
+                past.c.pending_cents
+                + func.coalesce(posted.c.cents, 0)
+                - func.coalesce(adjusted.c.cents, 0)
+            ).label("pending"),
         )
         .join(last, and_(last.c.item_key == past.c.item_key, last.c.entry_no == past.c.entry_no))
         .outerjoin(posted, posted.c.item_key == past.c.item_key)
+        .outerjoin(adjusted, adjusted.c.item_key == past.c.item_key)
+    )
+
+
+def _adjusted(last: Any, day: str) -> Any:
+    """A subquery of what recond itself changed of what items owe after their last row."""
+    changed = schema.adjustment
+    return (
+        select(changed.c.item_key, cast(func.sum(changed.c.cents), schema.INT).label("cents"))
+        .join(entry, entry.c.entry_no == changed.c.entry_no)
+        .join(last, last.c.item_key == changed.c.item_key)
+        .where(entry.c.business_date <= day, changed.c.entry_no > last.c.entry_no)
+        .group_by(changed.c.item_key)
+        .subquery()
     )
 
 

@@ -41,9 +41,9 @@ from recond.receivables.accounts import add_shapes
 from recond.receivables.containment import (
     NOTHING,
     Contained,
+    adjusted,
     billing_posts,
     pending_sums,
-    wrote_off,
 )
 from recond.receivables.manifest import Manifest
 from recond.store import schema
@@ -107,7 +107,7 @@ def load_items(
     )
     mode = "full" if full else "delta"
     _record(connection, manifest, mode, loaded, source.file_no, contains, entry_no)
-    if contains != NOTHING or billing_posts(connection) or wrote_off(connection):
+    if contains != NOTHING or billing_posts(connection) or adjusted(connection):
         recount_pending(connection)
     loaded = replace(
         loaded,

@@ -174,6 +174,8 @@ def request(
     functions: dict[str, Callable[..., str]] = {
         "transfer": requests.transfer,
         "write_off": requests.write_off,
+        "recover": requests.recover,
+        "release": requests.release,
         "approve": requests.approve,
         "undo": requests.undo,
         "assign": requests.assign,

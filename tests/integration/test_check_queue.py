@@ -75,5 +75,19 @@ def test_decisions_are_never_changed(office: Office) -> None:
 
 
 def test_what_is_written_off_stands_in_the_journal(office: Office) -> None:
-    forgiven = "INSERT INTO write_off VALUES (1, 1, 'WATER', '510', 70, '1290', 'D9')"
-    assert "I2.written_off" in broken(office, forgiven)
+    forged = (
+        "INSERT INTO adjustment (entry_no, line, item_key, charge_type, fund, kind,"
+        " gl_account, cents)"
+        " VALUES (1, 1, 1, 'WATER', '510', '{}', '1290', {})"
+    )
+    assert "I2.written_off" in broken(office, forged.format("write_off", -70))
+
+
+def test_no_more_is_recovered_than_was_written_off(office: Office) -> None:
+    forged = (
+        "INSERT INTO adjustment (entry_no, line, item_key, charge_type, fund, kind,"
+        " gl_account, cents) VALUES"
+        " (1, 1, 1, 'WATER', '510', 'recovered', '1290', 70),"
+        " (1, 2, 2, 'WATER', '510', 'write_off', '1290', -70)"
+    )
+    assert "I2.written_off" in broken(office, forged)  # the allowance alone would not tell

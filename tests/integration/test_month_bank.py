@@ -13,7 +13,8 @@ from office import statement as bai2
 from sqlalchemy import select
 from test_monthend import office_in, rows, statements
 
-from recond.ledger import WRITTEN_OFF, write_off
+from recond import adjusting
+from recond.ledger import Source
 from recond.model import CREDIT, REFUNDED
 from recond.pipeline import moves
 from recond.pipeline.moves import Move, Stand
@@ -253,7 +254,9 @@ def test_e45_a_write_off_stands_in_the_roll_forward_and_ties_to_the_allowance(
     with run.store.write() as connection:
         key = connection.scalar(select(schema.item.c.item_key))
         item = {"item_key": key, "charge_type": "WATER", "fund": "510", "cents": 21_370}
-        write_off(run.ledger(connection), pa.Table.from_pylist([item], schema=WRITTEN_OFF), "W-1")
+        items = pa.Table.from_pylist([item], schema=adjusting.WRITTEN_OFF)
+        source = Source("write_off", "W-1", "written off")
+        adjusting.write_off(run.ledger(connection), items, source)
     made = statements(office, "2026-03")
     (row,) = rows(made["write_offs"])
     assert amounts(row, "account_number", "item_number", "amount") == [ACCOUNT, "W1", "213.70"]

@@ -29,6 +29,8 @@ from recond.exceptions.decisions.placing import (
     standing_of,
     target_of,
 )
+from recond.exceptions.decisions.recovering import plan_recover
+from recond.exceptions.decisions.releasing import plan_release
 from recond.exceptions.decisions.targets import Target
 from recond.exceptions.decisions.undoing import plan_undo
 from recond.exceptions.decisions.writeoffs import plan_write_off
@@ -273,6 +275,8 @@ PLANNERS: Mapping[str, Planner] = {
     "acknowledge": _acknowledge,
     "link": link,
     "transfer": _transfer,
+    "recover": plan_recover,
+    "release": plan_release,
     "write_off": plan_write_off,
     "undo": plan_undo,
 }

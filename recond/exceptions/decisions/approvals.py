@@ -26,7 +26,7 @@ from recond.store import schema
 made = schema.decision_made
 
 ALWAYS = frozenset(
-    {"refund", "write_off", "transfer", "undo"}
+    {"refund", "write_off", "transfer", "recover", "release", "undo"}
 )  # another person, whatever the amount
 FROM_AMOUNT = frozenset(
     {"accept_1", "accept_2", "accept_3", "assign", "split", "on_account", "duplicate",

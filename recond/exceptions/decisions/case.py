@@ -29,6 +29,8 @@ STATUSES = (
 REQUESTS: Mapping[str, str] = {
     "TRANSFER_REQUESTED": "transfer",
     "WRITE_OFF_REQUESTED": "write_off",
+    "RECOVERY_REQUESTED": "recover",
+    "DEPOSIT_RELEASE_REQUESTED": "release",
     "UNDO_REQUESTED": "undo",
 }
 

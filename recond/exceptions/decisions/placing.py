@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from recond import adjusting
 from recond.exceptions.decisions.case import Case, Plan, refuse
 from recond.exceptions.decisions.targets import Target, TargetError, find_target
 from recond.matching.allocate import PAYMENTS, allocate
@@ -105,7 +106,7 @@ def place(case: Case, shares: Sequence[Share], received: str) -> list[Stand]:
     A closed account takes its money on account (contract section 6). Money of a source that may
     only pay some charges pays no others, whoever decides.
     """
-    rules = _rules(case)
+    rules = rules_of(case)
     wanted = pa.array(sorted({share.target.account_key for share in shares}), pa.int64())
     book = book_of_accounts(
         case.connection, wanted, BOOK_REFERENCES.empty_table(), dt.date.fromisoformat(received)
@@ -130,6 +131,10 @@ def place(case: Case, shares: Sequence[Share], received: str) -> list[Stand]:
             named["open_cents"] -= paid
             left -= paid
             stands.append(_on_item(named, paid))
+            # what was written off of an item that somebody names is paid after all
+            after_all = min(left, adjusting.left_of(case.connection, named["item_key"]))
+            left -= after_all
+            stands.append(replace(_on_item(named, after_all), adjusts=after_all))
         if closed or share.on_account or named is not None:
             stands.append(Stand(CREDIT, left, share.target.account_key))
         else:
@@ -138,7 +143,8 @@ def place(case: Case, shares: Sequence[Share], received: str) -> list[Stand]:
     return _merged(stands)
 
 
-def _rules(case: Case) -> Rules:
+def rules_of(case: Case) -> Rules:
+    """The rules of the case's money: some may only pay some charges."""
     number = case.question.receipt_no
     if number is None:
         return case.run.rules
@@ -197,9 +203,10 @@ def _merged(stands: Sequence[Stand]) -> list[Stand]:
     sums: dict[tuple[int, int | None, int | None], Stand] = {}
     for stand in stands:
         key = (stand.bucket, stand.account_key, stand.item_key)
-        before = sums.get(key)
-        cents = stand.cents + (before.cents if before else 0)
-        sums[key] = replace(stand, cents=cents)
+        before = sums.get(key, replace(stand, cents=0, adjusts=0))
+        sums[key] = replace(
+            stand, cents=before.cents + stand.cents, adjusts=before.adjusts + stand.adjusts
+        )
     return [stand for stand in sums.values() if stand.cents]
 
 

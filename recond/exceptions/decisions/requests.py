@@ -51,36 +51,70 @@ def _said(verdict: Verdict) -> str:
 def transfer(connection: Connection, run: Run, receipt_id: str, to: str, reason: str) -> str:
     """Ask for a misapplied payment to be moved to another account with the date on which it was
     received. Returns a sentence; raises UsageError or RefusedError."""
-    number = ids.find_receipt(connection, receipt_id)
-    if number is None:
-        raise UsageError(f"there is no receipt {receipt_id}")
-    owner = moves.standing(connection, [number])[number]
+    owner, target = _posted(connection, receipt_id), target_of(to)
     cents = owner.in_bucket(ITEM) + owner.in_bucket(CREDIT)
-    target = target_of(to)
-    subject = f"{receipt_id}/{owner.version}/{target}"
     words = f"{run.actor} asks to move {receipt_id} to {target}: {reason}"
-    run.desk(connection).open(
-        [
-            Opening(
-                "TRANSFER_REQUESTED", subject, words, cents,
-                file_no=number >> schema.ORDINAL_BITS, receipt_no=number,
-            )
-        ]
-    )  # fmt: skip
-    asked = find_question(connection, exception_id("TRANSFER_REQUESTED", subject))
-    said = _said(decide(connection, run, asked, Answer("transfer", target, note=reason)))
-    return f"{said} ({asked.exception_id})"
+    subject = f"{receipt_id}/{owner.version}/{target}"
+    asked = _opening("TRANSFER_REQUESTED", subject, words, cents, owner.receipt_no)
+    return _ask(connection, run, asked, Answer("transfer", target, note=reason))
 
 
 def write_off(connection: Connection, run: Run, to: str, cents: int | None, reason: str) -> str:
     """Ask for what an account or item owes to be forgiven. Returns a sentence; raises
     RefusedError."""
     target = target_of(to)
-    subject = f"write_off/{target}/{cents}/{reason}"
     words = f"{run.actor} asks to write off {target}: {reason}"
-    run.desk(connection).open([Opening("WRITE_OFF_REQUESTED", subject, words, cents)])
-    asked = find_question(connection, exception_id("WRITE_OFF_REQUESTED", subject))
-    said = _said(decide(connection, run, asked, Answer("write_off", target, cents, reason)))
+    subject = f"write_off/{target}/{cents}/{reason}"
+    asked = _opening("WRITE_OFF_REQUESTED", subject, words, cents)
+    return _ask(connection, run, asked, Answer("write_off", target, cents, reason))
+
+
+def recover(
+    connection: Connection, run: Run, receipt_id: str, to: str, kept: int | None, reason: str
+) -> str:
+    """Ask for the waiting money of a payment to pay debt that was written off; `kept` cents more
+    of it were paid by what the agency kept as its commission. Returns a sentence; raises
+    UsageError or RefusedError."""
+    owner, target = _posted(connection, receipt_id), target_of(to)
+    words = f"{run.actor} says that {receipt_id} is of written-off debt of {target}: {reason}"
+    subject = f"{receipt_id}/{owner.version}/{target}/{kept}"
+    asked = _opening(
+        "RECOVERY_REQUESTED", subject, words, owner.amount_cents, owner.receipt_no
+    )  # fmt: skip
+    return _ask(connection, run, asked, Answer("recover", target, kept, reason))
+
+
+def release(connection: Connection, run: Run, receipt_id: str, reason: str) -> str:
+    """Ask for a deposit that is held for a customer, and that this payment paid, to be given
+    back. Returns a sentence; raises UsageError or RefusedError."""
+    owner = _posted(connection, receipt_id)
+    words = f"{run.actor} asks to give back the deposit that {receipt_id} paid: {reason}"
+    subject = f"{receipt_id}/{owner.version}/release"
+    asked = _opening(
+        "DEPOSIT_RELEASE_REQUESTED", subject, words, owner.amount_cents, owner.receipt_no
+    )  # fmt: skip
+    return _ask(connection, run, asked, Answer("release", note=reason))
+
+
+def _posted(connection: Connection, receipt_id: str) -> moves.Standing:
+    number = ids.find_receipt(connection, receipt_id)
+    if number is None:
+        raise UsageError(f"there is no receipt {receipt_id}")
+    return moves.standing(connection, [number])[number]
+
+
+def _opening(
+    code: str, subject: str, words: str, cents: int | None, receipt_no: int | None = None
+) -> Opening:
+    file_no = None if receipt_no is None else receipt_no >> schema.ORDINAL_BITS
+    return Opening(code, subject, words, cents, file_no=file_no, receipt_no=receipt_no)
+
+
+def _ask(connection: Connection, run: Run, opening: Opening, answer: Answer) -> str:
+    """Open the question by which something is asked for, and ask for it."""
+    run.desk(connection).open([opening])
+    asked = find_question(connection, exception_id(opening.code, opening.subject))
+    said = _said(decide(connection, run, asked, answer))
     return f"{said} ({asked.exception_id})"
 
 
@@ -150,18 +184,8 @@ def _ask_to_undo(
     """Ask another person whether what took two may be undone."""
     subject = str(row.decision_id)
     words = f"{run.actor} asks to undo {subject}: {reason}"
-    number: int | None = row.receipt_no
-    run.desk(connection).open(
-        [
-            Opening(
-                "UNDO_REQUESTED", subject, words, row.amount_cents, receipt_no=number,
-                file_no=None if number is None else number >> schema.ORDINAL_BITS,
-            )
-        ]
-    )  # fmt: skip
-    asked = find_question(connection, exception_id("UNDO_REQUESTED", subject))
-    said = _said(decide(connection, run, asked, Answer("undo", subject, note=reason)))
-    return f"{said} ({asked.exception_id})"
+    asked = _opening("UNDO_REQUESTED", subject, words, row.amount_cents, row.receipt_no)
+    return _ask(connection, run, asked, Answer("undo", subject, note=reason))
 
 
 def pending(connection: Connection) -> list[dict[str, object]]:

@@ -13,12 +13,13 @@ import pyarrow as pa
 from sqlalchemy import Connection, Row, Select, case, cast, func, select
 
 from recond import ids
+from recond.adjusting import WRITE_OFF, WRITTEN_OFF, write_off
 from recond.exceptions.answers import Answer, decision_id
 from recond.exceptions.decisions.case import APPLIED, AUTOMATIC, Plan, open_case, question_of
 from recond.exceptions.decisions.records import record
 from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
-from recond.ledger import WRITTEN_OFF, closed_through, write_off
+from recond.ledger import Source, closed_through
 from recond.matching.policy import Policy
 from recond.model import ITEM
 from recond.money import format_cents
@@ -123,7 +124,8 @@ def _forgive(
     answer = Answer("write_off", row.account_number, cents, policy.small_balance_reason)
     asked = open_case(connection, asking, question_of(connection, number), answer, AUTOMATIC)
     identity = decision_id(key, asked.question.version, "write_off", answer.args())
-    write_off(asking.ledger(connection), _items(connection, row.account_key), identity,
+    source = Source(WRITE_OFF, identity, "written off")
+    write_off(asking.ledger(connection), _items(connection, row.account_key), source,
               policy.small_balance_gl or None)  # fmt: skip
     record(asked, identity, APPLIED, Plan(words, cents, account_key=row.account_key))
     desk.resolve([number], words)

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pyarrow as pa
 from sqlalchemy import func, select
 
+from recond import adjusting
 from recond.exceptions.decisions.case import Case, Effect, Plan, refuse
 from recond.exceptions.decisions.placing import Share, place, target_of
 from recond.exceptions.decisions.targets import Target
-from recond.ledger import WRITTEN_OFF, write_off
+from recond.ledger import Source
 from recond.model import ITEM
 from recond.money import format_cents
 from recond.pipeline.moves import Stand
@@ -50,16 +51,24 @@ def plan_write_off(case: Case) -> Plan:
 
 
 def _book(stands: list[Stand]) -> Effect:
-    rows = sorted(
-        (
-            {"item_key": s.item_key, "charge_type": s.charge_type, "fund": s.fund, "cents": s.cents}
-            for s in stands
-        ),
-        key=lambda row: row["item_key"] or 0,
-    )
+    rows = [
+        {"item_key": s.item_key, "charge_type": s.charge_type, "fund": s.fund, "cents": s.cents}
+        for s in sorted(stands, key=lambda stand: stand.item_key or 0)
+    ]
+    items = pa.Table.from_pylist(rows, schema=adjusting.WRITTEN_OFF)
 
     def book(case: Case, identity: str) -> None:
         ledger = replace(case.run, actor=case.actor).ledger(case.connection)
-        write_off(ledger, pa.Table.from_pylist(rows, schema=WRITTEN_OFF), identity)
+        adjusting.write_off(ledger, items, Source(adjusting.WRITE_OFF, identity, "written off"))
+
+    return book
+
+
+def booking(changes: pa.Table, words: str) -> Effect:
+    """The effect that books CHANGED rows under the id of its decision."""
+
+    def book(case: Case, identity: str) -> None:
+        ledger = replace(case.run, actor=case.actor).ledger(case.connection)
+        adjusting.book(ledger, changes, Source(adjusting.WRITE_OFF, identity, words))
 
     return book

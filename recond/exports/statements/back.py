@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Select, and_, case, func, or_, select
 
+from recond.adjusting import COMMISSION
+from recond.exports.adjusted import receipt_ids
 from recond.exports.columns import FileIds, int64s
 from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
 from recond.exports.statements.cash import SAME
 from recond.exports.statements.transit import BACK, credited
-from recond.ledger import WRITE_OFF
 from recond.model import REFUNDED, RETURNED
 from recond.store import schema
 
@@ -224,36 +226,54 @@ def adjustments(month: Month) -> Statement:
 
 
 def write_offs(month: Month) -> Statement:
-    """What was written off in the month, by decision and item, with who decided it; ties to the
-    allowance (domain E45)."""
-    written, owner = schema.write_off, schema.item
+    """What was written off in the month, and what of such debt was reinstated, recovered or kept
+    by agencies, by decision and item, with who decided it; ties to the allowance and to the
+    expense (domain E45, E46)."""
+    changed, owner = schema.adjustment, schema.item
+    own = changed.c.charge_type.not_in(month.chart.deposits)
     query = (
-        select(written.c.decision_id, entry.c.effective_date, entry.c.decided_by,
-               schema.account.c.account_number, owner.c.item_number, written.c.charge_type,
-               written.c.fund, written.c.gl_account, schema.decision_made.c.note,
-               written.c.cents.label("amount_cents"))
-        .select_from(written)
-        .join(entry, entry.c.entry_no == written.c.entry_no)
-        .join(owner, owner.c.item_key == written.c.item_key)
+        select(changed.c.kind, changed.c.decision_id, entry.c.effective_date, entry.c.decided_by,
+               schema.account.c.account_number, owner.c.item_number, changed.c.charge_type,
+               changed.c.fund, changed.c.gl_account, schema.decision_made.c.note,
+               changed.c.receipt_no, (-changed.c.cents).label("amount_cents"))
+        .join(entry, entry.c.entry_no == changed.c.entry_no)
+        .join(owner, owner.c.item_key == changed.c.item_key)
         .outerjoin(schema.decision_made,
-                   schema.decision_made.c.decision_id == written.c.decision_id)
+                   schema.decision_made.c.decision_id == changed.c.decision_id)
         .join(schema.account, schema.account.c.account_key == owner.c.account_key)
-        .where(entry.c.period == month.month)
-        .order_by(written.c.entry_no, written.c.item_key)
+        .where(entry.c.period == month.month, own)
+        .order_by(changed.c.entry_no, changed.c.line)
     )  # fmt: skip
-    names = ("decision_id", "effective_date", "decided_by", "account_number", "item_number",
-             "charge_type", "fund", "gl_account", "note")  # fmt: skip
-    shape = {**dict.fromkeys(names, TEXT), "effective_date": DATE, "amount_cents": INT}
+    names = ("kind", "decision_id", "effective_date", "decided_by", "account_number",
+             "item_number", "charge_type", "fund", "gl_account", "note")  # fmt: skip
+    shape = {**dict.fromkeys(names, TEXT), "effective_date": DATE, "receipt_no": INT,
+             "amount_cents": INT}  # fmt: skip
     table = month.rows(query, shape)
-    amount = summed(table, "amount_cents")
-    book = month.number(
+    kept = table.filter(pc.equal(table["kind"], COMMISSION))
+    amount = summed(table, "amount_cents") - summed(kept, "amount_cents")
+    fee = changed.c.kind == COMMISSION
+    ties = (
+        Tie("written off less recovered = the allowance in the ledger", amount,
+            _debits(month, own & ~fee)),
+        Tie("kept by agencies = their commission in the ledger", summed(kept, "amount_cents"),
+            _debits(month, own & fee)),
+    )  # fmt: skip
+    files = FileIds.load(month.connection)
+    named = receipt_ids(files, table["receipt_no"].combine_chunks())
+    table = table.set_column(table.schema.get_field_index("receipt_no"), "receipt_id", named)
+    return Statement("Write-offs and recoveries", shown(table), ties, amount)
+
+
+def _debits(month: Month, chosen: Any) -> int:
+    """Debits less credits in the month of the GL accounts that chosen adjustments name, in every
+    fund, by the entries that hold adjustments."""
+    changed = schema.adjustment.c
+    return month.number(
         select(total(journal.c.debit_cents) - total(journal.c.credit_cents))
         .join(entry, entry.c.entry_no == journal.c.entry_no)
         .where(
             entry.c.period == month.month,
-            entry.c.source == WRITE_OFF,
-            journal.c.gl_account.in_(select(written.c.gl_account)),
+            journal.c.entry_no.in_(select(changed.entry_no)),
+            journal.c.gl_account.in_(select(changed.gl_account).where(chosen)),
         )
     )
-    tie = Tie("written off = the allowance in the ledger", amount, book)
-    return Statement("Write-offs", shown(table), (tie,), amount)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Select, and_, case, exists, func, literal, not_, select
 
+from recond.adjusting import COMMISSION, RECOVERED, REINSTATED, WRITE_OFF
 from recond.exports.statements.base import Month, Statement, Tie, shown, total
 from recond.exports.statements.cash import SAME
 from recond.model import CREDIT, ITEM, RETURNED, VOIDED
@@ -16,13 +17,14 @@ from recond.posting import receivable_account
 from recond.store import schema
 
 entry, item, past = schema.entry, schema.item, schema.item_version
-balance, written = schema.item_balance, schema.write_off
+balance, changed = schema.item_balance, schema.adjustment
 decision, placement = schema.decision, schema.placement
 TEXT, INT = pa.string(), pa.int64()
 
 MOVEMENTS = (
     "go_live", "billings", "penalties", "billing_changes", "payments", "credits_applied",
-    "returns", "voids", "corrections", "write_offs", "prior_period",
+    "returns", "voids", "corrections", "write_offs", "reinstated", "recoveries", "commissions",
+    "prior_period",
 )  # fmt: skip
 BUCKETS = ("not_due", "days_0_30", "days_31_60", "days_61_90", "days_91_120", "over_120")
 
@@ -60,9 +62,9 @@ def _in_version(bucket: int) -> Any:
     )  # fmt: skip
 
 
-def _placed(month: Month) -> Select[Any]:
-    """Money on items, by fund, charge type, period and movement; what lowers is negative."""
-    movement = case(
+def _movement() -> Any:
+    """SQL: which movement a placement on an item is."""
+    return case(
         (func.substr(entry.c.original_date, 1, 7) < entry.c.period, literal("prior_period")),
         (decision.c.version == 1, literal("payments")),
         (decision.c.rule == "credit_applied", literal("credits_applied")),
@@ -72,7 +74,11 @@ def _placed(month: Month) -> Select[Any]:
          literal("payments")),
         else_=literal("corrections"),
     ).label("movement")  # fmt: skip
-    keys = (placement.c.fund, placement.c.charge_type)
+
+
+def _placed(month: Month) -> Select[Any]:
+    """Money on items, by fund, charge type, period and movement; what lowers is negative."""
+    movement, keys = _movement(), (placement.c.fund, placement.c.charge_type)
     return (
         select(*keys, _when(month), movement, (-total(placement.c.cents)).label("cents"))
         .select_from(placement)
@@ -83,15 +89,45 @@ def _placed(month: Month) -> Select[Any]:
     )
 
 
-def _written_off(month: Month) -> Select[Any]:
-    """What was written off, by fund, charge type and period; it lowers what is owed."""
-    keys = (written.c.fund, written.c.charge_type)
-    movement = literal("write_offs").label("movement")
+# What recond itself changed of what is owed, by the movement that it is. A released deposit is
+# none: what its item owes is what it owed before.
+_OWN = {WRITE_OFF: "write_offs", REINSTATED: "write_offs", RECOVERED: "reinstated",
+        COMMISSION: "commissions"}  # fmt: skip
+
+
+def _adjusted(month: Month) -> Select[Any]:
+    """What was written off, paid after all and kept by agencies, by fund, charge type, period and
+    movement."""
+    keys = (changed.c.fund, changed.c.charge_type)
+    movement = case(*((changed.c.kind == kind, literal(name)) for kind, name in _OWN.items()),
+                    else_=literal("")).label("movement")  # fmt: skip
     return (
-        select(*keys, _when(month), movement, (-total(written.c.cents)).label("cents"))
-        .join(entry, entry.c.entry_no == written.c.entry_no)
+        select(*keys, _when(month), movement, total(changed.c.cents).label("cents"))
+        .join(entry, entry.c.entry_no == changed.c.entry_no)
+        .where(entry.c.period <= month.month, changed.c.kind.in_(list(_OWN)))
+        .group_by(*keys, _when(month), movement)
+    )
+
+
+def _along(month: Month) -> Select[Any]:
+    """What went along with placements, by the movement that the placement is: those cents are no
+    payment but a recovery, or a deposit given back."""
+    movement, keys = _movement(), (placement.c.fund, placement.c.charge_type)
+    return (
+        select(*keys, _when(month), movement, total(changed.c.cents).label("cents"), changed.c.kind)
+        .select_from(changed)
+        .join(
+            placement,
+            and_(
+                placement.c.receipt_no == changed.c.receipt_no,
+                placement.c.version == changed.c.version,
+                placement.c.line == changed.c.placement_line,
+            ),
+        )
+        .join(decision, SAME)
+        .join(entry, entry.c.entry_no == decision.c.entry_no)
         .where(entry.c.period <= month.month)
-        .group_by(*keys, _when(month))
+        .group_by(*keys, _when(month), movement, changed.c.kind)
     )
 
 
@@ -116,11 +152,19 @@ def roll_forward(month: Month) -> Statement:
     only: what it has more or less than the closings of that account stands on its first row.
     """
     sums: dict[Key, dict[str, int]] = {}
-    for query in (_billed(month), _placed(month), _written_off(month)):
+
+    def add(row: dict[str, Any], movement: str, cents: int) -> None:
+        one = sums.setdefault((row["fund"], row["charge_type"]), {})
+        name = movement if row["now"] else "opening"
+        one[name] = one.get(name, 0) + cents
+
+    for query in (_billed(month), _placed(month), _adjusted(month)):
         for row in month.rows(query, _SHAPE).to_pylist():
-            one = sums.setdefault((row["fund"], row["charge_type"]), {})
-            name = row["movement"] if row["now"] else "opening"
-            one[name] = one.get(name, 0) + row["cents"]
+            add(row, row["movement"], row["cents"])
+    for row in month.rows(_along(month), {**_SHAPE, "kind": TEXT}).to_pylist():
+        add(row, row["movement"], row["cents"])
+        if row["kind"] == RECOVERED:
+            add(row, "recoveries", -row["cents"])
     owed = _owed(month)
     keys = sorted(sums | owed)
     closing = {key: sum(sums.get(key, {}).values()) for key in keys}
@@ -162,11 +206,11 @@ def _later(month: Month) -> Iterator[tuple[Select[Any], int]]:
         schema.item_and_balance
     )
     yield open_now.group_by(item.c.fund, item.c.charge_type), 1
-    changed = select(past.c.fund, past.c.charge_type, total(past.c.change_cents)).join(
+    billed = select(past.c.fund, past.c.charge_type, total(past.c.change_cents)).join(
         entry, entry.c.entry_no == past.c.entry_no
     )
     later = entry.c.period > month.month
-    yield changed.where(later).group_by(past.c.fund, past.c.charge_type), -1
+    yield billed.where(later).group_by(past.c.fund, past.c.charge_type), -1
     placed = (
         select(placement.c.fund, placement.c.charge_type, total(placement.c.cents))
         .select_from(placement)
@@ -175,10 +219,10 @@ def _later(month: Month) -> Iterator[tuple[Select[Any], int]]:
         .where(placement.c.bucket == ITEM, later)
     )
     yield placed.group_by(placement.c.fund, placement.c.charge_type), 1
-    gone = select(written.c.fund, written.c.charge_type, total(written.c.cents)).join(
-        entry, entry.c.entry_no == written.c.entry_no
+    own = select(changed.c.fund, changed.c.charge_type, total(changed.c.cents)).join(
+        entry, entry.c.entry_no == changed.c.entry_no
     )
-    yield gone.where(later).group_by(written.c.fund, written.c.charge_type), 1
+    yield own.where(later).group_by(changed.c.fund, changed.c.charge_type), -1
 
 
 def _ledger(month: Month, closing: dict[Key, int]) -> dict[Key, int]:
@@ -198,7 +242,7 @@ def _ledger(month: Month, closing: dict[Key, int]) -> dict[Key, int]:
 
 def item_balances(month: Month) -> Select[Any]:
     """A query of `item_key` and `cents`: what each item owes at the month's end."""
-    changed = (
+    billed = (
         select(past.c.item_key, past.c.change_cents.label("cents"))
         .join(entry, entry.c.entry_no == past.c.entry_no)
         .where(entry.c.period <= month.month)
@@ -210,12 +254,12 @@ def item_balances(month: Month) -> Select[Any]:
         .join(entry, entry.c.entry_no == decision.c.entry_no)
         .where(placement.c.bucket == ITEM, entry.c.period <= month.month)
     )
-    gone = (
-        select(written.c.item_key, (-written.c.cents).label("cents"))
-        .join(entry, entry.c.entry_no == written.c.entry_no)
+    own = (
+        select(changed.c.item_key, changed.c.cents)
+        .join(entry, entry.c.entry_no == changed.c.entry_no)
         .where(entry.c.period <= month.month)
     )
-    both = changed.union_all(placed, gone).subquery()
+    both = billed.union_all(placed, own).subquery()
     return (
         select(both.c.item_key, total(both.c.cents).label("cents"))
         .group_by(both.c.item_key)

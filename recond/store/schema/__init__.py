@@ -12,7 +12,7 @@ between buckets and sums to zero. What a receipt's state is, is the sum of its p
 
 from __future__ import annotations
 
-from recond.store.schema.adjustments import write_off
+from recond.store.schema.adjustments import adjustment
 from recond.store.schema.advice import advice, advice_line
 from recond.store.schema.audit import audit_event
 from recond.store.schema.bank import bank_balance, bank_line, drawer_close, image_deposit
@@ -81,7 +81,7 @@ IMMUTABLE = (
     posted_entry,
     acknowledgement,
     decision_made,
-    write_off,
+    adjustment,
     deposit,
     clearing,
     charge,
@@ -101,6 +101,7 @@ __all__ = [
     "account",
     "account_alias",
     "acknowledgement",
+    "adjustment",
     "advice",
     "advice_line",
     "audit_event",
@@ -153,5 +154,4 @@ __all__ = [
     "waiting",
     "work_file",
     "work_row",
-    "write_off",
 ]
