@@ -14,7 +14,7 @@ from sqlalchemy import CompoundSelect, Connection, Select, select
 from recond.store import schema
 from recond.store.engine import fetch_batches
 
-ROWS = 65_536
+ROWS = 131_072
 AMOUNT = pa.decimal128(18, 2)  # as money.decimal_from_cents makes it
 Int64 = npt.NDArray[np.int64]
 Query = Select[*tuple[object, ...]] | CompoundSelect[*tuple[object, ...]]

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from recond.matching import references
 from recond.matching.names import normalise_names
 from recond.store import schema
-from recond.store.engine import stage
+from recond.store.engine import analyze, stage
 
 account = schema.account
 _NOT_TOLD = {"account_number", "old_account_number", "old_number_from", "old_number_until",
@@ -58,6 +58,7 @@ def load_accounts(connection: Connection, rows: pa.Table, *, full: bool, entry_n
     if full:
         named = exists().where(staged.c.account_number == account.c.account_number)
         connection.execute(update(account).where(~named).values(status="closed"))
+    analyze(connection, ["account"], rows.num_rows)
     _load_old_numbers(connection, rows)
 
 

@@ -47,7 +47,7 @@ from recond.receivables.containment import (
 )
 from recond.receivables.manifest import Manifest
 from recond.store import schema
-from recond.store.engine import fetch_arrow, insert_table, stage
+from recond.store.engine import analyze, fetch_arrow, insert_table, stage
 
 item, balance, account = schema.item, schema.item_balance, schema.account
 _SUMS = pa.schema([("item_key", pa.int64()), ("cents", pa.int64())])
@@ -100,6 +100,7 @@ def load_items(
     told = told.append_column("prior_owner", before_now)
     full = (manifest.mode if manifest else "full") == "full"
     named = _write_items(connection, told, full=full)
+    analyze(connection, ["account", "item", "item_balance"], told.num_rows)
     loaded = Loaded(
         rows.num_rows,
         len(pc.unique(rows["account_number"])),

@@ -18,7 +18,7 @@ from recond.store import pgcopy
 from recond.store.schema import INT, TEXT
 
 CHUNK_ROWS = 50_000
-ANALYZE_ROWS = 1_000  # PostgreSQL plans a larger temporary table badly without statistics
+ANALYZE_ROWS = 1_000  # PostgreSQL plans larger changes of a table badly without new statistics
 _STAGED = "recond_staged"
 
 Rows: TypeAlias = pa.Table | Mapping[str, int | str | bool | None]
@@ -129,9 +129,17 @@ def stage(connection: Connection, name: str, arrow: pa.Table, key: Sequence[str]
     if connection.dialect.name == "sqlite":
         connection.info.setdefault(_STAGED, set()).add(full)
     insert_table(connection, table, arrow)
-    if connection.dialect.name == "postgresql" and arrow.num_rows > ANALYZE_ROWS:
-        connection.exec_driver_sql(f"ANALYZE {prefix}{quoted}")
+    if not key:  # a key says as much: how many rows there are, and that they differ
+        analyze(connection, [f"{prefix}{quoted}"], arrow.num_rows)
     return table
+
+
+def analyze(connection: Connection, tables: Sequence[str], changed: int) -> None:
+    """Renew PostgreSQL's statistics of tables of which `changed` rows are new: its own renewal of
+    them comes a minute later, and not at all to temporary tables. SQLite plans without."""
+    if connection.dialect.name == "postgresql" and changed > ANALYZE_ROWS:
+        for name in tables:
+            connection.exec_driver_sql(f"ANALYZE {name}")
 
 
 def drop_staged(connection: Connection) -> None:

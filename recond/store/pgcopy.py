@@ -6,6 +6,7 @@ pyarrow agree that an unquoted nothing is NULL and a quoted one is the empty tex
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -18,7 +19,7 @@ from sqlalchemy import Connection, Executable
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import ClauseElement
 
-CHUNK_ROWS = 65_536
+CHUNK_ROWS = 8_192  # the server takes in one chunk while the next is made
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
 _TRAILER = b"\xff\xff"
 
@@ -39,12 +40,12 @@ def copy_in(connection: Connection, name: str, columns: Sequence[str], arrow: pa
 
 
 def copy_out(
-    connection: Connection, select: Executable, parameters: Mapping[str, Any], rows: int
+    connection: Connection, statement: Executable, parameters: Mapping[str, Any], rows: int
 ) -> Iterator[tuple[list[str], bytes]]:
     """The rows of a query as CSV, at most `rows` at once, each time with the query's columns."""
-    if not isinstance(select, ClauseElement):
+    if not isinstance(statement, ClauseElement):
         raise TypeError("a query of SQLAlchemy is needed")
-    compiled = select.compile(
+    compiled = statement.compile(
         dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
     )
     values = compiled.construct_params(dict(parameters))
@@ -52,12 +53,38 @@ def copy_out(
         # COPY takes no parameters: the driver writes them into the text, quoted by libpq.
         client = _module(connection).ClientCursor(driver)
         query = client.mogrify(compiled.string, values)
-        with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT CSV, HEADER)") as stream:
+        with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT CSV, HEADER)"):
             # the server sends a message a row, whatever line breaks stand in it
-            lines = iter(stream)
-            names = bytes(next(lines)).decode().rstrip("\n").replace('"', "").split(",")
+            lines = _messages(driver, _module(connection).errors)
+            names = next(lines).decode().rstrip("\n").replace('"', "").split(",")
             while found := list(islice(lines, rows)):
                 yield names, b"".join(found)
+
+
+def _messages(driver: Any, errors: Any) -> Iterator[bytes]:
+    """What the server sends in a COPY that has begun, taken from libpq itself: the driver's own
+    `Copy.read` waits for each row and hands out a view that keeps a buffer of libpq alive, which
+    together cost eight times as much.
+
+    Raises the driver's error when the server ends with one. A reader that stops early leaves the
+    rest to the driver, which cancels the query.
+    """
+    libpq = driver.pgconn
+    take = libpq.get_copy_data
+    ready = select.poll()
+    ready.register(libpq.socket, select.POLLIN)
+    while True:
+        size, data = take(1)
+        if size > 0:
+            yield bytes(data)
+        elif size == 0:
+            ready.poll()
+            libpq.consume_input()
+        else:
+            break
+    while result := libpq.get_result():
+        if result.error_message:
+            raise errors.error_from_result(result, encoding="utf-8")
 
 
 def _module(connection: Connection) -> Any:

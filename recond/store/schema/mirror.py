@@ -87,7 +87,7 @@ item_balance = Table(
         name="open_is_snapshot_less_pending",
     ),
     sqlite_strict=True,
-    postgresql_with={"fillfactor": 50},
+    postgresql_with={"fillfactor": 85},
 )
 
 # To select from where both are wanted: what an item is, and what is open of it.
