@@ -95,8 +95,9 @@ def book_of_accounts(
 ) -> Book:
     """The book of accounts whose keys are known; `known`: rows of them that were read already."""
     if not len(keys):
-        nothing = (t.empty_table() for t in (BOOK_ACCOUNTS, BOOK_ITEMS))
-        return Book(*nothing, found, BOOK_RECENT.empty_table())
+        return Book(
+            BOOK_ACCOUNTS.empty_table(), BOOK_ITEMS.empty_table(), found, BOOK_RECENT.empty_table()
+        )
     touched = stage(
         connection, "touched", pa.table({"account_key": keys.sort()}), key=["account_key"]
     )

@@ -28,6 +28,7 @@ from recond.store import filesystem, schema
 from recond.store.engine import (
     Store,
     fetch_arrow,
+    fetch_batches,
     insert_table,
     open_store,
     stage,
@@ -615,6 +616,65 @@ def kill_backend(store: Store, connection: Connection) -> None:
     pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     with store.read() as other:
         other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+
+
+_NUMBERS = pa.schema([("n", INT64)])
+_MANY = "SELECT n FROM generate_series(1, 200000) AS n ORDER BY n"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_a_reader_that_stops_early_leaves_a_usable_connection(store: Store) -> None:
+    with store.read() as connection:
+        batches = fetch_batches(connection, text(_MANY), _NUMBERS, rows=1_000)
+        assert next(batches).num_rows == 1_000
+        batches.close()  # type: ignore[attr-defined]
+    with store.read() as connection:
+        rows = fetch_arrow(connection, text(_MANY), _NUMBERS)
+        assert rows["n"].to_pylist() == list(range(1, 200_001))
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_a_query_that_fails_after_its_first_rows_raises(store: Store) -> None:
+    failing = text("SELECT 10 / (150000 - n) AS n FROM generate_series(1, 200000) AS n")
+    with pytest.raises(DBAPIError, match="division by zero"), store.read() as connection:
+        fetch_arrow(connection, failing, _NUMBERS)
+    with store.read() as connection:
+        assert fetch_arrow(connection, text("SELECT 1 AS n"), _NUMBERS)["n"].to_pylist() == [1]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_a_backend_that_dies_while_rows_come_is_away(store: Store) -> None:
+    with pytest.raises(UnavailableError), store.read() as connection:
+        own = connection.scalar(text("SELECT pg_backend_pid()"))
+        batches = fetch_batches(connection, text(_MANY), _NUMBERS, rows=10)
+        next(batches)
+        with store.engine.connect() as other:
+            other.execute(text("SELECT pg_terminate_backend(:own)"), {"own": own})
+        for _batch in batches:
+            pass
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_settings_of_postgresql(store: Store) -> None:
+    with store.read() as connection:
+        for name, value in engine_module._POSTGRESQL_SETTINGS.items():
+            assert connection.scalar(text(f"SHOW {name}")) == value
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_statistics_of_staged_rows_without_a_key_are_made(store: Store) -> None:
+    rows = pa.table({"n": list(range(2_000))})
+    known = text("SELECT reltuples FROM pg_class WHERE relname = 'stage_numbers'")
+    with store.write() as connection:
+        stage(connection, "numbers", rows)
+        assert connection.scalar(known) == 2_000
+        stage(connection, "numbers", rows.slice(0, 10))
+        assert connection.scalar(known) == -1  # PostgreSQL's word for never
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
