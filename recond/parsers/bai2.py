@@ -18,12 +18,17 @@ from recond.model import BANK_LINES, Format, Parsed, Transmission
 from recond.parsers.bai2_codes import NON_MONETARY, Meanings, TypeCodes, meanings
 from recond.parsers.bai2_details import Details, read_details
 from recond.parsers.bai2_reader import Reader, Run
-from recond.parsers.bai2_records import CONTINUATION, DETAIL, Records, logical_records
-from recond.parsers.columns import Ints, Mask
+from recond.parsers.bai2_records import DETAIL, begins_record, logical_records
+from recond.parsers.columns import LF, Ints, Mask, raw_column
 from recond.parsers.dates import NO_DATE, PIVOT, date_column
 from recond.parsers.notes import Notes
+from recond.parsers.records import Records
+from recond.parsers.spans import gathered, repeated
 
-_CODE_TEXT = pa.array([f"{code:03d}" for code in range(1000)])
+_CODE_BYTES = np.frombuffer(
+    b"".join(b"%03d" % code for code in range(1000)), dtype=np.uint8
+).reshape(1000, 3)
+_MANY = 16  # records for each break in them, from which on runs are worth it
 
 
 class Layout(BaseModel):
@@ -51,24 +56,31 @@ class _Digest:
     """SHA-256 over the records of the groups, whatever their line ends, padding and slashes."""
 
     def __init__(self) -> None:
-        self._content, self._lengths = hashlib.sha256(), hashlib.sha256()
+        self._content = hashlib.sha256()
 
     def update(self, records: Records, kept: Mask) -> None:
-        start, end = records.start[kept], records.end[kept]
+        """Take the records of a chunk that are kept: their bytes, each with a line feed."""
+        data, start, end = records.data, records.start, records.end
+        if not kept.all():
+            start, end = start[kept], end[kept]
         if not len(start):
             return
-        bounds = np.empty(2 * len(start) + 1, dtype=np.int32)
-        bounds[0:-1:2], bounds[1::2], bounds[-1] = start, end, end[-1]
-        both = pa.BinaryArray.from_buffers(
-            pa.binary(), 2 * len(start), [None, pa.py_buffer(bounds), pa.py_buffer(records.data)]
-        )
-        packed = both.take(pa.array(np.arange(0, 2 * len(start), 2)))
-        size = int((end - start).sum())
-        self._content.update(memoryview(packed.buffers()[2])[:size])
-        self._lengths.update((end - start).astype("<i8").tobytes())
+        # Runs of records between which there is nothing but one line feed are taken as they stand.
+        apart = (start[1:] - end[:-1] != 1) | (data[end[:-1]] != LF)
+        breaks = np.flatnonzero(apart)
+        if len(breaks) * _MANY > len(start):
+            data = np.append(data, np.uint8(LF))
+            data[end] = LF
+            self._content.update(gathered(data, start, end + 1, np.array([len(start)])).buffers()[2])
+            return
+        view = memoryview(data)
+        firsts, lasts = [0, *(breaks + 1).tolist()], [*breaks.tolist(), len(start) - 1]
+        for first, last in zip(firsts, lasts, strict=True):
+            self._content.update(view[int(start[first]) : int(end[last])])
+            self._content.update(b"\n")
 
     def hexdigest(self) -> str:
-        return hashlib.sha256(self._content.digest() + self._lengths.digest()).hexdigest()
+        return self._content.hexdigest()
 
 
 def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
@@ -116,21 +128,28 @@ def _chunk(
     records: Records, reader: Reader, fmt: Format, known: Meanings, notes: Notes
 ) -> tuple[Details, list[Run], Mask] | None:
     """Take one chunk through the state machine; None when this is no BAI2 file."""
-    heads = np.flatnonzero((records.code != CONTINUATION) & (records.code != 0))
+    heads = np.flatnonzero(begins_record(records.code))
     if not reader.begins(records, heads):
         return None
     nexts = np.append(heads[1:], len(records))
     code = records.code[heads]
     is_detail = code == DETAIL
-    layout = reader.layout
+    rows = slice(None) if is_detail.all() else np.flatnonzero(is_detail)
     details = read_details(
-        records, heads[is_detail], nexts[is_detail], fmt.encoding, layout.year_pivot, notes
+        records, heads[rows], nexts[rows], fmt.encoding, reader.layout.year_pivot, notes
     )
     _warn_wrapped(records, heads, nexts, is_detail, notes)
     runs = reader.walk(records, heads, nexts, details, known)
     _warn_codes(records, details, known, notes)
+    return details, runs, _within(code, nexts - heads)
+
+
+def _within(code: Ints, sizes: Ints) -> Mask:
+    """Which records stand between those of the file, 01 and 99: what the digest covers."""
     within = (code != 1) & (code != 99)
-    return details, runs, np.repeat(within, nexts - heads)
+    if within.all():
+        return np.ones(int(sizes.sum()), dtype=np.bool_)
+    return np.repeat(within, sizes)
 
 
 def _warn_wrapped(
@@ -153,7 +172,10 @@ def _warn_wrapped(
 
 
 def _warn_codes(records: Records, details: Details, known: Meanings, notes: Notes) -> None:
-    code = details.code
+    rows = np.flatnonzero(known.odd[details.code])
+    if not len(rows):
+        return
+    code = details.code[rows]
     sign, line = known.sign[code], known.line[code]
     told = [
         (
@@ -171,7 +193,7 @@ def _warn_codes(records: Records, details: Details, known: Meanings, notes: Note
         ),
         (
             "RECORD_UNREADABLE",
-            (sign == 0) & ~known.status[code] & (details.amount > 0),
+            (sign == 0) & ~known.status[code] & (details.amount[rows] > 0),
             (
                 "A transaction of type code {code:03d} has an amount, and nothing says whether it "
                 "came or went. Say so in [layout.codes] of the format file."
@@ -179,11 +201,11 @@ def _warn_codes(records: Records, details: Details, known: Meanings, notes: Note
         ),
     ]
     for name, where, sentence in told:
-        for row in np.flatnonzero(where & ~details.bad):
+        for row in rows[where & ~details.bad[rows]]:
             head = int(details.head[row])
             notes.add(
                 name,
-                sentence.format(code=int(code[row])),
+                sentence.format(code=int(details.code[row])),
                 line=int(records.line[head]),
                 byte_offset=records.offset + int(records.start[head]),
                 field="type code",
@@ -194,34 +216,34 @@ def _lines(
     records: Records, details: Details, runs: list[Run], known: Meanings, ordinal: int
 ) -> pa.Table:
     """The statement lines of a chunk: details of open accounts, signed by their type code."""
-    sizes = [run.stop - run.start for run in runs]
-    rows = np.concatenate([np.arange(run.start, run.stop) for run in runs] or [np.zeros(0, int)])
-    owner = np.repeat(np.arange(len(runs)), sizes)
-    kept = known.line[details.code[rows]] & ~details.bad[rows]
-    rows, owner = rows[kept], owner[kept]
-    scale = np.array([run.scale for run in runs], dtype=np.int64)[owner]
-    as_of = np.array([run.day for run in runs], dtype=np.int64)[owner]
-    same_day = np.array([run.same_day for run in runs], dtype=np.bool_)[owner]
-    accounts = pa.array([run.account for run in runs], type=pa.string())
-    head = details.head[rows]
-    last = details.last[rows]
-    code, day = details.code[rows], details.day[rows]
-    take = pa.array(rows)
+    sizes = np.array([run.stop - run.start for run in runs], dtype=np.int64)
+    kept = known.line[details.code] & ~details.bad
+    if not kept.all() or int(sizes.sum()) < len(kept):  # lines that are none, or of no account
+        spans = [np.flatnonzero(kept[run.start : run.stop]) + run.start for run in runs]
+        sizes = np.array([len(span) for span in spans], dtype=np.int64)
+        details = details.take(np.concatenate([np.zeros(0, dtype=np.int64), *spans]))
+    head, day, count = details.head, details.day, len(details.head)
+    start = records.start[head]
+    if (day == NO_DATE).any():
+        day = np.where(day == NO_DATE, np.repeat([run.day for run in runs], sizes), day)
+    cents = details.amount * known.sign[details.code]
+    if any(run.scale != 1 for run in runs):
+        cents *= np.repeat([run.scale for run in runs], sizes)
     return pa.table(
         [
-            pa.array(np.arange(ordinal, ordinal + len(rows), dtype=np.int64)),
+            pa.array(np.arange(ordinal, ordinal + count)),
             pa.array(records.line[head]),
-            pa.array(records.offset + records.start[head]),
-            pa.array(records.stop[last] - records.start[head]),
-            accounts.take(pa.array(owner)),
-            date_column(np.where(day == NO_DATE, as_of, day)),
-            _CODE_TEXT.take(pa.array(code)),
-            pa.array(details.amount[rows] * known.sign[code] * scale),
-            details.reference.take(take),
-            details.customer_reference.take(take),
-            details.text.take(take),
-            pa.array(same_day),
-            pa.nulls(len(rows), pa.string()),
+            pa.array(records.offset + start),
+            pa.array(records.stop[details.last] - start),
+            repeated([run.account for run in runs], sizes),
+            date_column(day),
+            raw_column(_CODE_BYTES[details.code]),
+            pa.array(cents),
+            details.reference,
+            details.customer_reference,
+            details.text,
+            pa.array(np.repeat(np.array([run.same_day for run in runs], dtype=np.bool_), sizes)),
+            pa.nulls(count, pa.string()),
         ],
         schema=BANK_LINES,
     )

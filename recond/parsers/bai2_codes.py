@@ -40,12 +40,13 @@ class TypeCodes(BaseModel):
 class Meanings:
     """Lookup by code 0-999: `sign` is +1 for credits, -1 for debits and 0 where the code has no
     direction; `line` whether a 16 with it is a statement line; `known` whether it is listed;
-    `status` whether an 03 amount with it is a balance."""
+    `status` whether an 03 amount with it is a balance; `odd` whether a 16 with it needs a word."""
 
     sign: Ints
     line: Mask
     known: Mask
     status: Mask
+    odd: Mask
 
 
 def meanings(codes: TypeCodes) -> Meanings:
@@ -77,4 +78,4 @@ def meanings(codes: TypeCodes) -> Meanings:
         line[places] = is_line
         status[places] = is_status
         known[places] = True
-    return Meanings(sign, line, known, status)
+    return Meanings(sign, line, known, status, ~known | ~line)

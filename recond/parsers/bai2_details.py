@@ -14,16 +14,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recond.parsers.bai2_records import CONTINUATION, DETAIL, Records, trimmed
-from recond.parsers.columns import Ints, Mask, blank_to_null
+from recond.parsers.bai2_records import CONTINUATION, DETAIL
+from recond.parsers.columns import Bytes, Ints, Mask, blank_to_null
 from recond.parsers.dates import NO_DATE, day_of, days
 from recond.parsers.notes import Notes
-from recond.parsers.spans import joined_text, span_digits, span_text, span_view
+from recond.parsers.records import Records, trimmed
+from recond.parsers.spans import edged, joined_text, span_digits, span_text, span_view
+from recond.parsers.words import words_at
 
 LARGEST = 10**13  # minor units: no payment of a city is larger, and a block of them fits int64
 _COMMA = 44
 _PLAIN_FUNDS = np.isin(np.arange(256), np.frombuffer(b"Z012", dtype=np.uint8))
 _V = ord("V")
+_HEAD = len("16,165,")  # what stands before the amount
+_DATED = len(",YYMMDD")
+_BEYOND = 9  # commas that are taken to stand behind the bytes
 _AMOUNT = re.compile(r"^\+?([0-9]{1,18})$", re.ASCII)
 _CODE = re.compile(r"^[0-9]{3}$", re.ASCII)
 SUBFIELDS = {"": 0, "Z": 0, "0": 0, "1": 0, "2": 0, "S": 3, "V": 2}
@@ -45,6 +50,15 @@ class Details:
     reference: pa.StringArray
     customer_reference: pa.StringArray
     text: pa.StringArray
+
+    def take(self, rows: Ints) -> Details:
+        """Some of them."""
+        at = pa.array(rows)
+        return Details(
+            self.head[rows], self.last[rows], self.code[rows], self.amount[rows], self.day[rows],
+            self.bad[rows], self.reference.take(at), self.customer_reference.take(at),
+            self.text.take(at),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +100,15 @@ def read_details(
         else:
             rows[int(row)] = exact
             cut.code[row], cut.amount[row], cut.day[row] = exact.code, exact.amount, exact.day
+    blanks = {
+        name: bool(rows) or edged(records.data, *cut.spans[name])
+        for name in ("reference", "customer_reference")
+    }
     columns = {}
-    for name in ("reference", "customer_reference"):
-        start, end = cut.spans[name]
-        columns[name], replaced = span_text(records.data, start, end, encoding)
+    for name in blanks:
+        columns[name], replaced = span_text(records.data, *cut.spans[name], encoding)
         _tell_replaced(records, heads[replaced], notes)
-    columns["text"] = _texts(records, heads, nexts, cut, encoding, notes)
+    columns["text"], blanks["text"] = _texts(records, heads, nexts, cut, encoding, notes)
     slow = np.zeros(len(heads), dtype=np.bool_)
     slow[list(rows)] = True
     for name, column in columns.items():
@@ -99,53 +116,74 @@ def read_details(
         if rows:
             values = pa.array([getattr(row, name) for row in rows.values()], type=pa.string())
             whole = pc.replace_with_mask(column, pa.array(slow), values)
-        columns[name] = blank_to_null(pc.ascii_trim_whitespace(whole))
+        if rows or blanks[name]:
+            whole = pc.ascii_trim_whitespace(whole)
+        columns[name] = blank_to_null(whole)
     return Details(heads, nexts - 1, cut.code, cut.amount, cut.day, bad, **columns)
 
 
 def _cut(records: Records, heads: Ints, pivot: int) -> _Cut:
-    data, end = records.data, records.end[heads]
-    commas = np.flatnonzero(data == _COMMA)
-    beyond = np.full(9, len(data), dtype=np.int64)  # so that nine places always follow
-    commas = np.concatenate([commas, beyond])
-    first = np.searchsorted(commas, records.start[heads])
-    comma = [np.minimum(commas[first + step], end) for step in range(8)]
-    last = max(len(data) - 1, 0)
-    code, odd = span_digits(data, comma[0] + 1, comma[1], 3)
-    odd |= comma[1] - comma[0] != 4
-    amount, no_amount = span_digits(data, comma[1] + 1, comma[2])
-    funds = data[np.minimum(comma[2] + 1, last)]
-    blank = comma[3] - comma[2] == 1
-    single = comma[3] - comma[2] == 2
-    dated = single & (funds == _V)
-    odd |= no_amount | (amount > LARGEST) | ~(blank | dated | (single & _PLAIN_FUNDS[funds]))
+    data, start, end = records.data, records.start[heads], records.end[heads]
+    marked = np.ones(len(data) + _BEYOND, dtype=np.bool_)  # so that places always follow
+    np.equal(data, _COMMA, out=marked[: len(data)])
+    commas = np.flatnonzero(marked)
+    first = np.searchsorted(commas, start)
+    code, odd = _type_codes(data, start)
+    second, third, fourth, fifth = (commas[first + step] for step in (2, 3, 4, 5))
+    begin = start + _HEAD
+    if odd.any():
+        begin = np.where(odd, commas[first + 1] + 1, begin)
+    amount, no_amount = span_digits(data, begin, second)
+    width = third - second - 1  # of the funds type
+    odd |= no_amount | (amount > LARGEST) | (width > 1)
     day = np.full(len(heads), NO_DATE, dtype=np.int64)
-    if dated.any():
-        view = span_view(data, comma[3][dated] + 1, 6)
-        day[dated], wrong = days(view, "YYMMDD", pivot)
-        odd[dated] |= wrong | (comma[4][dated] - comma[3][dated] != 7)
-    after = [np.where(dated, comma[step + 2], comma[step]) for step in (3, 4, 5)]
+    given = np.flatnonzero(width == 1)
+    if len(given):
+        funds = data[np.minimum(second[given] + 1, max(len(data) - 1, 0))]
+        odd[given] |= ~_PLAIN_FUNDS[funds] & (funds != _V)
+        dated = given[funds == _V]
+        if len(dated):  # its date and time stand before the references
+            view = span_view(data, third[dated] + 1, 6)
+            day[dated], wrong = days(view, "YYMMDD", pivot)
+            odd[dated] |= wrong | (fourth[dated] - third[dated] != _DATED)
+            third[dated], fourth[dated], fifth[dated] = (
+                commas[first[dated] + step] for step in (5, 6, 7)
+            )
     # A record that ends before its customer reference may go on in an 88: not for columns.
-    odd |= after[1] >= end
+    odd |= fourth >= end
+    fifth = np.minimum(fifth, end)
     spans = {
-        "reference": (after[0] + 1, after[1]),
-        "customer_reference": (after[1] + 1, after[2]),
-        "text": (np.minimum(after[2] + 1, end), end),
+        "reference": (third + 1, fourth),
+        "customer_reference": (fourth + 1, fifth),
+        "text": (np.minimum(fifth + 1, end), end),
     }
-    for name, (start, stop) in spans.items():
-        spans[name] = (np.where(odd, end, start), np.where(odd, end, stop))
+    if odd.any():
+        for name, (begin, stop) in spans.items():
+            spans[name] = (np.where(odd, end, begin), np.where(odd, end, stop))
     return _Cut(code, amount, day, odd, spans)
+
+
+def _type_codes(data: Bytes, start: Ints) -> tuple[Ints, Mask]:
+    """The type codes of records `16,ddd,`, and which records do not begin so."""
+    word = (words_at(data, start) >> np.uint64(24)).astype(np.uint32)
+    figures = (word & np.uint32(0xFFFFFF)) - np.uint32(0x303030)
+    code = (figures & 255) * 100 + (figures >> 8 & 255) * 10 + (figures >> 16)
+    digits = (word & np.uint32(0xF0F0F0)) == 0x303030
+    digits &= ((figures + np.uint32(0x060606)) & np.uint32(0xF0F0F0)) == 0
+    good = digits & (word >> 24 == _COMMA)
+    return np.where(good, code, 0).astype(np.int64), ~good
 
 
 def _texts(
     records: Records, heads: Ints, nexts: Ints, cut: _Cut, encoding: str, notes: Notes
-) -> pa.StringArray:
-    """Text of each record: what stands behind the customer reference, and its continuations."""
+) -> tuple[pa.StringArray, bool]:
+    """Text of each record: what stands behind the customer reference, and its continuations; and
+    whether any may have blanks at its edges."""
     sizes = nexts - heads
-    if not int((sizes > 1).sum()):
+    if not len(sizes) or int(sizes.max()) == 1:
         text, replaced = span_text(records.data, *cut.spans["text"], encoding)
         _tell_replaced(records, heads[replaced], notes)
-        return text
+        return text, edged(records.data, *cut.spans["text"])
     owner = np.repeat(np.arange(len(heads)), sizes)
     offset = np.cumsum(sizes) - sizes
     member = heads[owner] + np.arange(len(owner)) - offset[owner]
@@ -156,7 +194,7 @@ def _texts(
     kept = (start < end) & ~cut.odd[owner]
     pieces, replaced = span_text(records.data, start[kept], end[kept], encoding)
     _tell_replaced(records, member[kept][replaced], notes)
-    return joined_text(pieces, np.bincount(owner[kept], minlength=len(heads)))
+    return joined_text(pieces, np.bincount(owner[kept], minlength=len(heads))), True
 
 
 def _tell_replaced(records: Records, members: Ints, notes: Notes) -> None:

@@ -14,11 +14,12 @@ from recond.model import BANK_BALANCES
 from recond.parsers.bai2_balances import Balances, amount_groups
 from recond.parsers.bai2_codes import TOTAL_CREDITS, TOTAL_DEBITS, Meanings
 from recond.parsers.bai2_details import Details, logical_fields
-from recond.parsers.bai2_records import DETAIL, Records
+from recond.parsers.bai2_records import DETAIL
 from recond.parsers.bai2_state import COUNT, TOTAL, Account, Controls, Group, Sums, Trailer, close
 from recond.parsers.columns import Ints
 from recond.parsers.dates import NO_DATE, day_of
 from recond.parsers.notes import Notes
+from recond.parsers.records import Records
 
 if TYPE_CHECKING:
     from recond.parsers.bai2 import Layout
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # Decimal places of currencies that have not two (ISO 4217): minor units to hundredths.
 _NO_PLACES = re.compile("BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|X[AOP]F")
 _THREE_PLACES = re.compile("BHD|IQD|JOD|KWD|LYD|OMR|TND")
+_NO_BALANCES = BANK_BALANCES.empty_table()
 _CURRENCY = re.compile(r"^[A-Z]{3}$", re.ASCII)
 _STATUS = {"2": "a deletion", "3": "a correction", "4": "a test"}
 _NEEDS = {2: "01", 3: "02", 16: "03", 49: "03", 98: "02", 99: "01"}
@@ -63,6 +65,8 @@ class Reader:
     def balances(self) -> pa.Table:
         """The balances (BANK_BALANCES) since the last call."""
         rows = self._balances.drain()
+        if not rows:
+            return _NO_BALANCES
         return pa.Table.from_pylist(rows, schema=BANK_BALANCES)
 
     def begins(self, records: Records, heads: Ints) -> bool:
@@ -86,8 +90,11 @@ class Reader:
     ) -> list[Run]:
         """Take the logical records of one chunk, in order; which details belong to which
         account."""
-        counted = np.concatenate([[0], np.cumsum(records.code != 0)])
-        sizes = counted[nexts] - counted[heads]
+        sizes = nexts - heads
+        loose = records.code == 0
+        if loose.any():  # lines without a code are no records
+            counted = np.concatenate([[0], np.cumsum(loose)])
+            sizes = sizes - (counted[nexts] - counted[heads])
         codes = records.code[heads]
         runs: list[Run] = []
         taken = 0  # details
@@ -292,8 +299,8 @@ class Reader:
         total = int(amount.sum())  # of at most a block's records of at most 1e13: fits int64
         sign = known.sign[code] * known.line[code]
         account.sums.found += total
-        account.credits += int(amount[sign > 0].sum())
-        account.debits += int(amount[sign < 0].sum())
+        account.credits += int((amount * (sign > 0)).sum())
+        account.debits += int((amount * (sign < 0)).sum())
         account.details += stop - start
         for sums in (account.sums, group.sums, self._file):
             sums.records += size

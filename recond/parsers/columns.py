@@ -16,6 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recond.parsers.words import word_digits
+
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -26,9 +28,6 @@ MOST_DIGITS = 18  # the largest number of decimal digits that always fits an int
 
 LF, CR, SPACE, ZERO = 10, 13, 32, 48
 BOM = b"\xef\xbb\xbf"
-_HIGH = np.uint64(0xF0F0F0F0F0F0F0F0)
-_SIXES = np.uint64(0x0606060606060606)
-_THREES = np.uint64(0x3333333333333333)
 _ASCII_END = 128
 
 
@@ -97,8 +96,9 @@ def split_lines(data: Bytes) -> tuple[Ints, Ints]:
     """
     feeds = np.flatnonzero(data == LF)
     ends, nexts = feeds, feeds + 1
-    returns = np.flatnonzero(data == CR)
-    if len(returns):
+    carriage = data == CR
+    if carriage.any():
+        returns = np.flatnonzero(carriage)
         paired = np.zeros(len(returns), dtype=np.bool_)
         inner = returns + 1 < len(data)
         paired[inner] = data[returns[inner] + 1] == LF
@@ -146,8 +146,7 @@ def digits(view: Bytes) -> tuple[Ints, Mask]:
     """Numbers of an `(n, width)` view of ASCII digits, and a mask of the rows that are not.
 
     Strict: a blank, a sign or a letter anywhere makes the row bad, and its number 0. `width` is
-    at most 18, which always fits an int64. Eight digits are one 64-bit word, added up in three
-    multiplications (first pairs, then fours, then all eight).
+    at most 18, which always fits an int64. Eight digits are one word.
     """
     count, width = view.shape
     if width > MOST_DIGITS:
@@ -160,13 +159,8 @@ def digits(view: Bytes) -> tuple[Ints, Mask]:
     total = np.zeros(count, dtype=np.int64)
     bad: Mask = np.zeros(count, dtype=np.bool_)
     for part in range(words):
-        word = np.ascontiguousarray(columns[:, part])
-        checked = (word & _HIGH) | (((word + _SIXES) & _HIGH) >> np.uint64(4))
-        bad |= checked != _THREES  # each byte is 0x30 to 0x39
-        word = (word & np.uint64(0x0F0F0F0F0F0F0F0F)) * np.uint64(2561) >> np.uint64(8)
-        word = (word & np.uint64(0x00FF00FF00FF00FF)) * np.uint64(6553601) >> np.uint64(16)
-        word = (word & np.uint64(0x0000FFFF0000FFFF)) * np.uint64(42949672960001)
-        figure = (word >> np.uint64(32)).astype(np.int64)
+        figure, wrong = word_digits(np.ascontiguousarray(columns[:, part]))
+        bad |= wrong
         total = figure if part == 0 else total * 10**8 + figure
     if bad.any():
         total[bad] = 0

@@ -7,6 +7,7 @@ Days count from 1970-01-01, as Arrow's date32 does.
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -23,18 +24,27 @@ def days(view: Bytes, order: str = "YYMMDD", pivot: int = PIVOT) -> tuple[Ints, 
     `order` is YYMMDD or MMDDYY. A bad row has the day NO_DATE.
     """
     number, bad = digits(view)
-    pairs = (number // 10_000, number // 100 % 100, number % 100)
-    names = (order[:2], order[2:4], order[4:])
-    parts = dict(zip(names, pairs, strict=True))
-    year = np.where(parts["YY"] < pivot, 2000, 1900) + parts["YY"]
-    month, day = parts["MM"], parts["DD"]
-    bad = bad | (month < 1) | (month > 12) | (day < 1)
+    front = number // 100
+    if order == "YYMMDD":
+        month, day = front, number - front * 100
+    else:
+        upper = front // 100
+        month, day = (number - front * 100) * 100 + upper, front - upper * 100
+    first, length = _months(pivot)
+    bad = bad | (day < 1) | (day > length[month])
+    return np.where(bad, NO_DATE, first[month] + day - 1), bad
+
+
+@lru_cache(maxsize=128)
+def _months(pivot: int) -> tuple[Ints, Ints]:
+    """First day and number of days of each month YYMM (0 to 9999); none for a month that is none."""
+    year, month = np.divmod(np.arange(10_000), 100)
+    real = (month >= 1) & (month <= 12)
+    year = np.where(year < pivot, 2000, 1900) + year
     months = ((year - 1970) * 12 + np.clip(month, 1, 12) - 1).astype("datetime64[M]")
     first = months.astype("datetime64[D]").astype(np.int64)
     after = (months + 1).astype("datetime64[D]").astype(np.int64)
-    found = first + day - 1
-    bad = bad | (found >= after)
-    return np.where(bad, NO_DATE, found), bad
+    return first, np.where(real, after - first, 0)
 
 
 def day_of(text: str, order: str = "YYMMDD", pivot: int = PIVOT) -> int | None:
@@ -53,4 +63,6 @@ def iso(day: int) -> str:
 
 def date_column(found: Ints) -> pa.Array:
     """Days as an Arrow date32 column, NO_DATE as null."""
-    return pa.array(found.astype(np.int32), mask=found == NO_DATE).cast(pa.date32())
+    none = found == NO_DATE
+    days_ = pa.array(found.astype(np.int32), mask=none if none.any() else None)
+    return days_.view(pa.date32())

@@ -3,31 +3,39 @@ object a row."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.parsers.columns import Bytes, Ints, Mask
+from recond.parsers.words import SIZE, last_bytes, word_digits, words_before
 
-_ZERO, _NINE, _ASCII_END = 48, 9, 128
+MOST_DIGITS = 2 * SIZE
+_SPACE, _ASCII_END = 32, 128
+_RUNS = 64  # so many runs are put together one by one, more are taken row by row
 
 
 def span_digits(data: Bytes, start: Ints, end: Ints, most: int = 15) -> tuple[Ints, Mask]:
     """Numbers of spans of ASCII digits, and a mask of those that are not (number 0).
 
-    Strict: an empty span, a sign, a blank, or more than `most` digits makes a row bad.
+    Strict: an empty span, a sign, a blank, or more than `most` digits (at most 16) makes a row bad.
     """
+    if most > MOST_DIGITS:
+        raise ValueError(f"{most} digits are two words and more; at most {MOST_DIGITS} are read")
     length = end - start
     bad: Mask = (length < 1) | (length > most)
-    total = np.zeros(len(start), dtype=np.int64)
-    last = max(len(data) - 1, 0)
-    widest = int(np.where(bad, 0, length).max(initial=0))
-    for place in range(widest):
-        inside = place < length
-        figure = data[np.clip(end - 1 - place, 0, last)].astype(np.int64) - _ZERO
-        bad |= inside & ((figure < 0) | (figure > _NINE))
-        total += np.where(inside, figure, 0) * 10**place
-    total[bad] = 0
+    total, wrong = word_digits(last_bytes(words_before(data, end), np.clip(length, 0, SIZE)))
+    rows = np.flatnonzero((length > SIZE) & ~bad)
+    if len(rows):  # what stands before the last eight digits
+        before = words_before(data, end[rows] - SIZE)
+        upper, strange = word_digits(last_bytes(before, length[rows] - SIZE))
+        total[rows] += upper * 10**SIZE
+        wrong[rows] |= strange
+    bad |= wrong
+    if bad.any():
+        total[bad] = 0
     return total, bad
 
 
@@ -36,6 +44,14 @@ def span_view(data: Bytes, start: Ints, width: int) -> Bytes:
     place = start[:, None] + np.arange(width)
     view: Bytes = data[np.clip(place, 0, max(len(data) - 1, 0))]
     return view
+
+
+def edged(data: Bytes, start: Ints, end: Ints) -> bool:
+    """Whether any span may have white space at an edge, so that its text must be trimmed."""
+    if not len(start) or not len(data):
+        return False
+    edges = np.minimum(data[np.minimum(start, len(data) - 1)], data[end - 1])
+    return bool(((edges <= _SPACE) & (start < end)).any())
 
 
 def span_text(data: Bytes, start: Ints, end: Ints, encoding: str) -> tuple[pa.StringArray, Mask]:
@@ -116,3 +132,15 @@ def either(value: bytes, encoding: str) -> str:
         return value.decode("utf-8")
     except UnicodeDecodeError:
         return value.decode(encoding, "replace")
+
+
+def repeated(values: Sequence[str | None], sizes: Ints) -> pa.StringArray:
+    """Text that is the same for many rows: value i stands `sizes[i]` times."""
+    if len(values) > _RUNS:
+        rows = np.repeat(np.arange(len(values)), sizes)
+        return pa.array(values, type=pa.string()).take(pa.array(rows))
+    runs = [
+        pa.repeat(pa.scalar(value, pa.string()), size)
+        for value, size in zip(values, sizes.tolist(), strict=True)
+    ]
+    return pa.concat_arrays(runs) if runs else pa.array([], type=pa.string())
