@@ -194,7 +194,12 @@ def blank_to_null(text: pa.StringArray) -> pa.StringArray:
     """The same text with null where it is empty."""
     offsets = np.frombuffer(text.buffers()[1], dtype=np.int32)
     ends = offsets[text.offset : text.offset + len(text) + 1]
-    if len(ends) < 2 or bool((np.diff(ends) > 0).all()):
+    filled = ends[1:] > ends[:-1]
+    if bool(filled.all()):
         return text
+    if not text.offset and not text.null_count:  # the same bytes, and which of them are text
+        valid = pa.py_buffer(np.packbits(filled, bitorder="little"))
+        _, offsets_, data = text.buffers()
+        return pa.StringArray.from_buffers(len(text), offsets_, data, valid)
     empty = pc.equal(text, "")
     return pc.if_else(empty, pa.scalar(None, pa.string()), text)

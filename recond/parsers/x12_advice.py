@@ -55,20 +55,18 @@ class Advices:
         chosen = sets.inside((ADVICE,))
         lines = remittance_lines(segments, sets.of, len(sets), chosen)
         sums = _sums(lines, sets.before)
-        firsts, rows = self._firsts(segments, sets, chosen)
+        rows = self._firsts(segments, sets, chosen)
         self._tell_wrong(segments, sets, ords, lines)
         done = np.flatnonzero((sets.kind == ADVICE) & (sets.end >= 0))
         tables = {"advice_lines": _lines_table(segments, sets, ords, lines)}
         if len(done):
-            tables |= self._finished(segments, sets, ords, done, sums, firsts, rows)
-        open_firsts = {name: values[len(sets) - 1].as_py() for name, values in firsts.items()}
-        return tables, open_firsts, tuple(int(one[-1]) for one in sums)
+            tables |= self._finished(segments, sets, ords, done, sums, rows)
+        return tables, _open_firsts(segments, sets, rows), tuple(int(one[-1]) for one in sums)
 
-    def _firsts(
-        self, segments: Segments, sets: Sets, chosen: Mask
-    ) -> tuple[dict[str, pa.Array], dict[str, Ints]]:
-        """The first values of every set, and the rows where they stand (-1: not in this block)."""
-        found, rows = {}, {}
+    def _firsts(self, segments: Segments, sets: Sets, chosen: Mask) -> dict[str, Ints]:
+        """The first row of each segment that says something of its whole set, -1 where a set has
+        none in this block."""
+        rows = {}
         for tag in ("BPR", "TRN", "N1"):
             at = np.flatnonzero((segments.tag == code(tag)) & chosen)
             if tag == "N1" and len(at):
@@ -79,13 +77,7 @@ class Advices:
             first = np.full(len(sets), -1)
             first[sets.of[at[::-1]]] = at[::-1]
             rows[tag] = first
-        for name, (tag, element) in _FIRSTS.items():
-            values = segments.column(rows[tag], element)
-            before = sets.before.firsts.get(name)
-            if before is not None:
-                values = pa.concat_arrays([pa.array([before], pa.string()), values.slice(1)])
-            found[name] = values
-        return found, rows
+        return rows
 
     def _second(self, segments: Segments, sets: Sets, rows: Ints) -> None:
         again = rows[1:][sets.of[rows[1:]] == sets.of[rows[:-1]]].tolist()
@@ -119,12 +111,11 @@ class Advices:
 
     def _finished(
         self, segments: Segments, sets: Sets, ords: Ints, done: Ints,
-        sums: tuple[Ints, ...], firsts: dict[str, pa.Array], rows: dict[str, Ints],
+        sums: tuple[Ints, ...], rows: dict[str, Ints],
     ) -> dict[str, pa.Table]:  # fmt: skip
         """The advices that end in this block, and their batches."""
         named, inner, outer, bare, counts = (one[done] for one in sums)
-        take = pa.array(done)
-        said = {name: values.take(take) for name, values in firsts.items()}
+        said = _said(segments, sets, done, rows)
         total, unreadable = _totals(segments, sets, done, rows["BPR"])
         how = verdict(total, named, inner, outer)
         how[bare == counts] = AS_SAID  # no amounts: the payment is not split
@@ -211,6 +202,31 @@ def _sums(lines: Lines, before: OpenSet) -> tuple[Ints, ...]:
     return found
 
 
+def _said(
+    segments: Segments, sets: Sets, done: Ints, rows: dict[str, Ints]
+) -> dict[str, pa.Array]:
+    """The first values of some sets, null where they have none."""
+    found = {}
+    for name, (tag, element) in _FIRSTS.items():
+        values = segments.column(rows[tag][done], element)
+        before = sets.before.firsts.get(name)
+        if before is not None and int(done[0]) == 0:  # said in a block before this one
+            values = pa.concat_arrays([pa.array([before], pa.string()), values.slice(1)])
+        found[name] = values
+    return found
+
+
+def _open_firsts(segments: Segments, sets: Sets, rows: dict[str, Ints]) -> dict[str, str | None]:
+    """The first values of the last set of a block, as far as it was read."""
+    last = len(sets) - 1
+    found = {} if last else dict(sets.before.firsts)
+    for name, (tag, element) in _FIRSTS.items():
+        row = int(rows[tag][last])
+        if found.get(name) is None:
+            found[name] = segments.text(row, element) or None if row >= 0 else None
+    return found
+
+
 def _totals(segments: Segments, sets: Sets, done: Ints, rows: Ints) -> tuple[Ints, Mask]:
     """BPR02 of the sets that end here, and which of them are no amount."""
     here = rows[done] >= 0
@@ -228,6 +244,10 @@ def _totals(segments: Segments, sets: Sets, done: Ints, rows: Ints) -> tuple[Int
 def _dates(texts: pa.Array) -> pa.Array:
     """CCYYMMDD as dates, null where they are none."""
     whole = pc.fill_null(pc.equal(pc.binary_length(texts), 8), False)
+    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
+    if pc.all(whole).as_py() and len(texts):  # the bytes as they stand
+        raw = np.frombuffer(texts.buffers()[2], np.uint8)[int(offsets[0]) : int(offsets[-1])]
+        return date_column(days8(raw.reshape(-1, 8)))
     packed = pc.if_else(whole, texts, "00000000")
     raw = np.frombuffer("".join(packed.to_pylist()).encode("latin-1", "replace"), np.uint8)
     return date_column(days8(raw.reshape(-1, 8)))
@@ -259,8 +279,9 @@ def _lines_table(segments: Segments, sets: Sets, ords: Ints, lines: Lines) -> pa
         "ordinal": ords[of], "sequence": sequence, "line": segments.line[row],
         "byte_offset": segments.offset + segments.start[row],
         "byte_length": segments.end[row] - segments.start[row],
-        "qualifier": segments.column(row, 1), "reference": segments.column(row, 2),
-        "amount_cents": pa.array(lines.cents, mask=~lines.given),
+        "qualifier": segments.texts(*lines.qualifier),
+        "reference": segments.texts(*lines.reference),
+        "amount_cents": pa.array(lines.cents, mask=None if lines.given.all() else ~lines.given),
         "adjusted_cents": lines.adjusted,
     }  # fmt: skip
     return table_of(ADVICE_LINES, columns, len(row))

@@ -7,12 +7,11 @@ import re
 import numpy as np
 
 from recond.parsers.columns import ZERO, Bytes, Ints, Mask, digits
+from recond.parsers.words import SIZE, last_bytes, word_digits, words_before
 
 _DECIMAL = re.compile(r"(-?)([0-9]{0,13})(?:\.([0-9]{0,2})0*)?", re.ASCII)
 _WIDE = 16  # bytes of a number that are read at once; longer ones are read one by one
-_WORD = 8  # bytes of a number that fit one 64-bit word
 _POINT, _MINUS = 46, 45
-_ZEROS = np.uint64(0x3030303030303030)
 _POINT_THIRD = np.uint64(_POINT << 40)  # the third byte from the end
 _BYTE_THIRD, _LAST_TWO = np.uint64(0xFF << 40), np.uint64(0xFFFF << 48)
 _BEFORE_THIRD = np.uint64((1 << 40) - 1)
@@ -33,16 +32,22 @@ def decimal_cents(text: str) -> int | None:
 def span_cents(data: Bytes, start: Ints, end: Ints) -> tuple[Ints, Mask]:
     """Cents of spans that hold X12 decimal numbers, and a mask of those that hold none (0)."""
     count = len(start)
+    if not count:
+        return np.zeros(0, dtype=np.int64), np.ones(0, dtype=np.bool_)
+    length = end - start
+    cents, bad = _word_cents(data, np.clip(length, 0, SIZE), end)
+    bad |= (length < 4) | (length > SIZE)
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        cents[rows], bad[rows] = _wide_cents(data, start[rows], end[rows])
+    return cents, bad
+
+
+def _wide_cents(data: Bytes, start: Ints, end: Ints) -> tuple[Ints, Mask]:
+    """As `span_cents`, for numbers of any length, without a point or with a sign."""
+    count = len(start)
     cents = np.zeros(count, dtype=np.int64)
     bad: Mask = np.ones(count, dtype=np.bool_)
-    if not count:
-        return cents, bad
-    short = end - start
-    if bool(((short >= 4) & (short <= _WORD)).all()):
-        cents, bad = _word_cents(data, short, end)
-        if not bad.any():
-            return cents, bad
-        cents, bad = np.zeros_like(cents), np.ones_like(bad)
     negative = (end > start) & (data[np.minimum(start, len(data) - 1)] == _MINUS)
     first = start + negative
     length = end - first
@@ -76,12 +81,8 @@ def span_cents(data: Bytes, start: Ints, end: Ints) -> tuple[Ints, Mask]:
 def _word_cents(data: Bytes, length: Ints, end: Ints) -> tuple[Ints, Mask]:
     """Cents of spans of four to eight bytes that are digits with two places (`104.00`), and a
     mask of those that are not: a number is one 64-bit word, its point taken out by shifting."""
-    room = np.concatenate([np.full(_WORD, ZERO, np.uint8), data])
-    words = np.lib.stride_tricks.sliding_window_view(room, _WORD)[end]
-    word = words.view("<u8").reshape(-1)
-    blank = ((_WORD - length) * 8).astype(np.uint64)
-    word = (word >> blank) << blank | (_ZEROS & ((np.uint64(1) << blank) - np.uint64(1)))
+    word = last_bytes(words_before(data, end), length)
     pointed = (word & _BYTE_THIRD) == _POINT_THIRD
     figures = (word & _LAST_TWO) | ((word & _BEFORE_THIRD) << np.uint64(8)) | np.uint64(ZERO)
-    value, wrong = digits(figures.view(np.uint8).reshape(-1, _WORD))
+    value, wrong = word_digits(figures)
     return value, wrong | ~pointed

@@ -205,8 +205,12 @@ class Detail:
     def add(self, segments: Segments) -> None:
         """Take the segments from ST to SE of a block."""
         element, segment = segments.marks.element, segments.marks.segment
+        # Delimiters change places with the usual ones, so no two texts become one.
         table = bytearray(range(256))
-        table[element], table[segment] = 0x1D, 0x1E
+        for mark, usual in ((element, ord("*")), (segment, ord("~"))):
+            other = table.index(usual)
+            table[mark], table[other] = table[other], table[mark]
+        usual_marks = table == bytes(range(256))
         drop = [bytes([one]) for one in (CR, LF) if one != segment]
         opens, closes = segments.rows("ST"), segments.rows("GE", "GS", "ISA", "IEA")
         marks = sorted([(int(row), True) for row in _firsts(opens, closes)]
@@ -218,8 +222,8 @@ class Detail:
                 body = segments.data[begin : int(segments.end[last])].tobytes()
                 for one in drop:
                     body = body.replace(one, b"")
-                self._hash.update(body.translate(table))
-                self._hash.update(b"\x1e")
+                self._hash.update(body if usual_marks else body.translate(table))
+                self._hash.update(b"~")
                 self.any = True
             if row < len(segments):
                 self._inside, at = opening, row

@@ -21,7 +21,8 @@ AS_SAID, NETTED, DIFFERS = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The RMR of some segments: `row` is the segment, `group` its group.
+    """The RMR of some segments: `row` is the segment, `group` its group, `qualifier` and
+    `reference` are the places of RMR01 and RMR02.
 
     `cents` is RMR04, 0 where it is not `given`; `adjusted` is the sum of the ADX inside the RMR.
     `named`, `inner`, `outer` and `bare` are of groups: sums of RMR04, of ADX inside and outside
@@ -31,6 +32,8 @@ class Lines:
 
     row: Ints
     group: Ints
+    qualifier: tuple[Ints, Ints]
+    reference: tuple[Ints, Ints]
     cents: Ints
     given: Mask
     adjusted: Ints
@@ -44,15 +47,11 @@ class Lines:
 
 def remittance_lines(segments: Segments, group: Ints, groups: int, chosen: Mask) -> Lines:
     """The lines of the chosen segments; `group` is that of each segment, below `groups`."""
-    opener = np.zeros(len(segments), dtype=np.bool_)
-    for tag in OPENERS:
-        opener |= segments.tag == code(tag)
     row = np.flatnonzero((segments.tag == code("RMR")) & chosen)
-    start, end = segments.spans(row, 4)
+    qualifier, (first, last), _, (start, end) = segments.first_spans(row, 4)
     given = end > start
     cents, bad = span_cents(segments.data, start, end)
     wrong = [(int(row[at]), "RMR04") for at in np.flatnonzero(bad & given)]
-    first, last = segments.spans(row, 2)
     wrong += [(int(row[at]), "RMR02") for at in np.flatnonzero(first == last)]
     adx = np.flatnonzero((segments.tag == code("ADX")) & chosen)
     adjusted = np.zeros(len(row), dtype=np.int64)
@@ -60,15 +59,21 @@ def remittance_lines(segments: Segments, group: Ints, groups: int, chosen: Mask)
     if len(adx):
         change, bad = span_cents(segments.data, *segments.spans(adx, 1))
         wrong += [(int(adx[at]), "ADX01") for at in np.flatnonzero(bad)]
+        opener = np.zeros(len(segments), dtype=np.bool_)
+        for tag in OPENERS:
+            opener |= segments.tag == code(tag)
         before = np.maximum.accumulate(np.where(opener, np.arange(len(segments)), -1))[adx]
         inside = (before >= 0) & (segments.tag[before] == code("RMR"))
         np.add.at(adjusted, np.searchsorted(row, before[inside]), change[inside])
         np.add.at(outer, group[adx[~inside]], change[~inside])
     of = group[row]
+    counts = np.bincount(of, minlength=groups).astype(np.int64)
+    none = np.zeros(groups, dtype=np.int64)
     return Lines(
-        row, of, cents, given, adjusted, _sums(of, cents, groups), _sums(of, adjusted, groups),
-        outer, _sums(of, (~given).astype(np.int64), groups),
-        np.bincount(of, minlength=groups).astype(np.int64), tuple(sorted(wrong)),
+        row, of, qualifier, (first, last), cents, given, adjusted, _sums(of, cents, groups),
+        _sums(of, adjusted, groups) if len(adx) else none, outer,
+        none.copy() if given.all() else _sums(of, (~given).astype(np.int64), groups),
+        counts, tuple(sorted(wrong)),
     )  # fmt: skip
 
 

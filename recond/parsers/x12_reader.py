@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from recond.parsers.columns import BLOCK, LONGEST, Readable
+from recond.parsers.columns import BLOCK, CR, LONGEST, Readable
 from recond.parsers.notes import Notes
 from recond.parsers.x12_segments import (
     ISA_ELEMENTS,
@@ -120,19 +120,18 @@ class Reader:
             if len(held) > _MOST:
                 self._refuse("a loop of segments has no end", self._offset, long=True)
             return None, held
-        self._check_breaks(found.part(0, last), marks)
-        self._advance(whole[:taken], found, last)
-        if marks_end:
-            self._marks = None
-        return found.part(0, last), held[taken:]
-
-    def _advance(self, taken: bytes, found: Segments, last: int) -> None:
-        self._offset += len(taken)
-        if self._by_segment:
+        part = found if last == len(found) else found.part(0, last)
+        self._check_breaks(part, marks)
+        self._offset += taken
+        if last < len(found):
+            self._next_line = int(found.line[last])
+        elif self._by_segment:
             self._next_line += last
         else:
-            newline = b"\r" if self._marks is not None and self._marks.segment == 13 else b"\n"
-            self._next_line += taken.count(newline)
+            self._next_line += whole.count(b"\r" if marks.segment == CR else b"\n", 0, taken)
+        if marks_end:
+            self._marks = None
+        return part, held[taken:]
 
     def _last_row(self, found: Segments, ended: bool) -> tuple[int, bool]:
         """How many rows may be taken now, and whether another ISA with its own delimiters
@@ -154,7 +153,8 @@ class Reader:
         return (int(cuts[-1]) if len(cuts) else 0), False
 
     def _check_breaks(self, found: Segments, marks: Marks) -> None:
-        for row in np.flatnonzero(strange_breaks(found, marks))[: self._notes.kept].tolist():
+        strange = np.flatnonzero(strange_breaks(found, marks)) if not found.plain else np.zeros(0)
+        for row in strange[: self._notes.kept].astype(np.int64).tolist():
             line, offset = found.place(row)
             self._notes.add(
                 "RECORD_UNREADABLE",
@@ -162,8 +162,8 @@ class Reader:
                 line=line,
                 byte_offset=offset,
             )
-        nul = np.flatnonzero(found.data == 0)
-        if len(nul):
+        if int(found.data.min(initial=1)) == 0:
+            nul = np.flatnonzero(found.data == 0)
             self._notes.add(
                 "NUL_BYTES", f"The file holds NUL bytes. {_AGAIN}",
                 line=self._next_line, byte_offset=self._offset + int(nul[0]),

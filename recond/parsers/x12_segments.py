@@ -15,12 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.parsers.columns import CR, LF, SPACE, Bytes, Ints, Mask, blank_to_null
-from recond.parsers.spans import span_text
+from recond.parsers.spans import edged, span_text
+from recond.parsers.words import SIZE, words_at
 
 ISA_ELEMENTS = 16
 ISA_LENGTH = 106  # bytes, its terminator included, when its elements are padded as they must be
 _TRIMS = 4  # bytes of line break and blanks before a segment that are taken off at once
 _ASCII_END = 128
+_FEW = 4096  # rows: a column of more is looked at for being the same all over
+_BYTE = np.uint32(0xFF)
 _BLANK = np.zeros(256, dtype=np.bool_)
 _BLANK[[LF, CR, SPACE]] = True
 
@@ -34,9 +37,10 @@ NAMES = (
     "PEN", "AIN", "INV", "RYL", "PSC", "SDQ", "LS", "LE", "AVA", "PWK", "DMG", "ITA", "SMR", "PAY",
 )  # fmt: skip
 _NUMBERS = {name: number for number, name in enumerate(NAMES, 1)}
-_BY_BYTES = np.zeros(1 << 24, dtype=np.int8)  # three bytes of a name → number
+# Three bytes of a name, the last one 0 where it has two → number. Few of its pages are ever used.
+_BY_BYTES = np.zeros(1 << 24, dtype=np.int8)
 for _name, _number in _NUMBERS.items():
-    _BY_BYTES[int.from_bytes(_name.ljust(3).encode("ascii"), "big")] = _number
+    _BY_BYTES[int.from_bytes(_name.encode("ascii"), "little")] = _number
 
 
 def code(tag: str) -> int:
@@ -59,7 +63,7 @@ class Marks:
 class Segments:
     """Segments of `data`: row i is `data[start[i]:end[i]]`, without line breaks around it.
 
-    `bounds[low[i] + k]` is the byte before element k (0 is the name), `bounds[low[i] + k + 1]`
+    `bounds[low[i] + k]` is the byte before element k (1 is the first), `bounds[low[i] + k + 1]`
     the byte behind it; `count` elements follow the name. `line` is the physical line, or the
     number of the segment where a file has no line breaks; `offset` is the place of `data[0]`.
     """
@@ -91,9 +95,13 @@ class Segments:
     def spans(self, rows: Ints, element: int) -> tuple[Ints, Ints]:
         """Places of an element of some rows; an empty span at its end where it is not given."""
         count = self.count[rows]
-        if len(rows) and int(count.min()) > element:  # given everywhere, and never the last
+        if len(rows) and int(count.min()) >= element:  # given everywhere
             low = self.low[rows] + element
-            return self.bounds[low] + 1, self.bounds[low + 1]
+            start, finish = self.bounds[low] + 1, self.bounds[low + 1]
+            if self.marks.segment == LF:  # a CR before it is no part of the last element
+                finish = np.minimum(finish, self.end[rows])
+                start = np.minimum(start, finish)
+            return start, finish
         end = self.end[rows]
         inner = count > element
         low = np.where(count >= element, self.low[rows] + element, 0)
@@ -101,23 +109,52 @@ class Segments:
         finish = np.where(inner, self.bounds[np.where(inner, low + 1, 0)], end)
         return np.minimum(start, finish), finish
 
+    def first_spans(self, rows: Ints, elements: int) -> list[tuple[Ints, Ints]]:
+        """`spans` of the first elements of some rows, for many rows at once."""
+        if not len(rows) or int(self.count[rows].min()) < elements or self.marks.segment == LF:
+            return [self.spans(rows, one) for one in range(1, elements + 1)]
+        windows = np.lib.stride_tricks.sliding_window_view(self.bounds, elements + 1)
+        edges = windows[self.low[rows] + 1].T.copy()  # of each row, the bytes around its elements
+        return [(edges[one] + 1, edges[one + 1]) for one in range(elements)]
+
     def column(self, rows: Ints, element: int) -> pa.StringArray:
         """An element of some ascending rows as text, blanks taken off, null where it is empty or
         the row is -1."""
-        known = rows >= 0
-        if not known.all():
-            place = np.cumsum(known) - 1
-            found = self.column(rows[known], element)
-            return found.take(pa.array(place, mask=~known))
-        start, end = self.spans(rows, element)
+        return self.texts(*self._known_spans(rows, element))
+
+    def texts(self, start: Ints, end: Ints) -> pa.StringArray:
+        """Spans in file order as text, blanks taken off, null where it is empty."""
+        if len(start) > _FEW and (same := self._same(start, end)) is not None:
+            return same
         if self.ascii:
             texts = _plain_text(self.data, start, end)
         else:
             texts, _ = span_text(self.data, start, end, self.encoding)
-        edges = self.data[np.minimum(start, len(self.data) - 1)], self.data[end - 1]
-        if bool((edges[0] == SPACE).any() or (edges[1] == SPACE).any()):
+        if edged(self.data, start, end):
             texts = pc.ascii_trim(texts, characters=" ")
         return blank_to_null(texts)
+
+    def _known_spans(self, rows: Ints, element: int) -> tuple[Ints, Ints]:
+        """As `spans`, with an empty span in its place where the row is -1."""
+        known = rows >= 0
+        if known.all():
+            return self.spans(rows, element)
+        start, end = np.zeros((2, len(rows)), dtype=np.int64)
+        start[known], end[known] = self.spans(rows[known], element)
+        end = np.maximum.accumulate(end)
+        return np.where(known, start, end), end
+
+    def _same(self, start: Ints, end: Ints) -> pa.StringArray | None:
+        """The text of spans that are all alike and short (a qualifier), else None."""
+        length = end - start
+        first = int(length[0])
+        if not 0 < first <= SIZE or not bool((length == first).all()):
+            return None
+        words = words_at(self.data, start) << np.uint64((SIZE - first) * 8)
+        text = self.data[int(start[0]) : int(end[0])].tobytes()
+        if not text.isalnum() or not bool((words == words[0]).all()):
+            return None
+        return pa.repeat(pa.scalar(text.decode("ascii"), pa.string()), len(start))
 
     def text(self, row: int, element: int) -> str:
         """One element of one row as text, blanks taken off; empty where it is not given."""
@@ -172,19 +209,19 @@ def tokenise(
 
     `by_segment`: the number of a segment stands for its line.
     """
-    places = np.flatnonzero((data == marks.element) | (data == marks.segment))
-    ending = np.flatnonzero(data[places] == marks.segment)
-    bounds = np.concatenate([np.array([-1]), places])
-    high = ending + 1
-    low = np.concatenate([np.zeros(1, np.int64), high[:-1]]) if len(high) else high
-    raw, end = bounds[low] + 1, bounds[high]
+    bounds = np.flatnonzero((data == marks.element) | (data == marks.segment))
+    ending = np.flatnonzero(data[bounds] == marks.segment)
+    end = bounds[ending]
+    raw, low = np.zeros_like(end), np.full_like(ending, -1)
+    raw[1:], low[1:] = end[:-1] + 1, ending[:-1]
+    count = ending - low - 1
     start = _trimmed(data, raw, end)
     cut = end
     if marks.segment == LF:
         end = end - ((end > start) & (data[np.maximum(end - 1, 0)] == CR))
     lead = start - raw
     feeds, returns = (int(np.count_nonzero(data == one)) for one in (LF, CR))
-    skipped = int(lead.sum()) + int((cut - end).sum())
+    skipped = int(lead.sum()) + (0 if cut is end else int((cut - end).sum()))
     plain = feeds + returns == skipped + (len(raw) if marks.segment in (LF, CR) else 0)
     kept = start < end
     if by_segment:
@@ -195,10 +232,8 @@ def tokenise(
         breaks = np.flatnonzero(data == (CR if marks.segment == CR else LF))
         line = first_line + np.searchsorted(breaks, start)
     if not kept.all():
-        start, end, low, high, line = (one[kept] for one in (start, end, low, high, line))
-    count = high - low - 1
-    named = np.where(count > 0, bounds[np.minimum(low + 1, len(bounds) - 1)], end) - start
-    tags = _tags(data, start, named)
+        start, end, low, count, line = (one[kept] for one in (start, end, low, count, line))
+    tags = _tags(data, start, marks)
     ascii_ = not len(data) or int(data.max()) < _ASCII_END
     coding = "utf-8" if ascii_ else _encoding(data)
     return Segments(
@@ -216,7 +251,10 @@ def _a_line_each(lead: Ints, feeds: int, skipped: int, marks: Marks) -> bool:
 def _trimmed(data: Bytes, start: Ints, end: Ints) -> Ints:
     """Starts behind the line breaks and blanks that stand before a segment."""
     for _ in range(_TRIMS):
-        blank = _BLANK[data[np.minimum(start, len(data) - 1)]] & (start < end)
+        first = data[np.minimum(start, len(data) - 1)]
+        if len(first) and int(first.min()) > SPACE:
+            return start
+        blank = ((first == LF) | (first == CR) | (first == SPACE)) & (start < end)
         if not blank.any():
             return start
         start = start + blank
@@ -227,21 +265,19 @@ def _trimmed(data: Bytes, start: Ints, end: Ints) -> Ints:
     return start
 
 
-def _tags(data: Bytes, start: Ints, length: Ints) -> Tags:
-    last = len(data) - 1
-    first, second, third = (
-        data[np.minimum(start + place, last)].astype(np.int32) for place in range(3)
-    )
-    third = np.where(length == 2, SPACE, third)
-    tags = _BY_BYTES[first << 16 | second << 8 | third]
-    return np.where((length == 2) | (length == 3), tags, np.int8(0))
+def _tags(data: Bytes, start: Ints, marks: Marks) -> Tags:
+    """The numbers of the segments' names: two or three bytes before a separator or the end."""
+    word = words_at(data, start).astype(np.uint32)
+    third, fourth = (word >> 16) & _BYTE, word >> 24
+    short = (third == marks.element) | (third == marks.segment)
+    long = (fourth == marks.element) | (fourth == marks.segment)
+    name = np.where(short, word & np.uint32(0xFFFF), word & np.uint32(0xFFFFFF))
+    return np.where(short | long, _BY_BYTES[name], np.int8(0))
 
 
 def strange_breaks(segments: Segments, marks: Marks) -> Mask:
-    """Which segments have a line break inside: no element may hold one."""
+    """Which segments have a line break inside: no element may hold one. None of plain ones has."""
     data = segments.data
-    if segments.plain:
-        return np.zeros(len(segments), dtype=np.bool_)
     if marks.segment == LF:
         breaks = np.flatnonzero(data == CR)
     else:

@@ -15,11 +15,15 @@ import pyarrow.compute as pc
 from recond.parsers.columns import Ints, Mask
 from recond.parsers.notes import Notes
 from recond.parsers.spans import span_digits
+from recond.parsers.words import words_at
 from recond.parsers.x12_envelope import same_number, segment_place
 from recond.parsers.x12_segments import Segments
 
 ADVICE, LOCKBOX, ACKNOWLEDGEMENT = 820, 823, 997
-_ACKNOWLEDGEMENTS = ("997", "999", "824", "864")
+_KINDS = {"820": ADVICE, "823": LOCKBOX} | dict.fromkeys(
+    ("997", "999", "824", "864"), ACKNOWLEDGEMENT
+)
+_THREE = np.uint64(0xFFFFFF)  # bytes of a set's name in a word
 _AGAIN = "Ask the sender for the file again."
 
 
@@ -54,10 +58,12 @@ class Sets:
 
     def inside(self, kinds: tuple[int, ...]) -> Mask:
         """Which segments stand in a set of these kinds, from ST to SE."""
-        end = self.end[self.of]
-        mask: Mask = np.isin(self.kind, kinds)[self.of] & (
-            (end < 0) | (np.arange(len(self.of)) <= end)
-        )
+        wanted = np.isin(self.kind, kinds) | (np.bincount(self.of, minlength=len(self)) == 0)
+        mask: Mask = np.ones(len(self.of), dtype=np.bool_) if wanted.all() else wanted[self.of]
+        following = np.append(self.start[1:], len(self.of))
+        # What stands behind an SE belongs to no set: the envelope, a few segments a file.
+        for one in np.flatnonzero((self.end >= 0) & (following - self.end > 1)).tolist():
+            mask[int(self.end[one]) + 1 : int(following[one])] = False
         return mask
 
     @property
@@ -69,22 +75,25 @@ class Sets:
 def sets_of(segments: Segments, before: OpenSet) -> Sets:
     """The sets of a block behind `before`."""
     starts, ends = segments.rows("ST"), segments.rows("SE")
-    mark = np.zeros(len(segments), dtype=np.int64)
-    mark[starts] = 1
-    of = np.cumsum(mark)
     count = len(starts) + 1
+    edges = np.concatenate([np.zeros(1, np.int64), starts, np.array([len(segments)])])
+    of = np.repeat(np.arange(count), np.diff(edges))
     end = np.full(count, -1)
     end[of[ends]] = ends
     kind = np.zeros(count, dtype=np.int64)
     kind[0] = before.kind
     if len(starts):
-        names = segments.column(starts, 1)
-        for text, number in (("820", ADVICE), ("823", LOCKBOX)):
-            kind[1:][pc.fill_null(pc.equal(names, text), False).to_numpy(False)] = number
-        for text in _ACKNOWLEDGEMENTS:
-            mask = pc.fill_null(pc.equal(names, text), False).to_numpy(False)
-            kind[1:][mask] = ACKNOWLEDGEMENT
+        first, last = segments.spans(starts, 1)
+        three = words_at(segments.data, first) & _THREE
+        for name, number in _KINDS.items():
+            kind[1:][(last - first == len(name)) & (three == _number(name))] = number
+        for row in np.flatnonzero(last - first > max(map(len, _KINDS))).tolist():  # padded
+            kind[row + 1] = _KINDS.get(segments.text(int(starts[row]), 1), 0)
     return Sets(before, of, np.concatenate([np.array([-1]), starts]), end, kind)
+
+
+def _number(name: str) -> np.uint64:
+    return np.uint64(int.from_bytes(name.encode("ascii"), "little"))
 
 
 def carried(segments: Segments, sets: Sets) -> OpenSet:

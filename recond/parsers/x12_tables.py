@@ -14,13 +14,12 @@ from recond.parsers.dates import NO_DATE, days
 
 def table_of(schema: pa.Schema, columns: dict[str, Any], count: int) -> pa.Table:
     """A table of that schema; columns that are missing or None are null."""
-    arrays = [
-        pa.nulls(count, one.type) if columns.get(one.name) is None else pa.array(columns[one.name])
-        for one in schema
-    ]
-    return pa.Table.from_arrays(
-        [array.cast(one.type) for array, one in zip(arrays, schema, strict=True)], schema=schema
-    )
+    arrays = []
+    for one in schema:
+        values = columns.get(one.name)
+        array = pa.nulls(count, one.type) if values is None else pa.array(values)
+        arrays.append(array if array.type == one.type else array.cast(one.type))
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def days8(view: Bytes) -> Ints:
