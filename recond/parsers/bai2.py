@@ -71,9 +71,11 @@ class _Digest:
         if len(breaks) * _MANY > len(start):
             data = np.append(data, np.uint8(LF))
             data[end] = LF
-            self._content.update(gathered(data, start, end + 1, np.array([len(start)])).buffers()[2])
+            packed = gathered(data, start, end + 1, np.array([len(start)], dtype=np.int64))
+            size = int((end + 1 - start).sum())
+            self._content.update(memoryview(packed.buffers()[2])[:size])
             return
-        view = memoryview(data)
+        view = memoryview(data.data)
         firsts, lasts = [0, *(breaks + 1).tolist()], [*breaks.tolist(), len(start) - 1]
         for first, last in zip(firsts, lasts, strict=True):
             self._content.update(view[int(start[first]) : int(end[last])])

@@ -39,7 +39,8 @@ def logical_records(source: BinaryIO, notes: Notes, block: int = BLOCK) -> Itera
 
 def begins_record(code: Ints) -> Mask:
     """Which records are no continuation of the one before."""
-    return (code != CONTINUATION) & (code != 0)
+    begins: Mask = (code != CONTINUATION) & (code != 0)
+    return begins
 
 
 def _codes(data: Bytes, start: Ints, end: Ints) -> Ints:

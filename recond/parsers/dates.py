@@ -24,12 +24,16 @@ def days(view: Bytes, order: str = "YYMMDD", pivot: int = PIVOT) -> tuple[Ints, 
     `order` is YYMMDD or MMDDYY. A bad row has the day NO_DATE.
     """
     number, bad = digits(view)
-    front = number // 100
-    if order == "YYMMDD":
-        month, day = front, number - front * 100
-    else:
-        upper = front // 100
-        month, day = (number - front * 100) * 100 + upper, front - upper * 100
+    if order != "YYMMDD":
+        front = number // 100
+        number = (number - front * 100) * 10_000 + front
+    return number_days(number, bad, pivot)
+
+
+def number_days(number: Ints, bad: Mask, pivot: int = PIVOT) -> tuple[Ints, Mask]:
+    """Days of numbers YYMMDD, and a mask of those that are no date or are `bad` already (0)."""
+    month = number // 100
+    day = number - month * 100
     first, length = _months(pivot)
     bad = bad | (day < 1) | (day > length[month])
     return np.where(bad, NO_DATE, first[month] + day - 1), bad
@@ -37,7 +41,7 @@ def days(view: Bytes, order: str = "YYMMDD", pivot: int = PIVOT) -> tuple[Ints, 
 
 @lru_cache(maxsize=128)
 def _months(pivot: int) -> tuple[Ints, Ints]:
-    """First day and number of days of each month YYMM (0 to 9999); none for a month that is none."""
+    """First day and number of days of each month YYMM, 0 days where it is no month."""
     year, month = np.divmod(np.arange(10_000), 100)
     real = (month >= 1) & (month <= 12)
     year = np.where(year < pivot, 2000, 1900) + year

@@ -15,11 +15,14 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
 from recond.model import BANK_LINES, Format, Parsed, Transmission
+from recond.parsers.columns import Ints
 from recond.parsers.dates import NO_DATE, PIVOT, date_column
-from recond.parsers.mt940_fields import Fields, fields, heads_of
+from recond.parsers.mt940_fields import fields, heads_of
 from recond.parsers.mt940_lines import Lines, read_lines
 from recond.parsers.mt940_reader import Reader, Run
 from recond.parsers.notes import Notes
+from recond.parsers.records import Records
+from recond.parsers.spans import repeated
 
 
 class Layout(BaseModel):
@@ -77,40 +80,60 @@ def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
     )
 
 
-def _table(found: Fields, lines: Lines, runs: list[Run], ordinal: int) -> pa.Table:
+def _table(found: Records, lines: Lines, runs: list[Run], ordinal: int) -> pa.Table:
     """The statement lines of a chunk, those of statements that could be opened."""
-    sizes = [run.stop - run.start for run in runs]
-    rows = np.concatenate([np.arange(run.start, run.stop) for run in runs] or [np.zeros(0, int)])
+    sizes = np.array([run.stop - run.start for run in runs], dtype=np.int64)
+    spans = [np.arange(run.start, run.stop) for run in runs]
+    rows = np.concatenate([np.zeros(0, dtype=np.int64), *spans])
     owner = np.repeat(np.arange(len(runs)), sizes)
-    index = rows - np.array([run.start - run.first for run in runs], dtype=np.int64)[owner]
+    index = rows - np.repeat([run.start - run.first for run in runs], sizes).astype(np.int64)
     kept = ~lines.bad[rows]
     if not kept.all():
         rows, owner, index = rows[kept], owner[kept], index[kept]
-    scale = np.array([run.scale for run in runs], dtype=np.int64)[owner]
-    factor = np.array([run.factor for run in runs], dtype=np.int64)[owner]
-    opened = np.array([run.day for run in runs], dtype=np.int64)[owner]
-    shown = np.array([run.shown_only for run in runs], dtype=np.bool_)[owner]
-    owners = pa.array(owner)
-    accounts = pa.array([run.account for run in runs], type=pa.string()).take(owners)
-    keys = pa.array([run.key for run in runs], type=pa.string()).take(owners)
-    day = np.where(lines.day[rows] == NO_DATE, lines.entry[rows], lines.day[rows])
-    head, last = lines.head[rows], lines.last[rows]
-    columns = (lines.kind, lines.reference, lines.customer_reference, lines.text)
+        sizes = np.bincount(owner, minlength=len(runs))
     if len(rows) < len(lines.head):  # all of them but in a damaged file
-        columns = tuple(column.take(pa.array(rows)) for column in columns)
+        lines = lines.take(rows)
+    day = np.where(lines.day == NO_DATE, lines.entry, lines.day)
+    if (day == NO_DATE).any():
+        day = np.where(day == NO_DATE, np.repeat([run.day for run in runs], sizes), day)
+    scale, factor = (
+        np.repeat(np.array([getattr(run, name) for run in runs], dtype=np.int64), sizes)
+        for name in ("scale", "factor")
+    )
+    shown = np.repeat(np.array([run.shown_only for run in runs], dtype=np.bool_), sizes)
+    start = found.start[lines.head]
     return pa.table(
         [
-            pa.array(np.arange(ordinal, ordinal + len(rows), dtype=np.int64)),
-            pa.array(found.line[head]),
-            pa.array(found.offset + found.start[head]),
-            pa.array(found.end[last] - found.start[head]),
-            accounts,
-            date_column(np.where(day == NO_DATE, opened, day)),
-            columns[0],
-            pa.array(lines.sign[rows] * (lines.milli[rows] // scale) * factor),
-            *columns[1:],
-            pa.array(shown | lines.expected[rows]),
-            pc.binary_join_element_wise(keys, pa.array(index + 1).cast(pa.string()), ":"),
+            pa.array(np.arange(ordinal, ordinal + len(rows))),
+            pa.array(found.line[lines.head]),
+            pa.array(found.offset + start),
+            pa.array(found.end[lines.last] - start),
+            repeated([run.account for run in runs], sizes),
+            date_column(day),
+            lines.kind,
+            pa.array(lines.sign * (lines.milli // scale) * factor),
+            lines.reference,
+            lines.customer_reference,
+            lines.text,
+            pa.array(shown | lines.expected),
+            _identities(runs, sizes, index),
         ],
         schema=BANK_LINES,
     )
+
+
+def _identities(runs: list[Run], sizes: Ints, index: Ints) -> pa.StringArray:
+    """Of each line: its statement's key and its number in it; null where there is no key."""
+    parts = []
+    numbers = pa.array(index + 1).cast(pa.string())
+    place = 0
+    for run, size in zip(runs, sizes.tolist(), strict=True):
+        parts.append(_numbered(run.key, numbers.slice(place, size)))
+        place += size
+    return pa.concat_arrays(parts) if parts else pa.array([], type=pa.string())
+
+
+def _numbered(key: str | None, numbers: pa.StringArray) -> pa.StringArray:
+    if key is None or not len(numbers):
+        return pa.nulls(len(numbers), pa.string())
+    return pc.binary_join_element_wise(pa.scalar(key), numbers, ":")

@@ -7,24 +7,23 @@ it. A line that merely looks like a tag (`:26:37` of a time that the bank wrappe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
 
-from recond.parsers.bai2_records import trimmed
-from recond.parsers.columns import BLOCK, Bytes, Ints, LineBlock, Mask, line_blocks
+from recond.parsers.columns import BLOCK, Bytes, Ints, LineBlock, Mask
 from recond.parsers.notes import Notes
+from recond.parsers.records import Cutting, Records, trimmed, whole_records
+from recond.parsers.words import words_at
 
 LONGEST = 1 << 12  # of one line: SWIFT allows 65 characters, banks that do not wrap some hundred
-MOST_LINES = 20_000  # of one field
-PAD = 64  # bytes behind a chunk, so that a window over its last line stays inside
-_COLON, _DASH, _LF, _BRACE, _ZERO = 58, 45, 10, 125, 48
-_DIGIT = (np.arange(256) >= _ZERO) & (np.arange(256) <= _ZERO + 9)
+_BYTE = np.uint64(255)
+_COLON, _DASH, _BRACE, _ZERO = 58, 45, 125, 48
 
 
 def tag(name: str) -> int:
-    """The number of a tag such as "61" or "60F" in `Fields.tag`."""
+    """The number of a tag such as "61" or "60F" in `Records.code`."""
     return int(name[:2]) * 32 + (ord(name[2]) - 64 if len(name) > 2 else 0)
 
 
@@ -50,117 +49,64 @@ _CUT[[LINE, tag("60F"), tag("60M"), tag("62F"), tag("62M"), tag("34F"), tag("90C
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """Lines that are not blank, in file order: `data[start:end]` without blanks around it.
+def fields(source: BinaryIO, notes: Notes, block: int = BLOCK) -> Iterator[Records]:
+    """The lines of a file in chunks that never part a transaction (61) from its text (86).
 
-    `tag` is that of a line which begins a field, TEXT or END; `place` where the field's value
-    begins; `line` the physical line; `offset` the place of `data[0]` in the file. PAD bytes that
-    belong to no line stand behind the last one.
-    """
-
-    data: Bytes
-    offset: int
-    start: Ints
-    end: Ints
-    tag: Ints
-    line: Ints
-
-    def __len__(self) -> int:
-        return len(self.start)
-
-    def content(self, index: int) -> bytes:
-        """The bytes of one line."""
-        return self.data[int(self.start[index]) : int(self.end[index])].tobytes()
-
-
-def fields(source: BinaryIO, notes: Notes, block: int = BLOCK) -> Iterator[Fields]:
-    """The fields of a file in chunks that never part a transaction (61) from its text (86).
-
+    `code` is the tag of a line that begins a field, TEXT or END.
     Problems: NUL_BYTES, RECORD_TOO_LONG (reading stops there), RECORD_DEVIATES.
     """
-    carry: Fields | None = None
-    for lines in line_blocks(source, block, LONGEST):
-        lengths = lines.ends - lines.starts
-        if len(lengths) and int(lengths.max()) > LONGEST:
-            row = int(lengths.argmax())
-            _too_long(notes, lines.first_line + row, lines.offset + int(lines.starts[row]))
-            return
-        found = _lines(lines, notes)
-        found = _checked(found if carry is None else _joined(carry, found), notes)
-        cuts = np.flatnonzero(_CUT[found.tag])
-        cut = int(cuts[-1]) if len(cuts) else 0
-        if len(found) - cut > MOST_LINES:
-            _too_long(notes, int(found.line[cut]), found.offset + int(found.start[cut]))
-            return
-        if cut:
-            yield _part(found, 0, cut)
-        carry = _alone(_part(found, cut, len(found)))
-    if carry is not None and len(carry):
-        yield carry
+    return whole_records(source, notes, Cutting(_lines, _begins, LONGEST, _checked), block)
 
 
-def _too_long(notes: Notes, line: int, offset: int) -> None:
-    notes.add(
-        "RECORD_TOO_LONG",
-        f"The field is longer than any field of a bank statement ({LONGEST} bytes a line, "
-        f"{MOST_LINES} lines a field). The file is not read any further; ask for it again.",
-        line=line,
-        byte_offset=offset,
-    )
+def _begins(tags: Ints) -> Mask:
+    return _CUT[tags]
 
 
-def _lines(lines: LineBlock, notes: Notes) -> Fields:
-    data = np.concatenate([lines.data, np.full(PAD, _LF, dtype=np.uint8)])
-    nuls = np.flatnonzero(lines.data == 0)
-    if len(nuls):
-        place = lines.offset + int(nuls[0])
-        notes.add(
-            "NUL_BYTES",
-            f"The file holds NUL bytes, the first at byte {place}: it was damaged on its way. Ask "
-            "the bank to send it again.",
-            byte_offset=place,
-        )
-        data[nuls] = 32
+def _lines(lines: LineBlock, data: Bytes, notes: Notes) -> Records:
     start, end = trimmed(data, lines.starts, lines.ends)
+    line = lines.first_line + np.arange(len(start))
     filled = start < end
-    start, end = start[filled], end[filled]
-    line = lines.first_line + np.flatnonzero(filled)
-    return Fields(data, lines.offset, start, end, _tags(data, start, end), line)
+    if not filled.all():
+        start, end, line = start[filled], end[filled], line[filled]
+    return Records(data, lines.offset, start, end, end, _tags(data, start, end), line)
 
 
 def _tags(data: Bytes, start: Ints, end: Ints) -> Ints:
     found = np.zeros(len(start), dtype=np.int64)
-    rows = np.flatnonzero(data[start] == _COLON)
-    at = start[rows]
-    first, second, third, fourth = (data[at + step].astype(np.int64) for step in range(1, 5))
-    letter = (third >= 65) & (third <= 90) & (fourth == _COLON)
-    good = _DIGIT[first] & _DIGIT[second] & (letter | (third == _COLON))
-    number = ((first - _ZERO) * 10 + second - _ZERO) * 32 + np.where(letter, third - 64, 0)
-    number = np.where(good, number, 0)
+    begins = data[start]
+    rows = np.flatnonzero(begins == _COLON)
+    word = words_at(data, start[rows])
+    first, second, third, fourth = (
+        (word >> np.uint64(8 * step) & _BYTE).astype(np.int64) - _ZERO for step in range(1, 5)
+    )
+    colon, letter = _COLON - _ZERO, third - (ord("A") - _ZERO)
+    lettered = (letter >= 0) & (letter < 26) & (fourth == colon)
+    good = (first >= 0) & (first < 10) & (second >= 0) & (second < 10)
+    good &= lettered | (third == colon)
+    number = np.where(good, (first * 10 + second) * 32 + np.where(lettered, letter + 1, 0), 0)
     found[rows] = np.where(_KNOWN[number], number, TEXT)
-    dashes = np.flatnonzero(data[start] == _DASH)
-    # "-", "-}" and what banks put behind: a control character, XXX, the next message's blocks.
-    after = data[start[dashes] + 1]
-    short = end[dashes] - start[dashes] == 1
-    ends = short | (after == _BRACE) | (after < 32)
-    marked = (end[dashes] - start[dashes] == 4) & (after == ord("X"))
-    found[dashes[ends | marked]] = END
+    dashes = np.flatnonzero(begins == _DASH)
+    if len(dashes):
+        # "-", "-}" and what banks put behind: a control character, XXX, the next message's blocks.
+        after = words_at(data, start[dashes]) >> np.uint64(8) & _BYTE
+        size = end[dashes] - start[dashes]
+        ends = (size == 1) | (after == _BRACE) | (after < 32)
+        found[dashes[ends | ((size == 4) & (after == ord("X")))]] = END
     return found
 
 
-def _checked(found: Fields, notes: Notes) -> Fields:
+def _checked(found: Records, notes: Notes) -> Records:
     """The same lines, what only looks like a tag between transactions taken as text.
 
     The last field is judged when the next one is known: a chunk is never cut behind it.
     """
-    heads = np.flatnonzero(found.tag != TEXT)
-    if len(heads) < 3:
+    heads = np.flatnonzero(found.code != TEXT)
+    tags = found.code[heads]
+    doubtful = np.flatnonzero(_DOUBTFUL[tags])
+    doubtful = doubtful[(doubtful > 0) & (doubtful < len(heads) - 1)]
+    if not len(doubtful):
         return found
-    tags = found.tag[heads]
-    odd = np.zeros(len(heads), dtype=np.bool_)
-    odd[1:-1] = _DOUBTFUL[tags[1:-1]] & _INNER[tags[:-2]] & _CLOSING[tags[2:]]
-    wrong = heads[odd]
+    wrong = heads[doubtful[_INNER[tags[doubtful - 1]] & _CLOSING[tags[doubtful + 1]]]]
     if not len(wrong):
         return found
     for row in wrong:
@@ -170,50 +116,22 @@ def _checked(found: Fields, notes: Notes) -> Fields:
             line=int(found.line[row]),
             byte_offset=found.offset + int(found.start[row]),
         )
-    kept = found.tag.copy()
+    kept = found.code.copy()
     kept[wrong] = TEXT
-    return Fields(found.data, found.offset, found.start, found.end, kept, found.line)
+    return replace(found, code=kept)
 
 
-def _part(found: Fields, low: int, high: int) -> Fields:
-    cut = slice(low, high)
-    return Fields(
-        found.data, found.offset, found.start[cut], found.end[cut], found.tag[cut], found.line[cut]
-    )
-
-
-def _joined(carry: Fields, found: Fields) -> Fields:
-    shift = found.offset - carry.offset
-    return Fields(
-        np.concatenate([carry.data[:shift], found.data]),
-        carry.offset,
-        np.concatenate([carry.start, found.start + shift]),
-        np.concatenate([carry.end, found.end + shift]),
-        np.concatenate([carry.tag, found.tag]),
-        np.concatenate([carry.line, found.line]),
-    )
-
-
-def _alone(part: Fields) -> Fields:
-    # Drops the bytes before the first line, so that what is carried on stays small.
-    first = int(part.start[0]) if len(part) else len(part.data) - PAD
-    return Fields(
-        part.data[first:], part.offset + first, part.start - first, part.end - first, part.tag,
-        part.line,
-    )  # fmt: skip
-
-
-def heads_of(found: Fields) -> tuple[Ints, Ints, Mask]:
+def heads_of(found: Records) -> tuple[Ints, Ints, Mask]:
     """Where fields begin and the next ones do, and which are transactions (61).
 
     Informations (86) are no heads of their own behind a 61: they belong to it.
     """
-    heads = np.flatnonzero(found.tag != TEXT)
-    tags = found.tag[heads]
+    heads = np.flatnonzero(found.code != TEXT)
+    tags = found.code[heads]
     # The tag of the last field that is no information, for each field.
     own = np.maximum.accumulate(np.where(tags != INFORMATION, np.arange(len(heads)), -1))
     apart = tags != INFORMATION
     of_line = (own >= 0) & (tags[np.maximum(own, 0)] == LINE)
     heads = heads[apart | ~of_line]
     nexts = np.append(heads[1:], len(found))
-    return heads, nexts, found.tag[heads] == LINE
+    return heads, nexts, found.code[heads] == LINE

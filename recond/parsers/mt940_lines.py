@@ -13,20 +13,32 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from recond.parsers.columns import Bytes, Ints, Mask, blank_to_null, raw_column
-from recond.parsers.dates import NO_DATE, day_of, days
-from recond.parsers.mt940_fields import INFORMATION, Fields
+from recond.parsers.columns import SPACE, Bytes, Ints, Mask, blank_to_null, raw_column
+from recond.parsers.dates import NO_DATE, day_of, number_days
+from recond.parsers.mt940_fields import INFORMATION
 from recond.parsers.notes import Notes
+from recond.parsers.records import Records
 from recond.parsers.spans import either, either_text, gathered
+from recond.parsers.words import (
+    SIZE,
+    Words,
+    digits_run,
+    first_bytes,
+    last_bytes,
+    word_digits,
+    words_at,
+)
 
 LARGEST = 10**14  # thousandths: no payment of a city is larger, and a block of them fits int64
 WRAPPED = 65  # characters: a line that is full goes on in the next one without a blank
-_WINDOW = 18  # an amount of 15 digits and its comma, and one byte that ends it
-_ZERO, _NINE, _COMMA, _POINT, _SLASH = 48, 9, 44, 46, 47
+_ZERO, _COMMA, _SLASH = 48, 44, 47
 _CREDIT, _DEBIT, _REVERSAL = ord("C"), ord("D"), ord("R")
 _UPPER = (np.arange(256) >= 65) & (np.arange(256) <= 90)
-_KIND = _UPPER | ((np.arange(256) >= _ZERO) & (np.arange(256) <= _ZERO + 9))
+_KIND = (_UPPER | ((np.arange(256) >= _ZERO) & (np.arange(256) <= _ZERO + 9))).astype(np.uint8)
 _NSF = np.isin(np.arange(256), np.frombuffer(b"NSF", dtype=np.uint8))
+_BYTE = np.uint64(255)
+_TWO_ZEROS, _FIVE_ZEROS = np.uint64(0x3030), np.uint64(0x3030303030)
+_FOUR = np.uint32(0x01010101)
 _EXACT = re.compile(
     r"^(?P<day>[0-9]{6})(?P<entry>[0-9]{4})? ?(?P<mark>[RE]?[CD])(?P<funds>[A-Z])? ?"
     r"(?P<whole>[0-9]{1,15})(?:(?P<point>[,.])(?P<part>[0-9]{0,15}))? ?"
@@ -57,6 +69,16 @@ class Lines:
     customer_reference: pa.StringArray
     text: pa.StringArray
 
+    def take(self, rows: Ints) -> Lines:
+        """Some of them."""
+        at = pa.array(rows)
+        return Lines(
+            self.head[rows], self.last[rows], self.day[rows], self.entry[rows], self.sign[rows],
+            self.by_letter[rows], self.milli[rows], self.expected[rows], self.bad[rows],
+            self.kind.take(at), self.reference.take(at), self.customer_reference.take(at),
+            self.text.take(at),
+        )  # fmt: skip
+
 
 @dataclass(slots=True)
 class _Cut:
@@ -75,7 +97,7 @@ class _Cut:
 
 
 def read_lines(
-    found: Fields, heads: Ints, nexts: Ints, encoding: str, pivot: int, notes: Notes
+    found: Records, heads: Ints, nexts: Ints, encoding: str, pivot: int, notes: Notes
 ) -> Lines:
     """Read the 61s at `heads`; each goes on, with its 86s, until the line at `nexts`.
 
@@ -86,13 +108,12 @@ def read_lines(
     bad = np.zeros(len(heads), dtype=np.bool_)
     for row in np.flatnonzero(cut.odd):  # the exact path, for what the columns cannot tell
         bad[row] = not _exact(found, int(heads[row]), int(row), cut, (encoding, pivot), notes)
-    wrong = bad.copy()
-    for start, end in (cut.customer, cut.bank):
-        start[wrong], end[wrong] = found.end[heads][wrong], found.end[heads][wrong]
-    ones = np.ones(len(heads), dtype=np.int64)
+    if bad.any():
+        for start, end in (cut.customer, cut.bank):
+            start[bad], end[bad] = found.end[heads[bad]], found.end[heads[bad]]
     texts = {
-        "customer_reference": gathered(found.data, *cut.customer, ones),
-        "reference": gathered(found.data, *cut.bank, ones),
+        "customer_reference": gathered(found.data, *cut.customer),
+        "reference": gathered(found.data, *cut.bank),
         "text": _texts(found, heads, nexts),
     }
     columns = {}
@@ -104,8 +125,9 @@ def read_lines(
                 "A character of a reference or text could not be decoded and was replaced.",
             )  # fmt: skip
         columns[name] = blank_to_null(text)
-    kinds = _view(found.data, cut.kind_at, 4)
-    kinds[bad] = 32
+    kinds = _bytes(words_at(found.data, cut.kind_at), 4)
+    if bad.any():
+        kinds = np.where(bad[:, None], np.uint8(SPACE), kinds)
     kind = raw_column(kinds)
     _warn_dates(found, heads, cut, bad, notes)
     return Lines(
@@ -114,83 +136,83 @@ def read_lines(
     )  # fmt: skip
 
 
-def _cut(found: Fields, heads: Ints, pivot: int) -> _Cut:
+def _cut(found: Records, heads: Ints, pivot: int) -> _Cut:
     data, end = found.data, found.end[heads]
     place = found.start[heads] + 4
-    day, undated = days(_view(data, place, 6), "YYMMDD", pivot)
-    entered = data[place + 6] - np.uint8(_ZERO) <= _NINE
-    entry = np.full(len(heads), NO_DATE, dtype=np.int64)
+    word = words_at(data, place)  # YYMMDD and what follows
+    number, undated = word_digits(word << np.uint64(16) | _TWO_ZEROS)
+    day, strange = number_days(number, undated, pivot)
+    entered = (word >> np.uint64(48) & _BYTE) - np.uint64(_ZERO) < 10  # MMDD of the entry
     mark = place + np.where(entered, 10, 6)
-    first = data[mark]
+    first, second = _marks(data, mark)
     reversal = first == _REVERSAL
-    letter = np.where(reversal, data[mark + 1], first)
+    letter = np.where(reversal, second, first)
     by_letter = np.where(letter == _CREDIT, 1, -1)
-    odd = undated | ((letter != _CREDIT) & (letter != _DEBIT))
+    odd = strange | ((letter != _CREDIT) & (letter != _DEBIT))
     after = mark + 1 + reversal
-    start = after + _UPPER[data[after]]
-    milli, length, strange = _amounts(data, start)
-    kind_at = start + length
-    odd |= strange | (kind_at + 4 > end) | ~_NSF[data[kind_at]]
-    odd |= ~_KIND[_view(data, kind_at, 4)].all(axis=1)
+    start = after + _UPPER[data[np.minimum(after, len(data) - 1)]]
+    milli, kind_at, none = _amounts(data, np.minimum(start, len(data)))
+    kinds = _bytes(words_at(data, kind_at), 4)
+    odd |= none | (kind_at + 4 > end) | ~_NSF[kinds[:, 0]]
+    odd |= _KIND[kinds].view(np.uint32)[:, 0] != _FOUR
     if entered.any():
-        odd |= entered & _no_digits(_view(data, place + 6, 4))
+        _, unread = word_digits(last_bytes(words_at(data, place + 2), np.full(1, 4)))
+        odd |= entered & unread
     reference = np.minimum(kind_at + 4, end)
-    slashes = np.flatnonzero((data[:-1] == _SLASH) & (data[1:] == _SLASH))
+    slashes = np.flatnonzero(data[:-1] == _SLASH)
+    slashes = slashes[data[slashes + 1] == _SLASH]
     slashes = np.append(slashes, len(data))
     split = np.minimum(slashes[np.searchsorted(slashes, reference)], end)
     bank = (np.minimum(split + 2, end), end.copy())
     return _Cut(
-        day, entry, np.where(reversal, -by_letter, by_letter), by_letter, milli,
+        day, np.full(len(heads), NO_DATE, dtype=np.int64),
+        np.where(reversal, -by_letter, by_letter), by_letter, milli,
         np.zeros(len(heads), dtype=np.bool_), odd, kind_at, _trimmed(data, reference, split), bank,
     )  # fmt: skip
 
 
-def _view(data: Bytes, start: Ints, width: int) -> Bytes:
-    """`width` bytes from each start; behind every line there are PAD bytes, so none is outside."""
-    view: Bytes = data[start[:, None] + np.arange(width)]
-    return view
+def _marks(data: Bytes, place: Ints) -> tuple[Bytes, Bytes]:
+    last = len(data) - 1
+    return data[np.minimum(place, last)], data[np.minimum(place + 1, last)]
+
+
+def _bytes(word: Words, count: int) -> Bytes:
+    """The first bytes of words, as an `(n, count)` view."""
+    view: Bytes = word.astype("<u8").view(np.uint8).reshape(-1, SIZE)[:, :count]
+    return np.ascontiguousarray(view)
 
 
 def _trimmed(data: Bytes, start: Ints, end: Ints) -> tuple[Ints, Ints]:
     """Spans without the blanks that pad a reference on its right."""
     end = end.copy()
-    active = np.flatnonzero((start < end) & (data[np.maximum(end - 1, 0)] == 32))
+    active = np.flatnonzero((start < end) & (data[np.maximum(end - 1, 0)] == SPACE))
     while len(active):
         end[active] -= 1
-        active = active[(start[active] < end[active]) & (data[end[active] - 1] == 32)]
+        active = active[(start[active] < end[active]) & (data[end[active] - 1] == SPACE)]
     return start, end
 
 
-def _no_digits(view: Bytes) -> Mask:
-    return np.asarray((view - np.uint8(_ZERO) > _NINE).any(axis=1))
-
-
 def _amounts(data: Bytes, start: Ints) -> tuple[Ints, Ints, Mask]:
-    """Amounts in thousandths, their lengths in bytes, and which the exact path must see."""
-    window = data[start[:, None] + np.arange(_WINDOW)]
-    figure = window - np.uint8(_ZERO)
-    digit = figure <= _NINE
-    comma = window == _COMMA
-    length = np.argmin(digit | comma, axis=1)
-    at = np.argmax(comma, axis=1)
-    inside = comma[np.arange(len(start)), at] & (at < length)
-    at = np.where(inside, at, length)
-    decimals = np.maximum(length - at - 1, 0)
-    odd = ~inside | (at == 0) | (at > 11) | (decimals > 3)
-    value = np.zeros(len(start), dtype=np.int64)
-    most = int(np.where(odd, 0, length).max(initial=0))
-    for place in range(most):
-        counted = digit[:, place] & (place < length)
-        value = np.where(counted, value * 10 + figure[:, place], value)
-    # A second comma within the amount would have been skipped above.
-    odd |= (comma & (np.arange(_WINDOW) < length[:, None])).sum(axis=1) > 1
-    scale = np.array([1000, 100, 10, 1], dtype=np.int64)[np.minimum(decimals, 3)]
-    milli = np.where(odd, 0, value * scale)
-    return np.where(milli > LARGEST, 0, milli), length, odd | (milli > LARGEST)
+    """Amounts in thousandths, where their type stands, and which the exact path must see: all but
+    one to seven digits, a comma and at most three more."""
+    word = words_at(data, start)
+    whole = digits_run(word)
+    comma = word >> (whole * 8).astype(np.uint64) & _BYTE
+    odd = (comma != _COMMA) | (whole < 1) | (whole == SIZE)
+    behind = np.minimum(start + whole + 1, len(data))
+    part = words_at(data, behind)
+    places = digits_run(part)
+    odd |= places > 3
+    places = np.minimum(places, 3)
+    units, _ = word_digits(last_bytes(word << ((SIZE - whole) * 8).astype(np.uint64), whole))
+    # Thousandths are three digits, those that are not written being zeros.
+    milli, _ = word_digits(first_bytes(part, places) << np.uint64(40) | _FIVE_ZEROS)
+    milli = np.where(odd, 0, units * 1000 + milli)
+    return milli, np.minimum(behind + places, len(data)), odd
 
 
 def _exact(
-    found: Fields, head: int, row: int, cut: _Cut, reading: tuple[str, int], notes: Notes
+    found: Records, head: int, row: int, cut: _Cut, reading: tuple[str, int], notes: Notes
 ) -> bool:
     """Read one line that the columns could not; False when nobody can."""
     encoding, pivot = reading
@@ -239,7 +261,7 @@ def _exact(
     return True
 
 
-def _warn_dates(found: Fields, heads: Ints, cut: _Cut, bad: Mask, notes: Notes) -> None:
+def _warn_dates(found: Records, heads: Ints, cut: _Cut, bad: Mask, notes: Notes) -> None:
     for row in np.flatnonzero((cut.day == NO_DATE) & ~bad):
         text = found.content(int(heads[row]))[4:10].decode("latin-1")
         instead = "entry date" if cut.entry[row] != NO_DATE else "date of the opening balance"
@@ -250,36 +272,34 @@ def _warn_dates(found: Fields, heads: Ints, cut: _Cut, bad: Mask, notes: Notes) 
 
 
 def _tell(
-    notes: Notes, found: Fields, index: int, code: str, message: str, field: str | None = None
+    notes: Notes, found: Records, index: int, code: str, message: str, field: str | None = None
 ) -> None:
     place = found.offset + int(found.start[index])
     notes.add(code, message, line=int(found.line[index]), byte_offset=place, field=field)
 
 
-def _texts(found: Fields, heads: Ints, nexts: Ints) -> pa.BinaryArray:
+def _texts(found: Records, heads: Ints, nexts: Ints) -> pa.BinaryArray:
     """What stands behind each 61: its further lines and its 86s, wrapped lines put together."""
     sizes = nexts - heads - 1
     owner = np.repeat(np.arange(len(heads)), sizes)
     before = np.cumsum(sizes) - sizes
-    member = heads[owner] + 1 + np.arange(len(owner)) - before[owner]
-    informs = found.tag[member] == INFORMATION
-    start = found.start[member] + np.where(informs, 4, 0)
-    end = found.end[member]
-    data = found.data.copy()
-    blank = (start < end) & (data[np.minimum(start, end - 1)] == 32)
-    while blank.any():
+    member = np.arange(len(owner)) + (heads + 1 - before)[owner]
+    informs = found.code[member] == INFORMATION
+    begin, end = found.start[member] + 4 * informs, found.end[member]
+    data = np.append(found.data, np.uint8(SPACE))
+    start = begin
+    while (blank := (start < end) & (data[start] == SPACE)).any():
         start = start + blank
-        blank = (start < end) & (data[np.minimum(start, end - 1)] == 32)
     filled = start < end
-    told = np.cumsum(filled) - filled  # pieces with text before this one
-    first = told == told[np.minimum(before, max(len(told) - 1, 0))][owner] if len(told) else filled
+    first = np.zeros(len(member), dtype=np.bool_)
+    first[before[sizes > 0]] = True
+    if not filled.all():
+        told = np.cumsum(filled) - filled  # pieces with text before this one
+        first = told == told[np.minimum(before, max(len(told) - 1, 0))][owner]
     # The byte before a line is its line break or the colon of its tag: it becomes the blank
     # between two lines, unless the line above is full and was wrapped in the middle of a word.
-    full = np.zeros(len(member), dtype=np.bool_)
-    whole = found.end[member] - found.start[member] - np.where(informs, 4, 0)
-    full[1:] = (whole[:-1] >= WRAPPED) & ~informs[1:]
-    spaced = filled & ~first & ~full
-    data[start[spaced] - 1] = 32
-    start = start - spaced
-    counts = np.bincount(owner, minlength=len(heads))
-    return gathered(data, start, end, counts)
+    spaced = filled & ~first
+    if len(member):
+        spaced[1:] &= informs[1:] | (end[:-1] - begin[:-1] < WRAPPED)
+    data[start[spaced] - 1] = SPACE
+    return gathered(data, start - spaced, end, sizes)

@@ -23,6 +23,8 @@ SUM = re.compile(
 FLOOR = re.compile(r"^(?P<currency>[A-Z]{3})[CD]?[0-9]{1,15}(?:[,.][0-9]{0,3})?$", re.ASCII)
 NUMBER = re.compile(r"^(?P<number>[0-9]{1,10})(?:/(?P<page>[0-9]{1,5}))?$", re.ASCII)
 ACCOUNT_CURRENCY = re.compile(r"[0-9 /.-]([A-Z]{3})$", re.ASCII)
+# Made once: an empty table costs more than it seems.
+_NO_CONTROLS, _NO_BALANCES = CONTROLS.empty_table(), BANK_BALANCES.empty_table()
 # Balances are named as BAI2 names them, whatever format brings them (BANK_BALANCES.type_code).
 OPENING, CLOSING, AVAILABLE = "010", "015", "045"
 
@@ -131,6 +133,6 @@ class Gathered:
         controls, self.controls = self.controls, []
         balances, self.balances = self.balances, []
         return (
-            pa.Table.from_pylist(controls, schema=CONTROLS),
-            pa.Table.from_pylist(balances, schema=BANK_BALANCES),
+            pa.Table.from_pylist(controls, schema=CONTROLS) if controls else _NO_CONTROLS,
+            pa.Table.from_pylist(balances, schema=BANK_BALANCES) if balances else _NO_BALANCES,
         )

@@ -91,8 +91,9 @@ def joined_text(pieces: pa.StringArray, counts: Ints) -> pa.StringArray:
     return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), pieces), " ")
 
 
-def gathered(data: Bytes, start: Ints, end: Ints, counts: Ints) -> pa.BinaryArray:
-    """Bytes of several spans each, put together: `counts[i]` spans in file order make value i."""
+def gathered(data: Bytes, start: Ints, end: Ints, counts: Ints | None = None) -> pa.BinaryArray:
+    """Bytes of several spans each, put together: `counts[i]` spans in file order make value i;
+    each span is a value where there are no counts."""
     count = len(start)
     bounds = np.empty(2 * count + 1, dtype=np.int32)
     bounds[0:-1:2], bounds[1::2] = start, end
@@ -102,6 +103,8 @@ def gathered(data: Bytes, start: Ints, end: Ints, counts: Ints) -> pa.BinaryArra
         pa.binary(), 2 * count, [None, pa.py_buffer(bounds), pa.py_buffer(data)]
     )
     packed = both.take(pa.array(np.arange(0, 2 * count, 2)))
+    if counts is None:
+        return packed
     places = np.zeros(count + 1, dtype=np.int32)
     np.cumsum(end - start, out=places[1:])
     offsets = np.zeros(len(counts) + 1, dtype=np.int64)

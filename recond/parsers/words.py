@@ -20,6 +20,8 @@ _SIXES = np.uint64(0x0606060606060606)
 _THREES = np.uint64(0x3333333333333333)
 _ZEROS = np.uint64(0x3030303030303030)
 _ONE = np.uint64(1)
+_TO_HIGH = np.uint64(0x7676767676767676)  # lifts 10 and more to the high bit of its byte
+_HIGH_BITS = np.uint64(0x8080808080808080)
 
 
 def _windows(data: _Bytes) -> Words:
@@ -65,3 +67,19 @@ def last_bytes(word: Words, length: _Ints) -> Words:
     """The words with all but their last `length` bytes (0 to 8) made the digit 0."""
     blank = ((SIZE - length) * 8).astype(np.uint64)
     return (word >> blank) << blank | (_ZEROS & ((_ONE << blank) - _ONE))
+
+
+def first_bytes(word: Words, length: _Ints) -> Words:
+    """The words with all but their first `length` bytes (0 to 7) made the digit 0."""
+    kept = (_ONE << (length * 8).astype(np.uint64)) - _ONE
+    part: Words = (word & kept) | (_ZEROS & ~kept)
+    return part
+
+
+def digits_run(word: Words) -> _Ints:
+    """How many bytes of each word are digits before the first one that is none."""
+    figures = word ^ _ZEROS
+    # The high bit of the first byte that is no digit; a carry reaches only bytes behind it.
+    other = (figures + _TO_HIGH | figures) & _HIGH_BITS
+    below = (other & (~other + _ONE)) - _ONE  # all ones where there is none
+    return np.bitwise_count(below).astype(np.int64) // SIZE

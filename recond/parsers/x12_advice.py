@@ -202,9 +202,7 @@ def _sums(lines: Lines, before: OpenSet) -> tuple[Ints, ...]:
     return found
 
 
-def _said(
-    segments: Segments, sets: Sets, done: Ints, rows: dict[str, Ints]
-) -> dict[str, pa.Array]:
+def _said(segments: Segments, sets: Sets, done: Ints, rows: dict[str, Ints]) -> dict[str, pa.Array]:
     """The first values of some sets, null where they have none."""
     found = {}
     for name, (tag, element) in _FIRSTS.items():

@@ -462,6 +462,18 @@ def test_the_wrapper_makes_no_difference() -> None:
     assert padded.transmission == plain.transmission
 
 
+def test_the_digest_is_of_the_records_whatever_stands_between_them() -> None:
+    details = [f"16,165,{cents},0,B{cents},C{cents},TEXT {cents}" for cents in range(1, 200)]
+    plain = one(*details, total=sum(range(1, 200)))
+    others = [plain.replace("\n", end) for end in ("\r\n", "\n\n")]
+    others.append("\n".join(line.ljust(90) for line in plain.splitlines()))
+    digests = {read(file).transmission.detail_digest for file in (plain, *others)}
+    assert len(digests) == 1
+    assert read(plain.replace("TEXT 7\n", "TEXT 8\n")).transmission.detail_digest not in digests
+    joined = plain.replace("\n16,165,7,", " 16,165,7,")
+    assert read(joined).transmission.detail_digest not in digests
+
+
 def test_several_records_on_one_line() -> None:
     file = one(*LINES[:2], total=45100).replace("/\n", "/   ")
     result = read(file)

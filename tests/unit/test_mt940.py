@@ -229,15 +229,15 @@ def test_blocks_of_any_size_give_the_same_rows() -> None:
         told = [
             (part.offset + int(place), int(tag), int(line))
             for part in parts
-            for place, tag, line in zip(part.start, part.tag, part.line, strict=True)
+            for place, tag, line in zip(part.start, part.code, part.line, strict=True)
         ]
         assert told == [
             (part.offset + int(place), int(tag), int(line))
             for part in whole
-            for place, tag, line in zip(part.start, part.tag, part.line, strict=True)
+            for place, tag, line in zip(part.start, part.code, part.line, strict=True)
         ]
         for part in parts[1:]:
-            assert int(part.tag[0]) != mt940_fields.INFORMATION
+            assert int(part.code[0]) != mt940_fields.INFORMATION
 
 
 @given(st.binary(max_size=60), st.integers(0, len(SMALLEST)), st.integers(0, 40))
