@@ -84,7 +84,7 @@ def init(
         say(f"would make a home in {home}")
         return
     made = make(home, timezone or system_timezone(), user(), database)
-    run_of(made, None, user())
+    run_of(made, None, user()).store.close()
     say(f"{home} is a home now; its time zone is {made.settings.timezone}. Drop files into"
         f" {home}/inbox/ and run: recond process --home {home}")  # fmt: skip
 
@@ -704,3 +704,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except RecondError as error:
         sys.stderr.write(f"recond: {error}\n")
         sys.exit(error.exit_code)
+    finally:
+        # not imported here: a verb that opened nothing has no need of the database's libraries
+        if session := sys.modules.get("recond.session"):
+            session.close_stores()

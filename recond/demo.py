@@ -41,7 +41,10 @@ def run_demo(folder: Path) -> int:
             text(f"\n{day:%A %d %B %Y}")
             _drop(bundled / name, home.path / "inbox")
             _show(run, process(run, wait=False).files)
-    return _tie(run, folder)
+            run.store.close()
+    balanced = _tie(run, folder)
+    run.store.close()
+    return balanced
 
 
 def _drop(day: Path, inbox: Path) -> None:

@@ -20,7 +20,7 @@ from recond.formats import load_home_formats
 from recond.home import Home, open_home
 from recond.pipeline.run import Run
 from recond.store import schema
-from recond.store.engine import open_store
+from recond.store.engine import Store, open_store
 from recond.store.migrate import create_or_upgrade
 
 AUTOMATIC = "recond"  # who decides what matching decides
@@ -58,7 +58,18 @@ def open_run(
     Raises UsageError (no home), ConfigError, UnavailableError.
     """
     log.configure(level=logging.WARNING)
-    return run_of(open_home(path), as_of, actor or user(), now)
+    run = run_of(open_home(path), as_of, actor or user(), now)
+    _opened.append(run.store)
+    return run
+
+
+_opened: list[Store] = []  # by verbs of this process that have not ended yet
+
+
+def close_stores() -> None:
+    """Close the databases that `open_run` has opened: the end of a verb."""
+    while _opened:
+        _opened.pop().close()
 
 
 def run_of(
