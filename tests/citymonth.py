@@ -7,8 +7,7 @@ import csv
 import io
 import json
 import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import oracle
 
 from recond.city import Truth
-from recond.city.truth import TruthReceipt
+from recond.city.truth import Day, TruthReceipt
 from recond.cli import main
 
 DATASETS = ("files", "receipts", "applications", "receivables", "journal", "exceptions", "returns")
@@ -92,24 +91,42 @@ class Month:
         }
 
 
-def process_month(truth: Truth, home: Path) -> Month:
-    """Drop the files day by day, process each day as of its date, export everything."""
-    month = Month(truth, home)
+def begin(truth: Truth, home: Path) -> Month:
+    """A new home for a month, with the settings that its city needs."""
     done = recond("init", str(home))
     assert done.code == 0, done.err
     with (home / "recond.toml").open("a", encoding="utf-8") as settings:
         settings.write((truth.root / "settings.toml").read_text(encoding="utf-8"))
-    for day in truth.days:
-        for path in sorted(day.folder.glob("*/*")):
-            target = home / "inbox" / path.parent.name / path.name
-            shutil.copyfile(path, target)
-            os.utime(target, (1_750_000_000, 1_750_000_000))  # settled long ago
-        run = recond("process", "--home", str(home), "--as-of", day.as_of.isoformat(), "--json")
-        assert run.code in (0, 1), f"{day.as_of}: {run.err[-3000:]}"
-        month.exits.append(run.code)
-        for line in run.out.splitlines():
-            told = json.loads(line)
-            month.said[told["name"]] = told
+    return Month(truth, home)
+
+
+def drop(month: Month, day: Day, other: Mapping[str, bytes] | None = None) -> None:
+    """Drop the files of a day and process them as of that day; `other` contents by INBOX/NAME
+    take the place of the day's own, or come beside them."""
+    found = {f"{p.parent.name}/{p.name}": p.read_bytes() for p in day.folder.glob("*/*")}
+    for name, content in sorted((found | dict(other or {})).items()):
+        target = month.home / "inbox" / name
+        target.write_bytes(content)
+        os.utime(target, (1_750_000_000, 1_750_000_000))  # settled long ago
+    as_of = day.as_of.isoformat()
+    run = recond("process", "--home", str(month.home), "--as-of", as_of, "--json")
+    assert run.code in (0, 1), f"{day.as_of}: {run.err[-3000:]}"
+    month.exits.append(run.code)
+    for line in run.out.splitlines():
+        told = json.loads(line)
+        month.said[told["name"]] = told
+
+
+def read(month: Month) -> Month:
+    """Export every dataset as of the last day."""
     for name in DATASETS:
         month.data[name] = month.export(name)
     return month
+
+
+def process_month(truth: Truth, home: Path) -> Month:
+    """Drop the files day by day, process each day as of its date, export everything."""
+    month = begin(truth, home)
+    for day in truth.days:
+        drop(month, day)
+    return read(month)

@@ -116,7 +116,8 @@ def _sheet(book: Any, styles: dict[str, Any], name: str, statement: Statement) -
     for number, field in enumerate(table.schema):
         if field.type == AMOUNT and table.num_rows:
             letter = xlsxwriter.utility.xl_col_to_name(number)
-            whole = sum(int(value.scaleb(2)) for value in table.column(number).to_pylist())
+            known = [value for value in table.column(number).to_pylist() if value is not None]
+            whole = sum(int(value.scaleb(2)) for value in known)
             formula = f"=SUM({letter}4:{letter}{last})"
             sheet.write_formula(last, number, formula, styles["money"], _figure(whole))
 
