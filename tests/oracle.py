@@ -193,7 +193,8 @@ def clearing(root: Path, day: date) -> dict[str, int]:
     }
     left = dict.fromkeys(CLEARING.values(), 0)
     for row in rows(truth / "receipts.csv"):
-        if row["known"] <= until and (row["held"], row["voided"]) == ("0", "0"):
+        live = row["channel"] in CLEARING and (row["held"], row["voided"]) == ("0", "0")
+        if row["known"] <= until and live:  # a wire is in the bank as it comes
             left[CLEARING[row["channel"]]] += int(row["cents"])
     for row in rows(truth / "comebacks.csv"):
         if row["day"] <= until:

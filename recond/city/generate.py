@@ -25,6 +25,7 @@ from recond.city.truth import MUST_EXCEPT, Day, Planted, Truth
 SMALLEST = 100
 HELD_PAYMENTS = 4
 SECOND_BOX = 6  # one check of so many goes to the second lockbox
+WIRES = 5  # a wire every so many days
 LATE_CLOSE, WRONG_BOX, FEE_KEPT = 1, 3, 5  # days, by index
 SETTINGS = """
 [ach]
@@ -135,6 +136,8 @@ class _Run:
         settlement(
             self.month, mine[CARD], back, refund=index % 4 == 1, fee=last, kept=index == FEE_KEPT
         )
+        if index % WIRES == 2 and not last:
+            self.month.wire(self.payers.wired())
         self._planted_files(planted, *before)
         self.back.checks(index)
         if index:

@@ -13,7 +13,7 @@ from recond.city.bank import StatementLine, statement_file
 from recond.city.faults import CODES, OF_STATEMENT, PATIENCE, line_of
 from recond.city.lockbox import Check, CheckBatch, lockbox_file
 from recond.city.master import AUTOPAY, Account
-from recond.city.payments import ACH, CARD, CASHIER, LOCKBOX, Payment
+from recond.city.payments import ACH, CARD, CASHIER, LOCKBOX, WIRE, Payment
 from recond.city.text import later_business_day, routing_number
 from recond.city.truth import MUST_EXCEPT, Comeback, Deposit, Planted, Truth, TruthReceipt
 
@@ -26,6 +26,7 @@ ORIGINATORS = {
     "CTX": ("COMMERCIAL PAY", "1860004444"),
 }
 BANK_CODES = {LOCKBOX: "115", ACH: "142", AUTOPAY: "142", CARD: "166", CASHIER: "174"}  # BAI2
+TENDERS = {LOCKBOX: "CHECK", CARD: "CARD", CASHIER: "CASH", WIRE: "WIRE"}
 FIRST_LINE = 4  # of a statement: records 01, 02 and 03 stand before the first record 16
 ASTRAY = ("wrong_box", "tie")  # lines that can be told to no deposit
 CREDIT_DAYS = 3  # business days after which a deposit that is on no statement is asked about
@@ -45,13 +46,14 @@ class Sent:
 @dataclass(frozen=True, slots=True)
 class AtBank:
     """A line that will stand on the statement of `bank_date`: what it brings or takes, what is
-    asked about it, and the payment that it takes back or brings again."""
+    asked about it, and the payment that it is, takes back or brings again."""
 
     line: StatementLine
     bank_date: date
     deposit: Deposit | None = None
     case: str = ""
     comeback: Comeback | None = None
+    payment: Payment | None = None  # that it is, with nothing else about it in any file
 
 
 def payer_bank(account: Account) -> tuple[str, str]:
@@ -128,7 +130,7 @@ class Month:
             channel=payment.channel,
             file=file,
             line=line,
-            tender={LOCKBOX: "CHECK", CARD: "CARD", CASHIER: "CASH"}.get(payment.channel, "ACH"),
+            tender=TENDERS.get(payment.channel, "ACH"),
             cents=payment.cents,
             received_date=received or self.day,
             true_account=payment.payer.number,
@@ -251,6 +253,12 @@ class Month:
         reference = f"{type_code}{bank_date:%y%m%d}{self._lines % 1000:03d}"
         return StatementLine(type_code, cents, reference, text)
 
+    def wire(self, payment: Payment) -> None:
+        """A wire of today."""
+        text = f"WIRE FROM {payment.name_given} ACCT {payment.payer.number}"
+        line = self.line("195", payment.cents, self.day, text)
+        self.expect(AtBank(line, self.day, payment=payment))
+
     def expect(self, one: AtBank) -> None:
         """Let a line come on the statement of its date."""
         self._coming.append(one)
@@ -277,6 +285,9 @@ class Month:
         if one.comeback is not None:
             made = replace(one.comeback, day=self.day, file=statement, line=line)
             self.truth.comebacks.append(made)
+        if one.payment is not None:
+            row = self.receipt(one.payment, statement, line, False, received=one.bank_date)
+            self.truth.receipts.append(row)
         if one.deposit is not None:
             deposit = replace(one.deposit, file=one.deposit.file or statement)
             if one.case not in ASTRAY:

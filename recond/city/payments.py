@@ -14,6 +14,7 @@ from recond.city.text import luhn, scan_line
 from recond.city.truth import AUTO_OK, EITHER, MUST_EXCEPT, Target
 
 LOCKBOX, ACH, CARD, CASHIER = "LOCKBOX", "ACH_CREDIT", "CARD", "CASHIER"
+WIRE = "BANK"  # money that comes as nothing but a line of a statement
 PLANNED = ("cash", "arranged")  # habits of accounts that pay only as planted
 # Digits that character readers confuse (domain.md section 6, step 6).
 SCAN_ACCOUNT = 10  # digits of an account number
@@ -198,6 +199,16 @@ class Payers:
         """A debit of the city's own: always of what is due, and always by the account's number."""
         payment = Payment(self.next_serial(), AUTOPAY, cents, account, (whole(account, cents),))
         payment.identity = account.number
+        return payment
+
+    def wired(self) -> Payment:
+        """A wire for what an account owes, whose text has the account's number."""
+        owing = [a for a in self.general if a.status == "active" and a.open > a.sent]
+        account = self.dice.pick(owing or self.general)
+        cents = max(account.open - account.sent, 0) or 5000
+        payment = Payment(self.next_serial(), WIRE, cents, account, (whole(account, cents),))
+        payment.noise = "wire"
+        self.settle(payment)
         return payment
 
     def scan(self, account: Account) -> str:

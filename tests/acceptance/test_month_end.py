@@ -183,7 +183,8 @@ def test_cash_of_each_day_and_channel_is_the_truths(ended: Ended) -> None:
     found: Counter[str] = Counter()
     for line in ended.rows("daily_cash"):
         found[line["channel"]] += cents(line["amount"])
-    assert found.pop("BANK") >= _at_bank(truth)
+    late = sum(one.cents for one in truth.planted if one.case == "late_file_credit")
+    wanted["BANK"] += _at_bank(truth) + late  # in suspense as it came, until its file did
     assert found == wanted
 
 

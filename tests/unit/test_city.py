@@ -253,7 +253,8 @@ def test_statements_chain_and_agree_with_their_controls(month: Truth) -> None:
         assert opening + sum(moved) == closing
         # two debits that nobody explains, asked about on a later day if the month has it
         unknown = sum(c for r, c in zip(records, moved, strict=True) if _unexplained(r))
-        assert sum(moved) == deposits[path.name] + strays[path.name] + unknown
+        wires = sum(row.cents for row in month.receipts if row.file == path.name)
+        assert sum(moved) == deposits[path.name] + strays[path.name] + unknown + wires
         assert int(lines[-3].split(",")[1]) == opening + closing + 2 * sum(map(abs, moved))
         records = [int(line.rstrip("/").split(",")[-1]) for line in lines[-3:]]
         assert records == [len(lines) - 4, len(lines) - 2, len(lines)]
@@ -339,6 +340,11 @@ def test_truth_names_every_money_record_with_its_line_and_cents(month: Truth) ->
         for path in files(month, pattern):
             if path.name not in silent:
                 assert told.pop(path.name, {}) == _money(path), path.name
+    for path in files(month, "bank/*"):
+        lines = enumerate(path.read_text().splitlines(), 1)
+        wires = {n: int(line.split(",")[2]) for n, line in lines if line.startswith("16,195,")}
+        assert told.pop(path.name, {}) == wires, path.name
+    assert any(row.channel == "BANK" for row in month.receipts)
     assert not told
 
 
