@@ -311,13 +311,21 @@ def export(
     out: Annotated[Path | None, typer.Option("--out", help="The file to write.")] = None,
     date_from: Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"])] = None,
     date_to: Annotated[dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"])] = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", help="Of journal: hand it on to the ERP by entry, day or month."),
+    ] = None,
+    detailed: Annotated[
+        bool, typer.Option("--detailed", help="With --by: every journal line, not their sums.")
+    ] = False,
     as_of: AsOfOption = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Write a dataset (files receipts applications exceptions receivables deposits bank_lines
-    clearings returns charges adjustments return_rates drawers proof_of_cash journal), what is new
-    for the billing system (postings), or the pack of a month (month-end MONTH)."""
+    clearings returns charges adjustments return_rates drawers proof_of_cash journal sources),
+    what is new for the billing system (postings), for accounts payable (refunds) or for the ERP
+    (journal --by), or the pack of a month (month-end MONTH)."""
     if dataset == "month-end":
         from recond.verbs.handover import export_month_end_verb
 
@@ -329,6 +337,19 @@ def export(
         from recond.verbs.handover import export_postings_verb
 
         export_postings_verb(home, json, dry_run, day(as_of))
+        return
+    if dataset == "refunds":
+        from recond.verbs.handover import export_refunds_verb
+
+        export_refunds_verb(home, json, dry_run, day(as_of))
+        return
+    if by is not None or detailed:
+        if dataset != "journal" or by is None or date_from or date_to or out:
+            raise UsageError("--by (and --detailed with it) is for export journal alone, which"
+                             " then writes what no journal file holds yet")  # fmt: skip
+        from recond.verbs.handover import export_journals_verb
+
+        export_journals_verb(home, by, detailed, json, dry_run, day(as_of))
         return
     from recond.verbs.views import export_verb
 

@@ -118,6 +118,9 @@ _LIST = (
     Code("REVERSAL_REJECTED", "question", "ITEM", "The billing system rejected a posting that takes money back.", ("acknowledge", "hold")),
     Code("ACK_CONTRADICTS", "question", "FILE", "An answer contradicts an earlier one about the same posting.", ("acknowledge", "hold")),
     Code("ACK_MISSING", "question", "FILE", "A posting file is not answered by 09:00 of the next business day.", ("acknowledge", "hold")),
+    Code("REFUND_REJECTED", "question", "ITEM", "Accounts payable rejected a refund; its money waits in suspense.", SUSPENSE_ANSWERS),
+    Code("STOP_REJECTED", "question", "ITEM", "Accounts payable paid a refund that was taken back here.", FLAG_ANSWERS),
+    Code("JOURNAL_REJECTED", "question", "FILE", "The ERP rejected a journal.", ("acknowledge", "hold")),
     Code("FILE_MISSING", "question", "FILE", "A file that has to come is not here by its time.", ("acknowledge", "hold")),
     Code("ACK_STATUS_UNKNOWN", "error", "FILE", "The status of an acknowledgement is not one that recond knows.", ("reject",)),
     # a batch

@@ -25,6 +25,7 @@ from recond.exports import adjusted, bank, daily_proof, owners, returned
 from recond.exports.columns import AMOUNT, ROWS, FileIds, Int64, fetch, fetch_table, int64s
 from recond.exports.receipts import RECEIPTS, receipts
 from recond.exports.scope import Scope
+from recond.exports.sources import SOURCES, sources
 from recond.model import ITEM
 from recond.money import decimal_from_cents
 from recond.receivables import history
@@ -371,6 +372,7 @@ DATASETS = {
     "drawers": Dataset(bank.DRAWERS, bank.drawers),
     "proof_of_cash": Dataset(daily_proof.PROOF, daily_proof.proof_of_cash),
     "journal": Dataset(JOURNAL, _journal),
+    "sources": Dataset(SOURCES, sources),
     "payers": Dataset(owners.PAYERS, owners.payers),
     "do_not_disconnect": Dataset(owners.DO_NOT_DISCONNECT, owners.do_not_disconnect),
 }

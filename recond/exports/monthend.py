@@ -35,6 +35,7 @@ DATASETS: Mapping[str, str | None] = {
     "receipts": "amount", "applications": "amount", "journal": "debit", "files": "found_amount",
     "exceptions": None, "receivables": "open_amount", "deposits": "amount",
     "bank_lines": "amount", "clearings": "amount", "returns": "amount", "drawers": None,
+    "sources": "debit",
 }  # fmt: skip
 
 
@@ -116,6 +117,7 @@ def _dataset(month: Month, name: str, column: str | None) -> Iterator[Packed]:
         as_of=month.last if name == "receivables" else None,
         date_from=month.first if bounded else None,
         date_to=None if name == "receivables" else month.last,
+        chart=month.chart,
     )
     table = stream(month.connection, name, scope).read_all()
     cents = 0

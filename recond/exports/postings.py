@@ -1,10 +1,7 @@
 """The posting file for the billing system (contract section 5).
 
 A posting is a placement row on an item or on account, of a payment that recond posts to billing;
-its id is that row's. An entry goes out once, in one file; a file is written complete beside its
-name, then its row is committed, then it gets its name and is read back. Whatever a crash leaves
-is finished by the next `export postings`: the file that waits has the committed SHA-256, or it is
-made again from the same rows.
+its id is that row's. An entry goes out once, in one file (`exports.outbox`).
 
 Type: PAYMENT for money that comes to an account; REVERSAL for money taken back; where a decision
 moves money between an account's items, its credit, or accounts, all its rows are a TRANSFER and
@@ -16,23 +13,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Select, and_, case, func, insert, literal, null, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, func, literal, null, select
 
-from recond import durable
-from recond.errors import InvariantError
 from recond.exports.columns import FileIds, fetch, int64s
+from recond.exports.outbox import Head, Kind, Sums
 from recond.exports.receipts import closes, deposit_dates
 from recond.exports.scope import Scope
-from recond.exports.writers import COMPARE_BYTES, cells, csv_lines
-from recond.ledger import instant
+from recond.exports.writers import cells, csv_lines
 from recond.model import CREDIT, ITEM
-from recond.money import decimal_from_cents, format_cents
+from recond.money import decimal_from_cents
 from recond.receivables.containment import undone
 from recond.store import schema
 from recond.store.engine import insert_table, stage
@@ -42,7 +35,7 @@ COLUMNS = (
     "deposit_date", "gl_date", "channel", "tender", "reference", "reverses_posting_id", "reason",
 )  # fmt: skip
 placement, decision, entry = schema.placement, schema.decision, schema.entry
-outbox, posted = schema.outbox, schema.posted_entry
+posted = schema.posted_entry
 
 _RAW = pa.schema(
     [("receipt_no", pa.int64()), ("version", pa.int64()), ("line", pa.int64()),
@@ -56,21 +49,45 @@ _RAW = pa.schema(
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """One posting file: its id, path, lines and total in cents."""
+class Postings:
+    """The postings of some entries: their numbers and ids, in order."""
 
-    file_id: str
-    path: Path
-    rows: int
-    total_cents: int
+    entries: list[tuple[int, str]]
+    columns: tuple[str, ...] = COLUMNS
+
+    def names(self) -> list[str]:
+        """The ids of the entries."""
+        return [entry_id for _, entry_id in self.entries]
+
+    def lines(self, connection: Connection, head: Head, sums: Sums) -> Iterator[bytes]:
+        """A line a posting."""
+        scope = Scope(head.day, head.day)
+        return body(connection, [number for number, _ in self.entries], scope, sums)
+
+    def remember(self, connection: Connection, number: int) -> None:
+        """One row an entry."""
+        numbers = pa.array([entry_no for entry_no, _ in self.entries], pa.int64())
+        rows = pa.table({"entry_no": numbers})
+        insert_table(connection, posted, rows, constants={"outbox_no": number})
 
 
-@dataclass(slots=True)
-class _Sums:
-    """What the body of a file came to while it was written."""
+def _again(connection: Connection, row: Row[Any]) -> Postings:
+    known = (
+        select(entry.c.entry_no, entry.c.entry_id)
+        .join(posted, posted.c.entry_no == entry.c.entry_no)
+        .where(posted.c.outbox_no == row.outbox_no)
+        .order_by(entry.c.entry_no)
+    )
+    return Postings([(one.entry_no, one.entry_id) for one in connection.execute(known)])
 
-    rows: int = 0
-    cents: int = 0
+
+POSTINGS = Kind("postings", "PF", _again)
+
+
+def fresh(connection: Connection, as_of: dt.date) -> Postings | None:
+    """The entries with postings that stand in no file yet; None when there are none."""
+    found = fresh_entries(connection, as_of)
+    return Postings(found) if found else None
 
 
 def is_posting(rows: Any) -> Any:
@@ -114,15 +131,7 @@ def _owner() -> Any:
     return decision.c.receipt_no.between(first, first + (size - 1))
 
 
-def file_id(number: int, entry_ids: list[str]) -> str:
-    """`PF000001-` and twelve digits of what the file holds: rising, and from content."""
-    digest = sha256("\n".join(entry_ids).encode()).hexdigest()
-    return f"PF{number:06d}-{digest[:12]}"
-
-
-def body(
-    connection: Connection, entry_nos: list[int], scope: Scope, sums: _Sums
-) -> Iterator[bytes]:
+def body(connection: Connection, entry_nos: list[int], scope: Scope, sums: Sums) -> Iterator[bytes]:
     """The lines of the postings of some entries."""
     staged = stage(
         connection, "posted_now", pa.table({"entry_no": pa.array(entry_nos, pa.int64())})
@@ -189,124 +198,3 @@ def _columns(found: pa.Table, files: FileIds, known: pa.Table) -> list[pa.Array]
         ),
     }
     return [made[name] if name in made else one[name] for name in COLUMNS]
-
-
-# --- writing --------------------------------------------------------------------------------------
-
-
-def deliver(connection: Connection, folder: Path) -> list[Path]:
-    """Give every committed file its name, read it back and mark it delivered.
-
-    Raises InvariantError when the bytes of a file that is not delivered yet are not those that
-    were committed.
-    """
-    done = []
-    rows = connection.execute(
-        select(outbox).where(outbox.c.delivered == 0).order_by(outbox.c.outbox_no)
-    ).all()
-    for row in rows:
-        path = folder / f"{row.file_id}.csv"
-        if not path.exists():
-            _finish(connection, row, path)
-        if _digest(path) != row.sha256:
-            raise InvariantError(f"{path} does not hold the bytes that were committed for it")
-        connection.execute(
-            update(outbox).where(outbox.c.outbox_no == row.outbox_no).values(delivered=1)
-        )
-        done.append(path)
-    return done
-
-
-def _finish(connection: Connection, row: Any, path: Path) -> None:
-    waiting = partial(path)
-    if not waiting.exists() or _digest(waiting) != row.sha256:
-        waiting.unlink(missing_ok=True)
-        numbers = list(
-            connection.scalars(
-                select(posted.c.entry_no)
-                .where(posted.c.outbox_no == row.outbox_no)
-                .order_by(posted.c.entry_no)
-            )
-        )
-        write(connection, waiting, row.file_id, numbers, dt.date.fromisoformat(row.business_date))
-    durable.move(waiting, path)
-    durable.fsync_folder(path.parent)
-
-
-def partial(path: Path) -> Path:
-    """Where a file stands until its row is committed."""
-    return path.with_name(f".{path.name}.partial")
-
-
-def _digest(path: Path) -> str:
-    digest = sha256()
-    with path.open("rb") as source:
-        while block := source.read(COMPARE_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def write(
-    connection: Connection, path: Path, name: str, entry_nos: list[int], day: dt.date
-) -> tuple[_Sums, str]:
-    """Write a posting file durably; returns its sums and the SHA-256 of all its bytes."""
-    sums, digest = _Sums(), sha256()
-    with path.open("wb") as out:
-        _put(out, digest, f"#recond,{name},{day.isoformat()}\n{','.join(COLUMNS)}\n".encode())
-        for lines in body(connection, entry_nos, Scope(day, day), sums):
-            _put(out, digest, lines)
-        total = format_cents(sums.cents)
-        _put(out, digest, f"#end,{sums.rows},{total},{digest.hexdigest()}\n".encode())
-        out.flush()
-        durable.fsync(out.fileno(), path)
-    return sums, digest.hexdigest()
-
-
-def totals(connection: Connection, entry_nos: list[int], day: dt.date) -> _Sums:
-    """What a file of these entries would come to."""
-    sums = _Sums()
-    for _ in body(connection, entry_nos, Scope(day, day), sums):
-        pass
-    return sums
-
-
-def _put(out: BinaryIO, digest: Any, data: bytes) -> None:
-    out.write(data)
-    digest.update(data)
-
-
-def record(
-    connection: Connection,
-    number: int,
-    entry_nos: list[int],
-    written: Written,
-    digest: str,
-    day: dt.date,
-    now: dt.datetime,
-    actor: str,
-) -> None:
-    """Write the file's row and which entries it holds: from here on it is written."""
-    row = {
-        "outbox_no": number,
-        "kind": "postings",
-        "file_id": written.file_id,
-        "business_date": day.isoformat(),
-        "written_at": instant(now),
-        "written_by": actor,
-        "rows": written.rows,
-        "total_cents": written.total_cents,
-        "sha256": digest,
-        "delivered": 0,
-    }
-    connection.execute(insert(outbox), [row])
-    insert_table(
-        connection,
-        posted,
-        pa.table({"entry_no": pa.array(entry_nos, pa.int64())}),
-        constants={"outbox_no": number},
-    )
-
-
-def next_number(connection: Connection) -> int:
-    """The number of the next file that recond hands on."""
-    return int(connection.scalar(select(func.max(outbox.c.outbox_no))) or 0) + 1

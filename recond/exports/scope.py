@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, true
 
+from recond.posting import Chart
+
+DEFAULT_CHART = Chart()
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -18,6 +22,7 @@ class Scope:
     date_from: dt.date | None = None
     date_to: dt.date | None = None
     memory_months: int = 24  # how long what people said of payers counts (`[matching]`)
+    chart: Chart = DEFAULT_CHART  # by which `sources` names accounts
 
     @property
     def day(self) -> dt.date:

@@ -8,6 +8,7 @@ answer that contradicts an earlier one changes nothing and asks.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from recond import ids
 from recond.exceptions.desk import Question
 from recond.model import ACKS, CREDIT, ITEM, SUSPENSE, Problem
 from recond.money import format_cents
-from recond.pipeline import moves
+from recond.pipeline import confirmations, moves
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.reading import Reading
 from recond.pipeline.run import Run
@@ -53,20 +54,28 @@ def take_acks(
     """Keep the answers of a file and do what they say; returns its message, the rows that name no
     posting of recond, and the questions that it raises."""
     rows = pa.concat_tables([ACKS.empty_table(), *(c.table("acks") for c in reading.chunks())])
+    others = confirmations.files_named(connection, pc.unique(rows["file_id"]).to_pylist())
+    of_others = pc.is_in(rows["file_id"], value_set=pa.array(list(others), pa.string()))
+    told = confirmations.take(connection, run, arrived, others, rows.filter(of_others).to_pylist())
+    rows = rows.filter(pc.invert(of_others))
     known = _known(connection, rows)
-    problems = _unknown(rows, known)
+    lost = rows.filter(pc.invert(pc.is_in(rows["ordinal"], value_set=known["ordinal"])))
+    problems = _unknown([*lost.slice(0, SHOWN).to_pylist(), *told.unknown])
     repeated = _answered_before(known)
     fresh = known.filter(pc.invert(repeated))
     contradicting = fresh.filter(pc.is_valid(fresh["settled"]))
     kept = fresh.filter(pc.is_null(fresh["settled"]))
     _keep(connection, arrived.file_no, kept)
     questions = _ask(connection, run, kept.filter(pc.equal(kept["status"], "REJECTED")))
+    questions += told.questions
     if problems:
-        words = f"{arrived.name}: {problems[0].message}; {rows.num_rows - known.num_rows} in all"
+        words = f"{arrived.name}: {problems[0].message}; {lost.num_rows + len(told.unknown)} in all"
         questions.append(Question("POSTING_UNKNOWN", file_id, words, file_no=arrived.file_no))
     if contradicting.num_rows:
         questions.append(_contradiction(arrived, file_id, contradicting))
-    return _words(kept, known.num_rows - fresh.num_rows), problems, questions
+    statuses = [*kept["status"].to_pylist(), *told.kept]
+    repeats = known.num_rows - fresh.num_rows + told.repeated
+    return _words(statuses, repeats), problems, questions
 
 
 def _known(connection: Connection, rows: pa.Table) -> pa.Table:
@@ -152,18 +161,17 @@ def _file_numbers(connection: Connection, digits: Sequence[str]) -> dict[str, in
     return found
 
 
-def _unknown(rows: pa.Table, known: pa.Table) -> list[Problem]:
-    lost = rows.filter(pc.invert(pc.is_in(rows["ordinal"], value_set=known["ordinal"])))
+def _unknown(lost: Sequence[dict[str, Any]]) -> list[Problem]:
     return [
         Problem(
             "POSTING_UNKNOWN",
-            f"posting {row['posting_id']} stands in no posting file {row['file_id']} of recond;"
-            " ask the billing system which file it answers",
+            f"posting {row['posting_id']} stands in no file {row['file_id']} of recond; ask whoever"
+            " answers which file is meant",
             line=row["line"],
             byte_offset=row["byte_offset"],
             field="posting_id",
         )
-        for row in lost.slice(0, SHOWN).to_pylist()
+        for row in lost[:SHOWN]
     ]
 
 
@@ -265,10 +273,9 @@ def _contradiction(arrived: Arrived, file_id: str, rows: pa.Table) -> Question:
     return Question("ACK_CONTRADICTS", file_id, words, file_no=arrived.file_no)
 
 
-def _words(kept: pa.Table, repeated: int) -> str:
-    counts = pc.value_counts(kept["status"]).to_pylist()
-    told = sorted((one["values"], one["counts"]) for one in counts)
-    parts = [f"{count} {status.lower()}" for status, count in told]
+def _words(statuses: Sequence[str], repeated: int) -> str:
+    counts = sorted(Counter(statuses).items())
+    parts = [f"{count} {status.lower()}" for status, count in counts]
     if repeated:
         parts.append(f"{repeated} answered before")
     return ", ".join(parts) or "no answers"

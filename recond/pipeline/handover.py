@@ -4,6 +4,7 @@ nobody answers them in time."""
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,17 +12,17 @@ from sqlalchemy import Connection, and_, func, select
 
 from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
-from recond.exports import postings
+from recond.exports import journals, outbox, postings, refunds
+from recond.exports.postings import POSTINGS
 from recond.money import format_cents
 from recond.pipeline.expected import past
 from recond.pipeline.run import Run
 from recond.store import schema
 
-FOLDER = "postings"
 SETTLED = ("ACCEPTED", "DUPLICATE", "REJECTED")
 ANSWER_BY = dt.time(9)  # of the next business day (domain E64)
 
-outbox, ack, posted = schema.outbox, schema.acknowledgement, schema.posted_entry
+files, ack, posted = schema.outbox, schema.acknowledgement, schema.posted_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,43 +39,77 @@ class Unanswered:
 
 def export_postings(
     run: Run, as_of: dt.date | None = None, *, dry_run: bool = False
-) -> postings.Written | None:
+) -> outbox.Written | None:
     """Write what no posting file holds yet; None when there is nothing new.
 
-    A file that a crash left unfinished is finished first. `as_of`: only entries that were in the
-    books at the end of that day. A dry run says what would be written.
+    `as_of`: only entries that were in the books at the end of that day. A dry run says what
+    would be written.
     """
+    return hand_on(run, POSTINGS, postings.fresh, as_of, dry_run=dry_run)
+
+
+def export_refunds(
+    run: Run, as_of: dt.date | None = None, *, dry_run: bool = False
+) -> outbox.Written | None:
+    """Write the refunds that accounts payable was not asked for yet; as `export_postings`."""
+
+    def fresh(connection: Connection, day: dt.date) -> outbox.Content | None:
+        return refunds.fresh(connection, day, run.chart)
+
+    kind = outbox.Kind("refunds", "RF", lambda c, row: refunds.again(c, row, run.chart))
+    return hand_on(run, kind, fresh, as_of, dry_run=dry_run)
+
+
+def export_journals(
+    run: Run, layout: str, as_of: dt.date | None = None, *, dry_run: bool = False
+) -> outbox.Written | None:
+    """Write the entries that no journal file holds yet, in one of `journals.LAYOUTS`; as
+    `export_postings`."""
+
+    def fresh(connection: Connection, day: dt.date) -> outbox.Content | None:
+        return journals.fresh(connection, day, layout)
+
+    return hand_on(run, journals.JOURNALS, fresh, as_of, layout=layout, dry_run=dry_run)
+
+
+def hand_on(
+    run: Run,
+    kind: outbox.Kind,
+    fresh: Callable[[Connection, dt.date], outbox.Content | None],
+    as_of: dt.date | None,
+    *,
+    layout: str | None = None,
+    dry_run: bool,
+) -> outbox.Written | None:
+    """Write a new file of a kind. A file that a crash left unfinished is finished first."""
     day = as_of or run.today
-    folder = run.home.path / "exports" / FOLDER
+    folder = run.home.path / "exports" / kind.name
     if not dry_run:
         folder.mkdir(parents=True, exist_ok=True)
-        finish(run, folder)
+        finish(run, kind, folder)
     with run.store.read() as connection:
-        entries = postings.fresh_entries(connection, day)
-        if not entries:
+        content = fresh(connection, day)
+        if content is None:
             return None
-        number = postings.next_number(connection)
-        name = postings.file_id(number, [entry_id for _, entry_id in entries])
-        path = folder / f"{name}.csv"
-        numbers = [entry_no for entry_no, _ in entries]
+        number = outbox.next_number(connection)
+        head = outbox.Head(number, kind.file_id(number, content), day)
+        path = folder / f"{head.file_id}.csv"
         if dry_run:
-            sums = postings.totals(connection, numbers, day)
-            return postings.Written(name, path, sums.rows, sums.cents)
-        waiting = postings.partial(path)
-        sums, digest = postings.write(connection, waiting, name, numbers, day)
-    written = postings.Written(name, path, sums.rows, sums.cents)
+            sums = outbox.totals(connection, content, head)
+            return outbox.Written(head.file_id, path, sums.rows, sums.cents)
+        sums, digest = outbox.write(connection, outbox.partial(path), content, head)
+    written = outbox.Written(head.file_id, path, sums.rows, sums.cents)
     with run.store.write() as connection:
-        postings.record(
-            connection, number, numbers, written, digest, day, run.clock(), run.actor
-        )  # fmt: skip
-    finish(run, folder)
+        outbox.record(connection, kind, head, written, digest, run.clock(), run.actor, layout)
+        content.remember(connection, number)
+    finish(run, kind, folder)
     return written
 
 
-def finish(run: Run, folder: Path) -> None:
-    """Give committed files their names and read them back; see `postings.deliver`."""
+def finish(run: Run, kind: outbox.Kind, folder: Path) -> None:
+    """Give committed files their names and read them back; see `outbox.deliver`."""
     with run.store.write() as connection:
-        postings.deliver(connection, folder)
+        outbox.deliver(connection, kind, folder)
 
 
 def unanswered(connection: Connection) -> list[Unanswered]:
@@ -93,12 +128,12 @@ def unanswered(connection: Connection) -> list[Unanswered]:
     settled = func.coalesce(answers.c.settled, 0)
     found = connection.execute(
         select(
-            outbox.c.outbox_no, outbox.c.file_id, outbox.c.business_date, outbox.c.rows, settled,
-            outbox.c.total_cents,
+            files.c.outbox_no, files.c.file_id, files.c.business_date, files.c.rows, settled,
+            files.c.total_cents,
         )
-        .outerjoin(answers, answers.c.outbox_no == outbox.c.outbox_no)
-        .where(outbox.c.kind == "postings", outbox.c.rows > settled)
-        .order_by(outbox.c.outbox_no)
+        .outerjoin(answers, answers.c.outbox_no == files.c.outbox_no)
+        .where(files.c.kind == "postings", files.c.rows > settled)
+        .order_by(files.c.outbox_no)
     )  # fmt: skip
     return [Unanswered(*row) for row in found]
 

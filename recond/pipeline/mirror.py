@@ -14,6 +14,7 @@ from recond.ledger import Source
 from recond.model import TABLES, Problem
 from recond.money import format_cents
 from recond.pipeline.reading import Reading
+from recond.pipeline.rebilled import to_credit
 from recond.pipeline.run import Run
 from recond.receivables.accounts import load_accounts
 from recond.receivables.containment import NOTHING, contained
@@ -161,6 +162,7 @@ def load(
         contains or NOTHING,
         owners=any(policy.prior_owner == "leave" for policy in run.rules.policies),
     )  # fmt: skip
+    to_credit(connection, run, loaded.rebilled, arrived.name)
     questions = [_drifted(one, arrived) for one in loaded.drifted]
     if contains is None and manifest is not None:
         words = (

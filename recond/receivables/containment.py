@@ -144,6 +144,9 @@ def undone(rows: Any) -> ColumnElement[bool]:
     return or_(and_(rows.cents > 0, refused), takes_back_rejected(rows))
 
 
+REBILLED = "rebilled"  # the rule of money that a bill made anew for less gave back
+
+
 def pending_sums(connection: Connection) -> Select[Any]:
     """A query of `item_key` and `cents`: what is posted on each item and in no snapshot yet."""
     known, last_entry = in_force(connection)
@@ -165,8 +168,10 @@ def pending_sums(connection: Connection) -> Select[Any]:
         rows.receipt_no.bitwise_rshift(_BITS).in_(by_billing),
     )
     missing = and_(
-        rows.bucket == ITEM, position > tuple_(*known.position), ~acknowledged, ~own, ~undone(rows)
-    )
+        rows.bucket == ITEM, position > tuple_(*known.position), ~acknowledged, ~own,
+        ~undone(rows),
+        decision.c.rule != REBILLED,  # the snapshot that showed it contains it
+    )  # fmt: skip
     applied = (
         select(rows.item_key, rows.cents)
         .join_from(placement, decision, _same_version())

@@ -7,11 +7,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, and_, case, delete, insert, literal, select
+from sqlalchemy import (
+    Connection,
+    Table,
+    and_,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+)
 
+from recond.model import ITEM
 from recond.store import schema
 
 item, balance, kept = schema.item, schema.item_balance, schema.drift
+placement = schema.placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +36,46 @@ class Drifted:
     item_number: str
     expected_cents: int
     excess_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rebilled:
+    """An item that billing made anew for `excess_cents` less than what is paid on it."""
+
+    item_key: int
+    item_number: str
+    original_cents: int
+    excess_cents: int
+
+
+def rebilled(connection: Connection, before: Table) -> tuple[Rebilled, ...]:
+    """Items of the loaded snapshot that have a smaller original amount than before and nothing
+    open, on which more is paid than the new amount and not more than the old one."""
+    lowered = (
+        select(item.c.item_key, item.c.item_number, item.c.original_cents,
+               before.c.original_cents.label("was_cents"))
+        .select_from(schema.item_and_balance)
+        .join(before, before.c.item_key == item.c.item_key)
+        .where(before.c.original_cents > item.c.original_cents, balance.c.open_cents == 0)
+    )  # fmt: skip
+    found = {row.item_key: row for row in connection.execute(lowered)}
+    if not found:
+        return ()
+    # no index leads from an item to its payments: so only where a bill became smaller
+    paid = placement.c
+    total = cast(func.sum(paid.cents), schema.INT).label("cents")
+    sums = connection.execute(
+        select(paid.item_key, total)
+        .where(paid.bucket == ITEM, paid.item_key.in_(sorted(found)))
+        .group_by(paid.item_key)
+        .order_by(paid.item_key)
+    )
+    return tuple(
+        Rebilled(key, found[key].item_number, found[key].original_cents,
+                 cents - found[key].original_cents)
+        for key, cents in sums
+        if found[key].original_cents < cents <= found[key].was_cents
+    )  # fmt: skip
 
 
 def judge(

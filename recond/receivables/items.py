@@ -66,13 +66,15 @@ _TOLD = (
 class Loaded:
     """What a snapshot did: rows, accounts, open total of the file; how far recond's postings
     exceed what billing shows as open, in cents, more than before; and the items that it shows
-    with more open than acknowledged postings leave, for the second time."""
+    with more open than acknowledged postings leave, for the second time, and those that were
+    made anew for less than is paid on them."""
 
     rows: int
     accounts: int
     open_cents: int
     below_zero_cents: int = 0
     drifted: tuple[drift.Drifted, ...] = ()
+    rebilled: tuple[drift.Rebilled, ...] = ()
 
 
 def load_items(
@@ -114,6 +116,7 @@ def load_items(
         loaded,
         below_zero_cents=_below_zero(connection) - excess,
         drifted=drift.judge(connection, copy, named, source.file_no or 0, full=full),
+        rebilled=drift.rebilled(connection, copy),
     )
     history.record(connection, copy, entry_no)
     ledger.post_snapshot(entry_no, _changes(before, _open_by_fund(connection)), source)

@@ -1,15 +1,19 @@
-"""Verbs that hand files on: `export postings`, `export month-end`."""
+"""Verbs that hand files on: `export postings`, `refunds`, `journal --by`, `month-end`."""
 
 from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Protocol
 
 from recond import periods, render
 from recond.errors import UsageError
+from recond.exports import journals
+from recond.exports.outbox import Written
 from recond.lock import locked
 from recond.money import format_cents
-from recond.pipeline.handover import export_postings
+from recond.pipeline.handover import export_journals, export_postings, export_refunds
+from recond.pipeline.run import Run
 from recond.session import open_run, user
 
 
@@ -17,13 +21,54 @@ def export_postings_verb(
     home: Path | None, as_json: bool, dry_run: bool, as_of: dt.date | None
 ) -> None:
     """`recond export postings`: prints the path of the new file, nothing when nothing is new."""
+    _hand_on(home, "postings", export_postings, as_json, dry_run, as_of)
+
+
+def export_refunds_verb(
+    home: Path | None, as_json: bool, dry_run: bool, as_of: dt.date | None
+) -> None:
+    """`recond export refunds`: what accounts payable was not asked for yet."""
+    _hand_on(home, "refunds", export_refunds, as_json, dry_run, as_of)
+
+
+def export_journals_verb(
+    home: Path | None,
+    by: str,
+    detailed: bool,
+    as_json: bool,
+    dry_run: bool,
+    as_of: dt.date | None,
+) -> None:
+    """`recond export journal --by entry|day|month`: what no journal file holds yet."""
+    if by not in journals.BY:
+        raise UsageError(f"--by is {', '.join(journals.BY)}")
+    layout = f"{by} {journals.DETAILED}" if detailed else by
+
+    def hand_on(run: Run, day: dt.date | None, *, dry_run: bool) -> Written | None:
+        return export_journals(run, layout, day, dry_run=dry_run)
+
+    _hand_on(home, "lines", hand_on, as_json, dry_run, as_of)
+
+
+class _HandOn(Protocol):
+    def __call__(self, run: Run, as_of: dt.date | None, /, *, dry_run: bool) -> Written | None: ...
+
+
+def _hand_on(
+    home: Path | None,
+    what: str,
+    write: _HandOn,
+    as_json: bool,
+    dry_run: bool,
+    as_of: dt.date | None,
+) -> None:
     run = open_run(home, as_of, user())
     with locked(run.home.path, "export"):
-        written = export_postings(run, as_of, dry_run=dry_run)
+        written = write(run, as_of, dry_run=dry_run)
     if written is None:
-        render.say("no new postings; nothing was written")
+        render.say(f"no new {what}; nothing was written")
         return
-    words = f"{written.rows} postings, {format_cents(written.total_cents)}"
+    words = f"{written.rows} {what}, {format_cents(written.total_cents)}"
     if dry_run:
         render.say(f"dry run, nothing was written: {written.path}, {words}")
         return

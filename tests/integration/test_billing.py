@@ -21,11 +21,14 @@ from office import (
     receivable,
     receivables_csv,
 )
+from sqlalchemy import update
 
 from recond.errors import InvariantError
-from recond.exports import postings
+from recond.exports import outbox
+from recond.exports.postings import POSTINGS
 from recond.pipeline import corrections, handover
 from recond.pipeline.handover import export_postings
+from recond.store import schema
 
 A, B = "1000456012", "1000456013"
 NEXT = TODAY + dt.timedelta(days=1)
@@ -237,9 +240,9 @@ def test_a_file_with_other_bytes_is_never_called_delivered(office: Office) -> No
     path = office.home.path / "exports/postings" / f"{row['file_id']}.csv"
     path.write_bytes(path.read_bytes() + b"\n")
     with run.store.write() as connection:
-        connection.execute(postings.update(postings.outbox).values(delivered=0))
+        connection.execute(update(schema.outbox).values(delivered=0))
         with pytest.raises(InvariantError, match="does not hold the bytes"):
-            postings.deliver(connection, path.parent)
+            outbox.deliver(connection, POSTINGS, path.parent)
 
 
 # --- answers --------------------------------------------------------------------------------------

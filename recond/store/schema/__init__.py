@@ -25,7 +25,15 @@ from recond.store.schema.base import (
     metadata,
     receipt_key,
 )
-from recond.store.schema.billing import acknowledgement, drift, outbox, posted_entry
+from recond.store.schema.billing import (
+    acknowledgement,
+    drift,
+    file_answer,
+    journaled_entry,
+    outbox,
+    posted_entry,
+    refund_line,
+)
 from recond.store.schema.deposits import (
     cash_only,
     charge,
@@ -79,7 +87,10 @@ IMMUTABLE = (
     journal_line,
     period_change,
     posted_entry,
+    journaled_entry,
+    refund_line,
     acknowledgement,
+    file_answer,
     decision_made,
     adjustment,
     deposit,
@@ -122,6 +133,7 @@ __all__ = [
     "exception",
     "exception_past",
     "file",
+    "file_answer",
     "file_past",
     "future_receipt",
     "image_deposit",
@@ -131,6 +143,7 @@ __all__ = [
     "item_version",
     "job",
     "journal_line",
+    "journaled_entry",
     "line_part",
     "meta",
     "metadata",
@@ -145,6 +158,7 @@ __all__ = [
     "receipt",
     "receipt_key",
     "reference_shape",
+    "refund_line",
     "remittance",
     "return_item",
     "set_aside",

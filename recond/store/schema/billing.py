@@ -19,8 +19,9 @@ outbox = keyed_only(
     Column("rows", INT, nullable=False),
     cents("total_cents"),
     text("sha256", nullable=False),
+    text("layout"),  # of a journal: entry, day or month, and detailed where it is
     Column("delivered", INT, nullable=False),
-    CheckConstraint("kind IN ('postings')", name="kind_known"),
+    CheckConstraint("kind IN ('postings', 'refunds', 'journals')", name="kind_known"),
 )
 
 # Which posting file holds the postings of an entry.
@@ -28,6 +29,46 @@ posted_entry = keyed_only(
     "posted_entry",
     Column("entry_no", INT, primary_key=True, autoincrement=False),
     Column("outbox_no", INT, nullable=False),
+)
+
+# Which file for accounts payable asks for which refund: one row a receipt and its last version
+# that the file knew of; negative: an earlier one is to be stopped.
+refund_line = keyed_only(
+    "refund_line",
+    Column("receipt_no", INT, nullable=False),
+    Column("version", INT, nullable=False),
+    Column("outbox_no", INT, nullable=False),
+    cents("cents"),
+    PrimaryKeyConstraint("receipt_no", "version"),
+)
+
+# Which journal of which journal file holds an entry.
+journaled_entry = keyed_only(
+    "journaled_entry",
+    Column("entry_no", INT, primary_key=True, autoincrement=False),
+    Column("outbox_no", INT, nullable=False),
+    Column("journal_no", INT, nullable=False),  # from 1 in its file
+)
+
+# What was said of a refund or of a journal, each answer once.
+file_answer = Table(
+    "file_answer",
+    metadata,
+    Column("answer_no", INT, primary_key=True, autoincrement=False),
+    Column("outbox_no", INT, nullable=False),
+    text("subject", nullable=False),  # the refund's or journal's id
+    Column("receipt_no", INT),  # of a refund
+    Column("version", INT),
+    Column("file_no", INT, nullable=False),
+    Column("line", INT, nullable=False),
+    text("status", nullable=False),
+    text("code"),
+    text("reference"),  # of the payment, of the entry there
+    CheckConstraint(
+        "status IN ('ACCEPTED', 'REJECTED', 'DUPLICATE', 'PENDING')", name="status_known"
+    ),
+    Index("ix_file_answer_subject", "subject"),
+    sqlite_strict=True,
 )
 
 # What the billing system said of a posting (a placement row), each answer once.
