@@ -2,9 +2,10 @@
 
 One row a source of an entry, fund and GL account: a receipt that was placed or moved, a bank line
 that brought a deposit, a deposit whose fees or differences were booked, an item that a snapshot
-changed, an item that recond adjusted (written off, recovered, given back). The rows of an entry, fund and account add up to its journal line, and
-file, line and bytes say where each was read; `files` has the hash of the file. So a line of the
-ledger leads to the bytes, and back, by ids in the exports alone (domain section 1, rows 7 and 12).
+changed or that recond adjusted (written off, recovered, given back). The rows of an entry, fund
+and account add up to its journal line, and file, line and bytes say where each was read; `files`
+has the hash of the file. So a line of the ledger leads to the bytes, and back, by ids in the
+exports alone (domain section 1, rows 7 and 12).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, and_, func, literal, select
+from sqlalchemy import Connection, and_, case, func, literal, select
 
 from recond.exports.columns import AMOUNT, FileIds, fetch_table, int64s
 from recond.exports.scope import Scope
@@ -250,7 +251,8 @@ def _items(
     query = (
         select(past.c.entry_no, entry.c.file_no, account.c.account_number, item.c.item_number,
                past.c.charge_type, past.c.fund, past.c.change_cents,
-               literal(chart.billing_contra))
+               case((past.c.charge_type.in_(chart.deposits), chart.customer_deposits),
+                    else_=chart.billing_contra))
         .join(entry, entry.c.entry_no == past.c.entry_no)
         .join(item, item.c.item_key == past.c.item_key)
         .join(account, account.c.account_key == item.c.account_key)
