@@ -103,6 +103,7 @@ _LIST = (
     Code("LINE_CORRECTED", "question", "FILE", "The bank corrects an earlier line; the correction is shown and never posted.", ("acknowledge", "hold")),
     Code("STATEMENT_NOT_FINAL", "question", "FILE", "A deletion, correction or test statement is shown and never posted.", ("acknowledge", "hold")),
     Code("PERIOD_CLOSED", "error", "FILE", "The month of the business date is closed; nothing can be posted.", FILE_ANSWERS),
+    Code("CODE_WITHOUT_DIRECTION", "question", "FILE", "A transaction has an amount and a type code that does not say whether it came or went; it is shown in no line.", ("acknowledge", "hold")),
     Code("FRACTION_OF_CENT", "question", "FILE", "An amount has fractions of a cent; it is shown rounded and never posted.", ("acknowledge", "hold")),
     Code("GROUP_COUNT_WRONG", "error", "FILE", "A group declares another number of transaction sets than it has.", FILE_ANSWERS),
     Code("GROUP_NUMBER_WRONG", "error", "FILE", "The trailer of a group has not the number of its header.", ("reject",)),

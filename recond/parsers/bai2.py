@@ -94,7 +94,8 @@ def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
     held whole. Never raises for bad data.
 
     Problems that hold: FILE_STRUCTURE, FILE_TRUNCATED, HEADER_WRONG, RECORD_UNREADABLE,
-    RECORD_TOO_LONG, NUL_BYTES, AMOUNT_OUT_OF_RANGE, CURRENCY_WRONG. STATEMENT_NOT_FINAL asks.
+    RECORD_TOO_LONG, NUL_BYTES, AMOUNT_OUT_OF_RANGE, CURRENCY_WRONG. STATEMENT_NOT_FINAL and
+    CODE_WITHOUT_DIRECTION ask.
     """
     layout = fmt.layout
     if not isinstance(layout, Layout):
@@ -178,7 +179,7 @@ def _warn_codes(records: Records, details: Details, known: Meanings, notes: Note
     if not len(rows):
         return
     code = details.code[rows]
-    sign, line = known.sign[code], known.line[code]
+    money = ~known.line[code] & (details.amount[rows] > 0)
     told = [
         (
             "CODE_UNKNOWN",
@@ -186,19 +187,21 @@ def _warn_codes(records: Records, details: Details, known: Meanings, notes: Note
             "Type code {code:03d} is not listed; its direction is that of its range.",
         ),
         (
-            "RECORD_DEVIATES",
-            known.known[code] & ~line & (code != NON_MONETARY),
+            "CODE_WITHOUT_DIRECTION",
+            money,
             (
-                "A transaction has type code {code:03d}, which is a summary or a balance: it is no "
-                "statement line."
+                "A transaction of {amount} minor units has type code {code:03d}, which says "
+                "neither that money came nor that it went: it is no statement line. Ask the bank; "
+                "then say what the code is in [layout.codes] of the format file and drop the file "
+                "again, or correct the books by hand."
             ),
         ),
         (
-            "RECORD_UNREADABLE",
-            (sign == 0) & ~known.status[code] & (details.amount[rows] > 0),
+            "RECORD_DEVIATES",
+            known.known[code] & ~known.line[code] & ~money & (code != NON_MONETARY),
             (
-                "A transaction of type code {code:03d} has an amount, and nothing says whether it "
-                "came or went. Say so in [layout.codes] of the format file."
+                "A transaction has type code {code:03d}, which is a summary or a balance: it is no "
+                "statement line."
             ),
         ),
     ]
@@ -207,7 +210,7 @@ def _warn_codes(records: Records, details: Details, known: Meanings, notes: Note
             head = int(details.head[row])
             notes.add(
                 name,
-                sentence.format(code=int(details.code[row])),
+                sentence.format(code=int(details.code[row]), amount=int(details.amount[row])),
                 line=int(records.line[head]),
                 byte_offset=records.offset + int(records.start[head]),
                 field="type code",

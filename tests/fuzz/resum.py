@@ -165,7 +165,9 @@ def bai2(data: bytes) -> Sums:
                 written = record[2].strip() if len(record) > 2 else ""
                 amount = whole(written)
                 kind = record[1].strip()
-                line = written and kind not in _NO_LINES and kind >= "100"
+                # 700 to 929 say no direction: such money is asked about and stands in no line.
+                moves = "100" <= kind < "700" or kind >= "930"
+                line = written and kind not in _NO_LINES and moves
                 money.update([abs(amount)] if line else [])
                 account += amount
             case "49" | "98" | "99":

@@ -152,6 +152,26 @@ def test_a_reversal_names_the_posting_that_it_takes_back(office: Office) -> None
     assert back["posting_id"] != paid["posting_id"]
 
 
+def test_a_reversal_that_billing_rejects_is_asked_about_and_moves_nothing(office: Office) -> None:
+    pay(office, 4275, name="one.bai")
+    paid = exported(office)
+    answer(office, paid, "ACCEPTED", name="yes.csv")
+    (application,) = office.rows("applications")
+    run = office.run()
+    with run.store.write() as connection:
+        corrections.reverse(connection, run, application["application_id"], "wrong account")
+    (back,) = exported(office)
+    before, asked = office.journal(), office.questions()
+    assert answer(office, [back], "REJECTED", name="no.csv").state == "accepted"
+    (question,) = (row for row in office.rows("exceptions") if row["code"] == "REVERSAL_REJECTED")
+    assert back["posting_id"] in question["message"]
+    assert cents(question["amount"]) == -4275
+    assert sorted(office.questions()) == sorted([*asked, "REVERSAL_REJECTED"])
+    assert (office.journal(), office.applied()) == (before, {}), "the books stay as they are"
+    answer(office, [back], "REJECTED", name="again.csv")
+    assert office.questions().count("REVERSAL_REJECTED") == 1
+
+
 def test_what_billing_posts_itself_never_goes_out(office: Office) -> None:
     path = office.home.path / "recond.toml"
     more = '\n[[source]]\nname = "web"\nfiles = "web*"\nposted_by = "billing"\n'

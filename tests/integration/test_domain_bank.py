@@ -337,6 +337,18 @@ def test_e29_over_is_revenue_and_no_customers(office: Office) -> None:
     assert clearing_balances(office) == {"1083": 227267}
 
 
+@pytest.mark.parametrize(
+    ("counts", "difference"), [("100=20;20=23;5=2", 500), ("100=20;20=23;five=1", 0)]
+)
+def test_denominations_that_are_not_the_counted_cash(
+    office: Office, counts: str, difference: int
+) -> None:
+    counter(office, [("000001", "CASH", 226500)], MON)
+    close(office, 246500, 0, MON, counts=counts)
+    assert asked(office) == [("DRAWER_COUNT_WRONG", difference)]
+    assert clearing_balances(office) == {"1083": 226500}, "the count is believed"
+
+
 def test_e30_a_missing_number(office: Office) -> None:
     counter(office, [("000186", "CASH", 100), ("000187", "CASH", 6500), ("000189", "CASH", 1)], MON)
     close(office, 20000 + 6601, 0, MON)
@@ -400,6 +412,25 @@ def test_a_tie_waits_and_a_clerk_links_it(office: Office, tmp_path: Path) -> Non
     assert {row["rule"] for row in office.rows("clearings")} >= {"linked"}
     assert "CLEARING_AMBIGUOUS" not in office.questions()
     assert office.journal()["100", "1010"] == 6000
+
+
+def test_a_credit_of_the_right_amount_that_names_another_lockbox(
+    office: Office, tmp_path: Path
+) -> None:
+    lockbox(office, 3000, FRIDAY, MON)
+    lockbox(office, 4500, FRIDAY, MON, box="0067890", time="1000")
+    lines = [("115", 3000, "LOCKBOX 0067890"), ("115", 4500, "LOCKBOX 0067890")]
+    bank(office, 0, lines, FRIDAY, MON)
+    assert asked(office) == [("CREDIT_ELSEWHERE", 3000)]
+    assert clearing_balances(office) == {"1080": 3000}
+    (question,) = office.rows("exceptions")
+    (open_one,) = (row for row in office.rows("deposits") if row["state"] != "reconciled")
+    assert open_one["deposit_id"] in question["message"]
+    desk = Desk(office, tmp_path / "answers")
+    row = desk.row("CREDIT_ELSEWHERE")
+    assert desk.answer(row, "link", open_one["deposit_id"])[0] == "APPLIED"
+    assert clearing_balances(office) == {}
+    assert asked(office) == []
 
 
 def test_a_credit_may_be_acknowledged_and_is_not_asked_again(

@@ -84,6 +84,7 @@ def test_e45_an_agency_recovers_less_its_commission(office: Office) -> None:
     with pytest.raises(RefusedError, match=r"149\.59 and 64\.12 are more than the 213\.70"):
         ask(office, "jane", "recover", receipt, X, 6412, "30 %")
     identity = asked_for(office, "recover", receipt, X, 6411, "30 % of 213.70")
+    assert "RECOVERY_REQUESTED" in [row["code"] for row in office.rows("exceptions")]
     assert balanced(office) == arrived
     with pytest.raises(RefusedError, match="ERROR_SELF"):
         ask(office, "jane", "approve", identity, "")
@@ -229,6 +230,7 @@ def test_e48_a_deposit_pays_usage_and_damage_and_the_rest_is_refunded(tmp_path: 
     try:
         before = balanced(office)
         identity = asked_for(office, "release", receipt, "meter came back")
+        assert "DEPOSIT_RELEASE_REQUESTED" in [row["code"] for row in office.rows("exceptions")]
         assert balanced(office) == before
         with pytest.raises(RefusedError, match="ERROR_SELF"):
             ask(office, "jane", "approve", identity, "")

@@ -410,7 +410,9 @@ def test_e45_write_off(tmp_path: Path, request: pytest.FixtureRequest, url: str)
             ask(office, "jane", "write_off", X, 30000, "moved away")
         said = ask(office, "jane", "write_off", X, None, "final for more than 180 days")
         assert "213.70 of account 1000456012 written off; 2 other people have" in said
-        identity = str(office.rows("exceptions")[0]["exception_id"])
+        (asked,) = office.rows("exceptions")
+        assert (asked["code"], asked["status"]) == ("WRITE_OFF_REQUESTED", "pending_approval")
+        identity = str(asked["exception_id"])
         assert ask(office, "ken", "approve", identity, "").startswith("PENDING_APPROVAL")
         assert office.open_cents() == {"XW1": 12000, "XG1": 9370, "YG1": 8800}
         with pytest.raises(RefusedError, match="ERROR_SELF"):

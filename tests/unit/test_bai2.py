@@ -299,16 +299,28 @@ def test_the_type_code_alone_says_the_direction(code: str, cents: int | None) ->
 
 
 def test_a_code_without_a_direction_and_with_money_is_never_guessed() -> None:
-    result = read(one("16,777,500,Z,,,/", total=500))
-    assert errors(result) == ["RECORD_UNREADABLE"]
+    result = read(one("16,777,500,Z,,,/", "16,165,100,Z,,,/", total=600))
+    assert errors(result) == []
     assert "777" in result.told("CODE_UNKNOWN").message
-    assert lines(result) == []
+    told = result.told("CODE_WITHOUT_DIRECTION")
+    assert (told.field, "500" in told.message) == ("type code", True)
+    assert CODES["CODE_WITHOUT_DIRECTION"].severity == "question"
+    assert [row[1] for row in lines(result)] == [100], "the rest of the file is good"
     more = profile().layout.model_copy(  # type: ignore[attr-defined]
         update={"codes": profile().layout.codes.model_copy(  # type: ignore[attr-defined]
             update={"credit_detail": ("777",)})}
     )  # fmt: skip
     fmt = dataclasses.replace(profile(), layout=more)
     assert [row[1] for row in lines(read(one("16,777,500,Z,,,/", total=500), fmt))] == [500]
+
+
+@pytest.mark.parametrize("code", ["010", "100", "400", "901", "820", "890"])
+def test_a_balance_summary_or_text_with_money_in_a_transaction_is_asked_about(code: str) -> None:
+    result = read(one(f"16,{code},500,Z,,,/", total=500))
+    assert (lines(result), errors(result)) == ([], [])
+    assert "CODE_WITHOUT_DIRECTION" in result.codes("question")
+    silent = read(one(f"16,{code},,,,,/", total=0))
+    assert "CODE_WITHOUT_DIRECTION" not in silent.codes()
 
 
 def test_text_records_move_no_money() -> None:

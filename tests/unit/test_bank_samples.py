@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bai2 import bai2 as peer
 
 from recond.exceptions.codes import CODES
 from tests import sampletable
@@ -60,6 +61,23 @@ def expected(path: str) -> dict[str, Any]:
     return dict(json.loads(manifest()[path]["expected_facts_json"]))
 
 
+_SIGNS = {"credit": 1, "debit": -1}
+
+
+def told_by(file: Any) -> list[tuple[Any, ...]]:
+    """What `bai2` reads of each transaction: type code, direction and amount, references."""
+    return [
+        (one.type_code.code, one.amount * _SIGNS[one.type_code.transaction.value],
+         one.bank_reference or None, one.customer_reference or None)
+        for group in file.children for account in group.children for one in account.children
+    ]  # fmt: skip
+
+
+def told_by_us(result: Read) -> list[tuple[Any, ...]]:
+    names = ("type_code", "amount_cents", "reference", "customer_reference")
+    return [tuple(row[name] for name in names) for row in result.rows("bank_lines")]
+
+
 def found_of(result: Read, measure: str) -> list[int]:
     rows = result.rows("controls")
     return [row["found"] for row in rows if str(row["measure"]).startswith(measure)]
@@ -82,6 +100,12 @@ def test_a_valid_statement_has_its_counts_and_totals(path: str) -> None:
     assert sum(found_of(result, "number of accounts")) == said["accounts"]
     assert found_of(result, "number of groups") == [said["groups"]]
     assert found_of(result, "control total of the file") == [said["control"]]
+
+
+@pytest.mark.parametrize("path", paths("valid", of="bai2"))
+def test_another_reader_of_bai2_finds_the_same_money(path: str) -> None:
+    file = peer.parse_from_string((Path(FOLDER) / path).read_text(encoding="latin-1"))
+    assert told_by(file) == told_by_us(outcome(path))
 
 
 @pytest.mark.parametrize("path", paths("valid", of="bai-lockbox"))
