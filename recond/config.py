@@ -131,6 +131,8 @@ class Roles(Section):
     auditor: tuple[str, ...] = ()  # reads; answers and approves nothing
     # operating-system user → names that `--as` may give: a web server that knows its people
     acts_for: dict[str, tuple[str, ...]] = {}
+    # person → account numbers that are theirs: what touches those needs another person
+    own_accounts: dict[str, tuple[str, ...]] = {}
 
 
 class Limits(Section):

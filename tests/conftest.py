@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -116,6 +116,23 @@ def postgres_url(
     _create(postgres_admin, name, postgres_template)
     yield _address(postgres_server, name)
     _drop(postgres_admin, name)
+
+
+@pytest.fixture
+def postgres_urls(
+    postgres_server: str, postgres_admin: Engine, postgres_template: str
+) -> Iterator[Callable[[], str]]:
+    """Makes new databases with recond's tables, one a call, for tests with many examples."""
+    names: list[str] = []
+
+    def fresh() -> str:
+        names.append(f"recond_many_{os.getpid()}_{len(names)}")
+        _create(postgres_admin, names[-1], postgres_template)
+        return _address(postgres_server, names[-1])
+
+    yield fresh
+    for name in names:
+        _drop(postgres_admin, name)
 
 
 def _create(admin: Engine, name: str, template: str = "template0") -> None:

@@ -12,13 +12,13 @@ import datetime as dt
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import python_calamine
 
 from recond.exceptions.answers import plain
-from recond.exceptions.sheet import COLUMNS
+from recond.exceptions.sheet import ANSWER, COLUMNS
 
 MAX_BYTES = 64 << 20
 MAX_UNPACKED = 512 << 20
@@ -137,7 +137,7 @@ def _without_mark(data: bytes) -> str:
     raise SheetError("the file holds NUL bytes; it is neither text nor a spreadsheet")
 
 
-def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(text: str) -> Iterable[tuple[int, list[str]]]:
     first = re.match(r"\s*\"?sep=(.)\"?[ \t]*(?:\r\n|\r|\n)", text, re.IGNORECASE)
     skipped = 0
     if first is not None:
@@ -148,9 +148,25 @@ def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(MAX_BYTES)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
-        yield from enumerate(reader, 1 + skipped)
+        rows = list(reader)
     except csv.Error as error:
         raise SheetError(f"the text cannot be read as a table: {error}") from error
+    if not text.endswith(("\n", "\r")):
+        _whole(rows, quoted=text.endswith('"'))
+    return enumerate(rows, 1 + skipped)
+
+
+def _whole(rows: Sequence[Sequence[str]], *, quoted: bool) -> None:
+    """Raise SheetError when a text without an end of line was cut in its last row: a cell is
+    missing, or the last one, without the quote that ends it, is of a column in which half a cell
+    says something else. Spreadsheets that write no last end of line write every cell."""
+    heads = [row for row in rows if "row_key" in (plain(cell).lower() for cell in row)]
+    if not heads or rows[-1] is heads[0]:
+        return
+    last = re.sub(r"[\s\-]+", "_", plain(heads[0][-1]).lower())
+    half = not quoted and (last in NEEDED or last in ANSWER[:-1])
+    if half or len(rows[-1]) < len(heads[0]):
+        raise SheetError("the file ends in the middle of its last row: save it again, whole")
 
 
 def _separator(text: str) -> str:

@@ -11,13 +11,15 @@ from typing import Any
 
 from recond import render
 from recond.errors import RefusedError, UsageError
+from recond.exceptions import bulk
+from recond.exceptions.answers import Answer
 from recond.exceptions.decisions import requests
 from recond.exceptions.decisions.case import STATUSES
 from recond.exceptions.imports import Row
 from recond.exceptions.queue import Filters, export, list_questions, show, work_list
 from recond.exceptions.results import AGAIN as REFUSED
 from recond.lock import locked
-from recond.money import parse_decimal
+from recond.money import format_cents, parse_decimal
 from recond.pipeline.run import Run
 from recond.session import open_run, somebody_waits, user
 
@@ -144,6 +146,49 @@ def queue_import_verb(
     if all_or_nothing and any(counts[status] for status in REFUSED):
         return RefusedError.exit_code
     return 1 if somebody_waits(run) else 0
+
+
+def queue_answer_verb(
+    home: Path | None,
+    filters: Filters,
+    answer: Answer,
+    total: int | None,
+    as_json: bool,
+    dry_run: bool,
+    as_of: dt.date | None,
+    acting_as: str | None,
+) -> None:
+    """`recond queue answer CODE ACTION`: without a total the rows and what they are about."""
+    run = open_run(home, as_of, user())
+    run = replace(run, actor=person(run, acting_as))
+    with locked(run.home.path, "queue answer"):
+        with run.store.read() as connection:
+            rows = bulk.chosen(connection, run.home.secret(), filters, run.today)
+        words = f"{len(rows)} questions about {format_cents(bulk.total_cents(rows))}"
+        if total is None or dry_run:
+            _list(
+                [{"exception_id": asked.question.exception_id, "amount": asked.cells["amount"],
+                  "payer": asked.cells["payer"]} for asked in rows], as_json,
+            )  # fmt: skip
+            render.say(f"{words}; nothing was decided, --total decides")
+            return
+        done = bulk.answer_all(run, rows, answer, total)
+    told = [
+        {"exception_id": asked.question.exception_id, "amount": asked.cells["amount"],
+         "status": verdict.status, "message": verdict.message}
+        for asked, verdict in done
+    ]  # fmt: skip
+    _list(told, as_json)
+    counts = Counter(verdict.status for _, verdict in done)
+    shown = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    render.say(f"{words}: {shown}" if shown else words)
+
+
+def _list(rows: list[dict[str, str]], as_json: bool) -> None:
+    if as_json:
+        render.json_lines(rows)
+    elif rows:
+        render.text(render.columns(rows, list(rows[0]), right=["amount"]))
 
 
 def _told(row: Row) -> dict[str, Any]:
