@@ -135,11 +135,21 @@ def book(ledger: Ledger, changes: pa.Table, source: Source) -> None:
     ledger.book(entries, posting.adjustment_legs(rows, ledger.chart), source)
     sums = rows.group_by("item_key").aggregate([("cents", "sum")]).sort_by("item_key")
     sums = sums.filter(pc.not_equal(sums["cents_sum"], 0))
+    before = _open_cents(ledger.connection, sums)
     try:
         update_items(ledger.connection, sums["item_key"], pc.negate(sums["cents_sum"]))
     except IntegrityError as error:
         raise InvariantError(f"more would be written off than is open: {error.orig}") from error
+    if _open_cents(ledger.connection, sums) != before + sum(sums["cents_sum"].to_pylist()):
+        raise InvariantError("billing shows less as owed than would be owed again")
     insert(ledger.connection, rows, source.key)
+
+
+def _open_cents(connection: Connection, rows: pa.Table) -> int:
+    balance = schema.item_balance.c
+    keys = rows["item_key"].to_pylist()
+    wanted = select(func.sum(balance.open_cents)).where(balance.item_key.in_(keys))
+    return int(connection.scalar(wanted) or 0)
 
 
 def write_off(

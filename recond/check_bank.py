@@ -128,7 +128,7 @@ def lines_differ(books: Books) -> list[Broken]:
             and_(clearing.file_no == line_.file_no, clearing.ordinal == line_.ordinal),
         )
         .group_by(line_.file_no, line_.ordinal, line_.amount_cents)
-        .having(func.sum(clearing.cents) != line_.amount_cents)
+        .having(func.sum(clearing.cents).not_in([0, line_.amount_cents]))
     )
 
 
@@ -138,9 +138,14 @@ def twice(books: Books) -> list[Broken]:
     key = clearing.file_no * (1 << schema.ORDINAL_BITS) + clearing.ordinal
     return books.rows(
         select(receipt.c.receipt_no, _sum(placement.c.cents).label("standing"))
-        .join(schema.clearing, key == receipt.c.receipt_no)
         .join(placement, placement.c.receipt_no == receipt.c.receipt_no)
-        .where(receipt.c.channel == "BANK", placement.c.bucket != VOIDED)
+        .where(
+            receipt.c.channel == "BANK",
+            placement.c.bucket != VOIDED,
+            receipt.c.receipt_no.in_(
+                select(key).group_by(key).having(func.sum(clearing.cents) != 0)
+            ),
+        )
         .group_by(receipt.c.receipt_no)
         .having(func.sum(placement.c.cents) != 0)
     )

@@ -575,6 +575,39 @@ def queue_import(
     )
 
 
+@queue_app.command("answer")
+def queue_answer(
+    code: Annotated[str, typer.Argument(help="The reason of the questions.")],
+    action: Annotated[str, typer.Argument(help="The answer that all of them get.")],
+    to: Annotated[str, typer.Option("--to", help="The account or item.")] = "",
+    note: Annotated[str, typer.Option("--note", help="Why.")] = "",
+    total: Annotated[
+        str | None,
+        typer.Option("--total", help="What they are about, as shown without it: then it is done."),
+    ] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Only those of this person.")] = None,
+    min_age: Annotated[
+        int | None, typer.Option("--min-age", help="Only those open for so many days.")
+    ] = None,
+    min_amount: Annotated[
+        str | None, typer.Option("--min-amount", help="Only from this amount on.")
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+    acting_as: AsUserOption = None,
+) -> None:
+    """One answer to all questions of one reason: shown with their total, done with --total."""
+    from recond.exceptions.bulk import answer_of
+    from recond.exceptions.queue import Filters
+    from recond.verbs.queue import cents_option, queue_answer_verb
+
+    filters = Filters(code, owner, min_age, cents_option(min_amount))
+    said, cents = answer_of(action, to, note), cents_option(total)
+    queue_answer_verb(home, filters, said, cents, json, dry_run, day(as_of), acting_as)
+
+
 @queue_app.command("results")
 def queue_results(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As the list was named.")],

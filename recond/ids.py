@@ -49,6 +49,13 @@ def receipt_id(file_id: str, ordinal: int) -> str:
     return f"R{file_id[1:]}-{ordinal}"
 
 
+def receipt_name(connection: Connection, receipt_no: int) -> str:
+    """The id of one receipt by its key."""
+    file_no = receipt_no >> schema.ORDINAL_BITS
+    ordinal = receipt_no & ((1 << schema.ORDINAL_BITS) - 1)
+    return receipt_id(files_of(connection, {file_no})[file_no], ordinal)
+
+
 def application_id(file_id: str, key: ApplicationKey) -> str:
     """The id of an application."""
     ordinal = key.receipt_no & ((1 << schema.ORDINAL_BITS) - 1)

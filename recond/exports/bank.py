@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import Connection, and_, case, func, null, select
 
 from recond.exports.columns import AMOUNT, FileIds, fetch, int64s
 from recond.exports.scope import Scope
@@ -71,7 +71,7 @@ def deposits(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
         select(
             deposit.c.deposit_id, deposit.c.kind, channel, deposit.c.business_date,
             deposit.c.expected_date, deposit.c.amount_cents, deposit.c.reference, state,
-            first.scalar_subquery(), cents,
+            case((and_(cents == 0, ~withdrawn), null()), else_=first.scalar_subquery()), cents,
         )
         .where(
             deposit.c.amount_cents != 0, deposit.c.withdraws_no.is_(None),
@@ -104,7 +104,7 @@ def bank_lines(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]
     in_part = select(part.ordinal).where(
         part.file_no == line.c.file_no, part.ordinal == line.c.ordinal
     )
-    cleared = select(clearing.c.clearing_no).where(
+    cleared = select(func.sum(clearing.c.cents)).where(
         clearing.c.file_no == line.c.file_no,
         clearing.c.ordinal == line.c.ordinal,
         scope.known(clearing.c.business_date),
@@ -122,7 +122,7 @@ def bank_lines(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]
     state = case(
         (line.c.same_day == 1, "shown"),
         (in_part.exists(), "part"),
-        (cleared.exists(), "cleared"),
+        (func.coalesce(cleared.scalar_subquery(), 0) != 0, "cleared"),
         (func.coalesce(waiting.scalar_subquery(), 0) != 0, "suspense"),
         (func.coalesce(standing.scalar_subquery(), 0) != 0, "receipt"),
         else_="open",

@@ -49,15 +49,13 @@ def returns(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
     brought the money again (its `reversed_amount` is negative)."""
     item, receipt = schema.return_item, schema.receipt.c
     key = clearing.c.file_no * (1 << schema.ORDINAL_BITS) + clearing.c.ordinal
-    first = (
-        select(func.min(key))
-        .where(clearing.c.deposit_no == item.c.deposit_no, scope.known(clearing.c.business_date))
-        .scalar_subquery()
-    )
+    mine = (clearing.c.deposit_no == item.c.deposit_no, scope.known(clearing.c.business_date))
+    met = select(func.coalesce(func.sum(clearing.c.cents), 0)).where(*mine).scalar_subquery() != 0
+    first = case((met, select(func.min(key)).where(*mine).scalar_subquery()))
     state = case(
         (item.c.reversed_cents < 0, "restored"),
         (item.c.deposit_no.is_(None), "netted"),
-        (first.is_not(None), "debited"),
+        (met, "debited"),
         else_="reversed",
     )
     statement = (
@@ -88,25 +86,29 @@ def returns(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
 
 
 def charges(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
-    """One row a charge that billing shall make, in order; dates limit the charge date."""
+    """One row a charge that billing shall make, or (kind `…_CANCELLED`) shall not after all, in
+    order; dates limit the charge date."""
     charge, account = schema.charge.c, schema.account.c
     statement = (
         select(
             charge.ordinal, account.account_number, charge.kind, charge.cents,
-            charge.charge_date, charge.receipt_no, charge.file_no, charge.reason,
+            charge.charge_date, charge.receipt_no, charge.file_no, charge.reason, charge.number,
         )
         .outerjoin(schema.account, account.account_key == charge.account_key)
         .where(scope.known(charge.made_date), scope.within(charge.charge_date))
-        .order_by(charge.file_no, charge.ordinal, charge.kind)
+        .order_by(charge.file_no, charge.ordinal, charge.made_date, charge.kind, charge.number)
     )  # fmt: skip
     numbers = {"charge_id", "amount", "receipt_id", "return_id"}
     raw = pa.schema([pa.field(f.name, INT64 if f.name in numbers else f.type) for f in CHARGES])
+    raw = raw.append(pa.field("number", INT64))
     files = FileIds.load(connection)
     for found in fetch(connection, statement, raw):
         file_no = int64s(found["return_id"])
         keys = pa.array((file_no << schema.ORDINAL_BITS) | int64s(found["charge_id"]))
         returned = pc.replace_substring_regex(line_ids(files, keys), "^L", "N")
         named = pc.binary_join_element_wise(returned, found["kind"], "-")
+        later = pc.binary_join_element_wise(named, found["number"].cast(TEXT), "-")
+        named = pc.if_else(pc.greater(found["number"], 1), later, named)
         made = {
             "charge_id": named,
             "amount": decimal_from_cents(found["amount"]),

@@ -33,6 +33,7 @@ def book(connection: Connection, run: Run, rows: pa.Table, accounts: pa.Array, w
     ledger = run.ledger(connection)
     first = ledger.next_entry_no()
     entry_no: Ints = first + place
+    again = _again(connection, rows)
     heads = []
     for number, label in enumerate(coded.dictionary.to_pylist()):  # one a file and day
         file_no, day = label.split("|")
@@ -44,7 +45,7 @@ def book(connection: Connection, run: Run, rows: pa.Table, accounts: pa.Array, w
                     mine["ordinal"].to_pylist(), mine["deposit_no"].to_pylist(), strict=True
                 )
             ).encode()
-        ).hexdigest()[: ids.HEX_DIGITS]
+        ).hexdigest()[: ids.HEX_DIGITS] + again.get(int(file_no), "")
         heads.append(
             {
                 "entry_no": first + number,
@@ -65,6 +66,23 @@ def book(connection: Connection, run: Run, rows: pa.Table, accounts: pa.Array, w
     entries = pa.Table.from_pylist(heads, schema=BOOKED)
     ledger.book(entries, legs, Source("clear", "", words))
     return entry_no
+
+
+def _again(connection: Connection, rows: pa.Table) -> dict[int, str]:
+    """By file: what tells an entry from earlier ones of the same lines (they were linked and
+    unlinked before)."""
+    keys = (ints(rows["file_no"]) << schema.ORDINAL_BITS) | ints(rows["ordinal"])
+    most: dict[int, int] = {}
+    for key, count in _counts(connection, keys).items():
+        file_no = key >> schema.ORDINAL_BITS
+        most[file_no] = max(count, most.get(file_no, 0))
+    return {file_no: f"-{count}" for file_no, count in most.items()}
+
+
+def open_line(connection: Connection, key: int) -> None:
+    """Put a line back on the list of what is not explained."""
+    row = {"file_no": key >> schema.ORDINAL_BITS, "ordinal": key & LOW}
+    insert_table(connection, schema.open_line, row)
 
 
 def remember(connection: Connection, run: Run, rows: pa.Table) -> None:

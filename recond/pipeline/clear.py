@@ -62,7 +62,7 @@ def clear(connection: Connection, run: Run) -> Done:
     made = deposits.make(connection, run) + drawers.settle(connection, run)
     _carry(connection, run)
     returned = returns.take(connection, run)
-    lines = _open_lines(connection, run)
+    lines = open_lines(connection, run)
     found = _pair(connection, run, lines)
     _write(connection, run, lines, found.pairs)
     doubts = {doubt.line_no: _told(connection, doubt) for doubt in found.doubts}
@@ -97,7 +97,12 @@ def _take_back(
             pairs = _pair(connection, run, left).pairs
             _write(connection, run, left, pairs)
             left = _without(left, pairs)
-        pairs = returns.again(connection, run, left.filter(pc.greater(left["amount_cents"], 0)))
+        pairs = pa.concat_tables(
+            [
+                returns.announced_debits(connection, run, _taken_back(left)),
+                returns.again(connection, run, left.filter(pc.greater(left["amount_cents"], 0))),
+            ]
+        )
         _write(connection, run, left, pairs)
         left = _without(left, pairs)
         if not pairs.num_rows:
@@ -158,7 +163,7 @@ _LINES = pa.schema(
 )
 
 
-def _open_lines(connection: Connection, run: Run) -> pa.Table:
+def open_lines(connection: Connection, run: Run) -> pa.Table:
     """Lines that nothing explains yet, up to today; with those that stand in suspense. Money in
     suspense that somebody has placed since is explained."""
     opened = schema.open_line
@@ -360,7 +365,7 @@ def pair(connection: Connection, run: Run, deposit_no: int, line_key: int, actor
 
 
 def _line(connection: Connection, run: Run, line_key: int) -> pa.Table:
-    lines = _open_lines(connection, run)
+    lines = open_lines(connection, run)
     return lines.filter(pc.equal(lines["line_no"], line_key))
 
 

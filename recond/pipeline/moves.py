@@ -113,7 +113,7 @@ def _add_stands(connection: Connection, part: list[int], found: dict[int, Standi
         for row in rows
         if row.reverses_version is not None
     }
-    adjusts = adjusting.of_receipts(connection, part)
+    adjusts = adjusts_of(connection, part)
     for row in rows:
         owner = found[row.receipt_no]
         owner.version = max(owner.version, row.version)
@@ -132,6 +132,9 @@ def _add_stands(connection: Connection, part: list[int], found: dict[int, Standi
     )
     for row in versions:
         found[row.receipt_no].version = max(found[row.receipt_no].version, row.version)
+
+
+adjusts_of = adjusting.of_receipts
 
 
 def write(

@@ -21,15 +21,14 @@ from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
 from recond.model import RETURNED, VOIDED
 from recond.money import format_cents
-from recond.pipeline import moves, takeback
+from recond.pipeline import announced, moves, takeback
 from recond.pipeline.run import Run
-from recond.pipeline.takeback import CARD, NOT_FOUND, Back
+from recond.pipeline.takeback import AGAIN, CARD, NOT_FOUND, Back
 from recond.store import schema
 
 aside, receipt, item = schema.set_aside, schema.receipt, schema.return_item
 NETWORK = ("RETURN",)
 NOTICE = "NOC"
-AGAIN = "RETURN_REPEATED"
 WINDOW_DAYS = 180  # how long before a return its original is looked for
 
 
@@ -41,6 +40,8 @@ def take(connection: Connection, run: Run) -> int:
         found = _fitting(connection, one)
         if len(found) == 1:
             _book(connection, run, one, found[0])
+            done += 1
+        elif announced.confirm(connection, run, one):
             done += 1
         elif run.today.isoformat() > one.file_day or one.kind in CARD:
             _ask(connection, run, one, found)
@@ -155,6 +156,13 @@ def of_lines(
     return done, doubts
 
 
+def announced_debits(connection: Connection, run: Run, lines: Sequence[dict[str, Any]]) -> pa.Table:
+    """PAIRS of debits with payments of which a person said before that they came back."""
+    named = {row["line_no"]: _of_line(connection, run, row, "BANK_RETURN") for row in lines}
+    cents = {row["line_no"]: row["amount_cents"] for row in lines}
+    return announced.met(connection, named, cents)
+
+
 def again(connection: Connection, run: Run, lines: pa.Table) -> pa.Table:
     """Put back the checks that the bank brings again: a credit over a returned check's amount
     that names its number, and no other's (domain E23). Returns PAIRS of deposits and lines."""
@@ -244,11 +252,17 @@ def _fitting(connection: Connection, one: Back) -> list[moves.Standing]:
 
 
 def waiting_of(connection: Connection, question_id: str) -> Back | None:
-    """The return that a question of code RETURN_NOT_FOUND is about."""
+    """The returned item that a question of code RETURN_NOT_FOUND or RETURN_REPEATED is about."""
     for one in _waiting(connection):
-        if exception_id(NOT_FOUND, takeback.subject(connection, one)) == question_id:
+        subject = takeback.subject(connection, one)
+        if question_id in {exception_id(code, subject) for code in (NOT_FOUND, AGAIN)}:
             return one
     return None
+
+
+def of_debit(connection: Connection, run: Run, row: dict[str, Any]) -> Back:
+    """What a debit takes back because a person says which payment it was."""
+    return _of_line(connection, run, row, "BANK_RETURN")
 
 
 def can_return(connection: Connection, one: Back, receipt_no: int) -> bool:

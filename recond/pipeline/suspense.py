@@ -63,7 +63,7 @@ def take(
     fee_codes = pa.array(run.home.settings.clearing.fee_codes, pa.string())
     is_fee = pc.fill_null(pc.is_in(debits["type_code"], value_set=fee_codes), False)
     fees = debits.filter(is_fee)
-    _book_fees(connection, run, fees)
+    book_fees(connection, run, fees)
     asked = _ask_debits(connection, run, debits.filter(pc.invert(is_fee)), doubts)
     return Taken(credits_.num_rows, fees.num_rows, asked + credits_.num_rows)
 
@@ -240,16 +240,22 @@ def _came_before(connection: Connection, row: dict[str, object]) -> bool:
 # --- debits ---------------------------------------------------------------------------------------
 
 
-def _book_fees(connection: Connection, run: Run, lines: pa.Table) -> None:
-    """Fees of the bank, by type code: Dr fees, Cr bank."""
+def book_fees(
+    connection: Connection,
+    run: Run,
+    lines: pa.Table,
+    rule: str = "fee",
+    evidence: str = "a fee by its type code",
+) -> None:
+    """Fees of the bank: Dr fees, Cr bank."""
     if lines.num_rows == 0:
         return
     count = lines.num_rows
     rows = lines.select(["file_no", "ordinal", "value_date", "line_no"])
     rows = rows.append_column("cents", lines["amount_cents"])
     rows = rows.append_column("deposit_no", pa.nulls(count, pa.int64()))
-    rows = rows.append_column("rule", pa.repeat(pa.scalar("fee"), count))
-    rows = rows.append_column("evidence", pa.repeat(pa.scalar("a fee by its type code"), count))
+    rows = rows.append_column("rule", pa.repeat(pa.scalar(rule), count))
+    rows = rows.append_column("evidence", pa.repeat(pa.scalar(evidence), count))
     accounts = pa.repeat(pa.scalar(run.chart.fees), count)
     entries = bankbook.book(connection, run, rows, accounts, "fees of the bank")
     bankbook.remember(connection, run, rows.append_column("entry_no", pa.array(entries)))

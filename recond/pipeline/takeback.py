@@ -29,9 +29,11 @@ from recond.store.engine import insert_table
 
 receipt, placement, item = schema.receipt, schema.placement, schema.return_item
 CARD = ("REFUND", "CHARGEBACK", "CHARGEBACK_REVERSAL")
-BOUNCED = ("RETURN", "BANK_RETURN")  # what a payer's bank refused to pay
+SAID = "SAID"  # by a person; the bank's own word may follow
+BOUNCED = ("RETURN", "BANK_RETURN", SAID)  # what a payer's bank refused to pay
 NOT_FOUND, REFUNDED_BEFORE = "RETURN_NOT_FOUND", "RETURN_AFTER_REFUND"
-FEE, RECOVERY = "RETURN_FEE", "REFUND_RECOVERY"
+AGAIN = "RETURN_REPEATED"
+FEE, RECOVERY, CANCELLED = "RETURN_FEE", "REFUND_RECOVERY", "_CANCELLED"
 LOW = (1 << schema.ORDINAL_BITS) - 1
 
 
@@ -71,8 +73,9 @@ def subject(connection: Connection, one: Back) -> str:
 # --- money that is taken back ---------------------------------------------------------------------
 
 
-def reverse(connection: Connection, run: Run, one: Back, owner: Standing) -> None:
-    """Take back every live placement of the receipt, and expect the bank's debit."""
+def reverse(connection: Connection, run: Run, one: Back, owner: Standing) -> int | None:
+    """Take back every live placement of the receipt, and expect the bank's debit: the number of
+    that expectation, None inside a card batch."""
     reason = f"returned {one.code}: {one.told}".replace("returned :", "returned:")
     account_key = _payer(connection, owner)
     change = _change(connection, owner)
@@ -90,7 +93,7 @@ def reverse(connection: Connection, run: Run, one: Back, owner: Standing) -> Non
     deposit_no = None
     if one.kind not in CARD:
         deposit_no = _expect(connection, run, one, owner, -one.cents)
-    _remember(connection, run, one, owner, one.cents, deposit_no, account_key)
+    remember(connection, run, one, owner, one.cents, deposit_no, account_key)
     _answer(connection, run, one)
     if refunded:
         _charge(connection, run, one, owner, account_key, RECOVERY, refunded)
@@ -102,6 +105,7 @@ def reverse(connection: Connection, run: Run, one: Back, owner: Standing) -> Non
     if one.kind in BOUNCED:
         _fee(connection, run, one, owner, account_key)
         _cash_only(connection, run, one, account_key)
+    return deposit_no
 
 
 def _payer(connection: Connection, owner: Standing) -> int | None:
@@ -171,10 +175,11 @@ def _entry_of(connection: Connection, receipt_no: int) -> int | None:
     return found
 
 
-def _remember(
+def remember(
     connection: Connection, run: Run, one: Back, owner: Standing, reversed_cents: int,
     deposit_no: int | None, account_key: int | None,
 ) -> None:  # fmt: skip
+    """Write down the item that came back, and what it did."""
     row = {
         "file_no": one.file_no,
         "ordinal": one.ordinal,
@@ -192,12 +197,10 @@ def _remember(
 
 
 def _answer(connection: Connection, run: Run, one: Back) -> None:
-    key = exception_id(NOT_FOUND, subject(connection, one))
-    number = connection.scalar(
-        select(schema.exception.c.exception_no).where(schema.exception.c.exception_id == key)
-    )
-    if number is not None:
-        run.desk(connection).resolve([number], "its original came")
+    keys = [exception_id(code, subject(connection, one)) for code in (NOT_FOUND, AGAIN)]
+    asked = schema.exception.c
+    numbers = connection.scalars(select(asked.exception_no).where(asked.exception_id.in_(keys)))
+    run.desk(connection).resolve(list(numbers), "its original came")
 
 
 def _question(connection: Connection, one: Back, words: str, cents: int) -> Question:
@@ -212,9 +215,7 @@ def _fee(
     connection: Connection, run: Run, one: Back, owner: Standing, account_key: int | None
 ) -> None:
     """The fee that recond.toml names for the reason, once a payment however often it returns."""
-    charge = schema.charge.c
-    before = select(charge.cents).where(charge.receipt_no == owner.receipt_no, charge.kind == FEE)
-    if account_key is None or connection.scalar(before) is not None:
+    if account_key is None or owed_charges(connection, owner.receipt_no, FEE):
         return
     for rule in run.home.settings.return_fee:
         if any(fnmatchcase(one.code, pattern) for pattern in rule.codes):
@@ -223,15 +224,38 @@ def _fee(
             return
 
 
+def owed_charges(connection: Connection, receipt_no: int, kind: str) -> list[Any]:
+    """The charges of a kind that a payment cost its payer, and that were not cancelled."""
+    charge = schema.charge.c
+    rows = connection.execute(
+        select(schema.charge)
+        .where(charge.receipt_no == receipt_no, charge.kind.in_([kind, kind + CANCELLED]))
+        .order_by(charge.file_no, charge.ordinal, charge.number)
+    ).all()
+    gone = {(row.file_no, row.ordinal, row.number) for row in rows if row.kind != kind}
+    return [
+        row
+        for row in rows
+        if row.kind == kind and (row.file_no, row.ordinal, row.number) not in gone
+    ]
+
+
 def _charge(
     connection: Connection, run: Run, one: Back, owner: Standing, account_key: int | None,
     kind: str, cents: int,
 ) -> None:  # fmt: skip
     """A line of the list of charges that billing makes; the next snapshot brings the item."""
+    charge = schema.charge.c
+    last = connection.scalar(
+        select(func.max(charge.number)).where(
+            charge.file_no == one.file_no, charge.ordinal == one.ordinal, charge.kind == kind
+        )
+    )
     row = {
         "file_no": one.file_no,
         "ordinal": one.ordinal,
         "kind": kind,
+        "number": (last or 0) + 1,
         "receipt_no": owner.receipt_no,
         "account_key": account_key,
         "cents": cents,
@@ -297,7 +321,7 @@ def restore(connection: Connection, run: Run, one: Back, owner: Standing) -> int
     deposit_no = None
     if one.kind not in CARD:
         deposit_no = _expect(connection, run, one, owner, one.cents)
-    _remember(connection, run, one, owner, -one.cents, deposit_no, None)
+    remember(connection, run, one, owner, -one.cents, deposit_no, None)
     _answer(connection, run, one)
     return deposit_no
 

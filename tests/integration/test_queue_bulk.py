@@ -91,5 +91,8 @@ def test_a_month_has_its_most(office: Office, tmp_path: Path) -> None:
     status, message = desk.answer(small, "refund", note="x")
     assert (status, "80.00 in a month, more than 60.00" in message) == ("ERROR_ACTION", True)
     made = [{**small, "action": "refund", "note": "x"}]
-    (april,) = desk.bring(desk.write(made), "jane", dt.date(2026, 4, 1))
-    assert april["status"] == "PENDING_APPROVAL"
+    (april,) = desk.bring(desk.write(made), "jane", dt.date(2026, 4, 1), check=True)
+    assert april["status"] == "PENDING_APPROVAL", "another month"
+    (waiting,) = [row for row in desk.rows() if "approve" in row["allowed_actions"]]
+    assert desk.answer(waiting, "deny", person="ken", note="no")[0] == "APPLIED"
+    assert desk.answer(small, "refund", note="x")[0] == "PENDING_APPROVAL", "denied counts no more"

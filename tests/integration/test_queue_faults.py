@@ -34,6 +34,9 @@ from office import Office, check, lockbox_file, receivable, receivables_csv
 from queueoffice import Desk
 from test_monthend import statements
 
+from recond.exceptions.answers import Answer
+from recond.exceptions.decisions import requests
+from recond.exceptions.decisions.deciding import decide
 from recond.exceptions.sheet import COLUMNS
 from recond.exceptions.sheet_read import SheetError, read_sheet
 
@@ -90,6 +93,18 @@ def test_two_clerks_on_one_row(office: Office, desk: Desk) -> None:
     assert (status, "answered meanwhile by jane" in message) == ("STALE", True)
     assert desk.answer(row, "assign", X, person="ken")[0] == "ALREADY_DONE"
     assert office.applied() == {"XW1": 3000}
+
+
+def test_what_was_read_before_somebody_answered_is_stale(office: Office, desk: Desk) -> None:
+    """Beside the list's own comparison: the decision looks again, inside its transaction."""
+    row = desk.rows()[0]
+    with office.run().store.read() as connection:
+        seen = requests.find_question(connection, row["exception_id"])
+    assert desk.answer(row, "assign", X, amount_to_apply="10.00")[0] == "APPLIED"
+    with office.run().write() as connection:
+        verdict = decide(connection, office.run(), seen, Answer("assign", Y))
+    assert (verdict.status, "it changed meanwhile" in verdict.message) == ("STALE", True)
+    assert office.applied() == {"XW1": 1000}
 
 
 def test_keys_filled_down(office: Office, desk: Desk) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from sqlalchemy import select
 
@@ -36,7 +37,7 @@ from recond.exceptions.decisions.undoing import plan_undo
 from recond.exceptions.decisions.writeoffs import plan_write_off
 from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import format_cents
-from recond.pipeline import deposits
+from recond.pipeline import announced, deposits
 from recond.pipeline.moves import Move, Stand
 from recond.store import schema
 
@@ -189,7 +190,8 @@ def _leave_deposit(case: Case, _identity: str) -> None:
 
 def _return_item(case: Case) -> Plan:
     """The bank took the payment back: tied to the item that it returned where that is known and
-    waits for its payment. Refused where several could be meant."""
+    waits for its payment, else the bank's debit is expected; it nets what it keeps of cards
+    within their batches. Refused where several items could be meant."""
     waiting = bank_links.returns_of(case)
     if len(waiting) > 1:
         raise refuse(
@@ -198,7 +200,14 @@ def _return_item(case: Case) -> Plan:
         )
     if waiting:
         return bank_links.take_back(waiting[0], standing_of(case).receipt_no)
-    return _out(RETURNED, "returned by the bank")(case)
+    owner = standing_of(case)
+    if owner.channel == "CARD":
+        return _out(RETURNED, "returned by the bank")(case)
+    gone = any(stand.bucket in {RETURNED, VOIDED} for stand in owner.stands)
+    if gone or live_cents(owner) <= 0:
+        raise refuse("no money of this payment is left")
+    one = announced.said(replace(case.run, actor=case.actor), owner)
+    return bank_links.take_back(one, owner.receipt_no)
 
 
 def _out(bucket: int, words: str, *effects: Effect) -> Planner:

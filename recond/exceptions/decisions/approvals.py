@@ -95,6 +95,7 @@ def took_it(case: Case, person: str) -> bool:
 def approvals_needed(case: Case, plan: Plan) -> int:
     """How many other people have to agree: 0, 1 or 2. Refused where a sum is over its limit."""
     action, limits = case.answer.action, case.run.home.settings.limits
+    own = int(is_own(case, plan, case.actor))
     if action in ALWAYS:
         _within_sums(case, plan.cents)
         two = {"refund": limits.refund_two_over, "write_off": limits.write_off_two_over}
@@ -104,7 +105,30 @@ def approvals_needed(case: Case, plan: Plan) -> int:
         return 1
     if action in FROM_AMOUNT and plan.cents >= limits.approval_from:
         return 1
-    return 0
+    return own
+
+
+def is_own(case: Case, plan: Plan, person: str) -> bool:
+    """Whether a plan changes something on an account that is the person's own."""
+    numbers = case.run.home.settings.roles.own_accounts.get(person, ())
+    if not numbers:
+        return False
+    keys = {plan.account_key}
+    if plan.move is not None:
+        keys |= {stand.account_key for stand in (*plan.move.taken, *plan.move.placed)}
+    account = schema.account.c
+    found = case.connection.scalars(
+        select(account.account_number).where(account.account_key.in_(keys - {None}))
+    )
+    return not set(numbers).isdisjoint(found)
+
+
+def not_own(case: Case, plan: Plan) -> None:
+    """Raise RefusedAnswerError when a person would approve something about their own account."""
+    if is_own(case, plan, case.actor):
+        raise RefusedAnswerError(
+            ERROR_SELF, f"it is about an account of {case.actor}; another person has to"
+        )
 
 
 def _asked(case: Case, *conditions: ColumnElement[bool]) -> int:

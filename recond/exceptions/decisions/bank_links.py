@@ -1,10 +1,12 @@
-"""What `link` ties of the bank: a credit to its deposit, a deposit to its line, a return to its
-payment. The cents are those of the line or the return; a difference stays asked about."""
+"""What `link` ties of the bank: a credit to its deposit, a deposit to its line, a debit to what it
+takes back, a returned item to its payment. The cents are those of the line or the item; a
+difference stays asked about."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import select
 
@@ -12,7 +14,8 @@ from recond import ids
 from recond.exceptions.decisions.case import Case, Plan, refuse
 from recond.exceptions.questions import exception_id
 from recond.money import format_cents
-from recond.pipeline import clear, returns, takeback
+from recond.pipeline import bankbook, clear, debits, deposits, moves, returns, takeback
+from recond.pipeline.suspense import DEBITS
 from recond.store import schema
 
 deposit, line = schema.deposit, schema.bank_line
@@ -20,32 +23,47 @@ CREDITS = (
     "BANK_CREDIT_UNMATCHED", "BANK_CREDIT_REPEATED", "CLEARING_AMBIGUOUS", "CREDIT_ELSEWHERE",
 )  # fmt: skip
 DEPOSITS = ("DEPOSIT_NOT_CREDITED", "DEPOSIT_AMOUNT_DIFFERS")
+FEE = "FEE"  # what a debit may be linked to beside ids
 
 
 def deposit_of_credit(case: Case, target: str) -> Plan | None:
     """A bank credit in suspense is the money of that deposit."""
     if case.question.code not in CREDITS:
         return None
-    found = case.connection.execute(
-        select(deposit.c.deposit_no, deposit.c.amount_cents).where(
-            deposit.c.deposit_id == target[:1] + target[1:].lower()
-        )
-    ).first()
-    if found is None or case.question.receipt_no is None:
-        return None
-    return _pair(case, found.deposit_no, case.question.receipt_no, target)
+    return _pair(case, target)
 
 
 def line_of_deposit(case: Case, target: str) -> Plan | None:
     """A deposit was brought by that statement line."""
-    match = re.fullmatch(r"L([0-9a-f]{12,64}(?:-[0-9]+)?)-([0-9]{1,10})", "L" + target[1:].lower())
-    if case.question.code not in DEPOSITS or match is None or target[:1] not in "Ll":
+    if case.question.code not in DEPOSITS:
         return None
-    file_no = case.connection.scalar(
-        select(schema.file.c.file_no).where(schema.file.c.file_id == f"F{match[1]}")
-    )
-    if file_no is None:
+    return _pair(case, target)
+
+
+def deposit_of_debit(case: Case, target: str) -> Plan | None:
+    """A debit is the one that a returned item lets expect."""
+    if case.question.code not in DEBITS:
         return None
+    return _pair(case, target)
+
+
+def pair_of(case: Case, target: str) -> tuple[int, int] | None:
+    """The deposit and the line that a link ties: one from the question, one from its id."""
+    code, lower = case.question.code, target[:1].upper() + target[1:].lower()
+    if code in DEPOSITS:
+        number, key = _deposit_asked(case), _line_key(case, lower)
+    else:
+        number = case.connection.scalar(
+            select(deposit.c.deposit_no).where(deposit.c.deposit_id == lower)
+        )
+        key = case.question.receipt_no if code in CREDITS else debits.asked_about(
+            case.connection, case.question.exception_id, case.question.file_no
+        )  # fmt: skip
+    return None if number is None or key is None else (number, key)
+
+
+def _deposit_asked(case: Case) -> int | None:
+    """The deposit that the question is about."""
     rows = case.connection.execute(
         select(deposit.c.deposit_no, deposit.c.deposit_id).where(
             deposit.c.file_no == case.question.file_no
@@ -53,15 +71,31 @@ def line_of_deposit(case: Case, target: str) -> Plan | None:
     )
     for row in rows:
         if exception_id(case.question.code, row.deposit_id) == case.question.exception_id:
-            key = schema.receipt_key(file_no, int(match[2]))
-            return _pair(case, row.deposit_no, key, target)
+            return int(row.deposit_no)
     return None
 
 
-def _pair(case: Case, deposit_no: int, line_key: int, target: str) -> Plan:
+def _line_key(case: Case, line_id: str) -> int | None:
+    match = re.fullmatch(r"L([0-9a-f]{12,64}(?:-[0-9]+)?)-([0-9]{1,10})", line_id)
+    if match is None:
+        return None
+    file_no = case.connection.scalar(
+        select(schema.file.c.file_no).where(schema.file.c.file_id == f"F{match[1]}")
+    )
+    return None if file_no is None else schema.receipt_key(file_no, int(match[2]))
+
+
+def _pair(case: Case, target: str) -> Plan | None:
+    found = pair_of(case, target)
+    if found is None:
+        return None
+    deposit_no, line_key = found
     cents = clear.open_cents(case.connection, case.run, deposit_no, line_key)
     if cents is None:
+        _not_yet(case, line_key, target)
         raise refuse(f"{target}: the deposit or the bank line is reconciled already")
+    if case.question.code in DEBITS and cents != _left(case, deposit_no):
+        raise refuse(f"{target} is of another amount than the debit of {format_cents(-cents)}")
 
     def pair(done: Case, _identity: str) -> None:
         clear.pair(done.connection, done.run, deposit_no, line_key, done.actor)
@@ -69,17 +103,72 @@ def _pair(case: Case, deposit_no: int, line_key: int, target: str) -> Plan:
     return Plan(f"{format_cents(cents)} linked to {target}", cents, effects=(pair,))
 
 
+def _left(case: Case, deposit_no: int) -> int:
+    return deposits.left_of(case.connection, deposit_no)
+
+
+def _not_yet(case: Case, line_key: int, target: str) -> None:
+    """Before its value date a line is not in the books. Raises RefusedAnswerError."""
+    day = case.connection.scalar(
+        select(line.c.value_date).where(
+            line.c.file_no == line_key >> schema.ORDINAL_BITS,
+            line.c.ordinal == line_key & bankbook.LOW,
+        )
+    )
+    if day is not None and day > case.run.today.isoformat():
+        raise refuse(
+            f"{target}: the bank's line has the value date {day} and is in the books from that day"
+            " on; answer then"
+        )
+
+
+# --- what the bank takes back ---------------------------------------------------------------------
+
+
 def receipt_of_return(case: Case, target: str) -> Plan | None:
-    """A returned item takes back that payment."""
-    if case.question.code != takeback.NOT_FOUND:
+    """A returned item, or a debit, takes back that payment."""
+    if case.question.code not in {takeback.NOT_FOUND, *DEBITS}:
         return None
     number = ids.find_receipt(case.connection, target[:1] + target[1:].lower())
     if number is None:
         return None
     one = returns.waiting_of(case.connection, case.question.exception_id)
+    row = None if one else _debit(case, target)
+    if row is not None:
+        one = returns.of_debit(case.connection, case.run, row)
     if one is None or not returns.can_return(case.connection, one, number):
         raise refuse(f"{target} is not of that amount, or came back before")
-    return take_back(one, number)
+    if row is None:
+        return take_back(one, number)
+    return _take_back_by(one, number, row["line_no"])
+
+
+def fee_of_debit(case: Case, target: str) -> Plan | None:
+    """A debit is a fee of the bank: an expense."""
+    if case.question.code not in DEBITS or target != FEE:
+        return None
+    row = _debit(case, target)
+    if row is None:
+        raise refuse("this question is about no debit of the bank that waits")
+    cents, line_no = -row["amount_cents"], row["line_no"]
+
+    def book(done: Case, _identity: str) -> None:
+        debits.book_fee(done.connection, replace(done.run, actor=done.actor), line_no)
+
+    return Plan(f"{format_cents(cents)} is a fee of the bank", cents, effects=(book,))
+
+
+def _debit(case: Case, target: str) -> dict[str, Any] | None:
+    """The open line of the debit that a question is about."""
+    key = debits.asked_about(
+        case.connection, case.question.exception_id, case.question.file_no
+    )  # fmt: skip
+    if key is None:
+        return None
+    row = debits.open_debit(case.connection, case.run, key)
+    if row is None:
+        _not_yet(case, key, target)
+    return row
 
 
 def returns_of(case: Case) -> list[takeback.Back]:
@@ -111,4 +200,19 @@ def take_back(one: takeback.Back, receipt_no: int) -> Plan:
         run = replace(done.run, actor=done.actor)
         returns.reverse(done.connection, run, one, receipt_no)
 
-    return Plan(f"{format_cents(one.cents)} returned: {one.words}", one.cents, effects=(reverse,))
+    words = f"{format_cents(one.cents)} returned: {one.words}"
+    return Plan(words, one.cents, effects=(reverse,), moved=receipt_no)
+
+
+def _take_back_by(one: takeback.Back, receipt_no: int, line_no: int) -> Plan:
+    """As `take_back`, and the debit is the one that this lets expect."""
+
+    def reverse(done: Case, _identity: str) -> None:
+        run = replace(done.run, actor=done.actor)
+        (owner,) = moves.standing(done.connection, [receipt_no]).values()
+        number = takeback.reverse(done.connection, run, one, owner)
+        if number is not None:
+            clear.pair(done.connection, run, number, line_no, done.actor)
+
+    words = f"{format_cents(one.cents)} returned: {one.words}"
+    return Plan(words, one.cents, effects=(reverse,), moved=receipt_no)

@@ -120,7 +120,7 @@ class Plan:
     """What an answer would do: cents that move or are forgiven, and how.
 
     `left` cents stay in suspense, so the question stays open over them. `effects` are what is
-    done beside the move, in the same transaction.
+    done beside the move (or in its place), in the same transaction.
     """
 
     words: str
@@ -131,6 +131,7 @@ class Plan:
     status: str = "resolved"  # or on_hold: the question stays
     resolved: tuple[int, ...] = ()  # other questions that this answers too
     effects: tuple[Effect, ...] = field(default=())
+    moved: int | None = None  # the payment that effects move, where no `move` does
 
 
 QUESTION = tuple(Question.__dataclass_fields__)

@@ -152,20 +152,18 @@ def _done(
 
 def carry_out(case: Case, plan: Plan, identity: str) -> int | None:
     """Move what a plan moves; the receipt's new version, None where nothing moved."""
-    version = None
+    moved = plan.moved if plan.move is None else plan.move.receipt_no
     try:
         if plan.move is not None:
             run = replace(case.run, actor=case.actor)
             moves.write(case.connection, run, [plan.move], case.answer.action, plan.words)
-            number = plan.move.receipt_no
-            version = moves.standing(case.connection, [number])[number].version
         for effect in plan.effects:
             effect(case, identity)
     except PeriodClosedError as error:
         raise RefusedAnswerError(PERIOD_CLOSED, str(error)) from None
     except InvariantError as error:
         raise refuse(f"the books do not allow it: {error}") from None
-    return version
+    return None if moved is None else moves.standing(case.connection, [moved])[moved].version
 
 
 def _close(case: Case, plan: Plan) -> None:
@@ -245,6 +243,7 @@ def _approved(case: Case, identity: str, request: Row[tuple[object, ...]]) -> Ve
     answer, suggested = stored_answer(request)
     asked = replace(case, answer=answer, actor=request.decided_by, suggested=suggested)
     plan = planned(asked)
+    approvals.not_own(case, plan)
     version = carry_out(asked, plan, request.decision_id)
     words = f"{plan.words}; approved by {case.actor}"
     record(

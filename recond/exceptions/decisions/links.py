@@ -53,10 +53,13 @@ def _void_of_receipt(case: Case, target: str) -> Plan | None:
     def void(done: Case, _identity: str) -> None:
         moves.take_out(done.connection, done.run, [number], "voided", reason)
 
-    return Plan(f"{format_cents(cents)} of {target} voided", cents, effects=(void,))
+    words = f"{format_cents(cents)} of {target} voided"
+    return Plan(words, cents, effects=(void,), moved=number)
 
 
 register("receipt", _void_of_receipt)
 register("deposit", bank_links.deposit_of_credit)
 register("bank line", bank_links.line_of_deposit)
 register("returned receipt", bank_links.receipt_of_return)
+register("expected debit", bank_links.deposit_of_debit)
+register("fee", bank_links.fee_of_debit)

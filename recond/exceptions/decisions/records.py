@@ -28,6 +28,7 @@ def record(
     """Write a decision down: a row that is never changed."""
     connection, run, question = case.connection, case.run, case.question
     last = connection.scalar(select(func.max(made.c.decision_no))) or 0
+    moved = plan.moved if plan.move is None else plan.move.receipt_no
     connection.execute(
         insert(made).values(
             decision_no=last + 1,
@@ -37,7 +38,7 @@ def record(
             action=case.answer.action,
             args=json.dumps(case.answer.args() if args is None else args, sort_keys=True),
             note=case.answer.note,
-            receipt_no=question.receipt_no,
+            receipt_no=question.receipt_no if moved is None else moved,
             account_key=plan.account_key,
             placed_version=placed_version,
             amount_cents=plan.cents,

@@ -175,6 +175,7 @@ def undo(connection: Connection, run: Run, identity: str, reason: str) -> str:
     record(case, new, APPLIED, plan, placed_version=version, answers_id=identity,
            args={"of": identity})  # fmt: skip
     undoing.ask_again(run, connection, row.exception_no, plan.words)
+    undoing.keep_asked(case, plan.words)
     return plan.words
 
 

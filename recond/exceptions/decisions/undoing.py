@@ -1,17 +1,22 @@
-"""What undoing a decision does: the payment goes back to where it stood, its question is asked
-again.
+"""What undoing a decision does: what it did goes back by new entries, its question is asked again.
 
 What one person could decide, one person can undo. What needed another person is undone only with
-another person's word: two pairs of eyes are not undone by one.
+another person's word: two pairs of eyes are not undone by one. Every kind of decision has its
+reversing one; what cannot be undone says what to do instead.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from recond.exceptions.answers import decision_id
+from recond import adjusting
+from recond.exceptions.answers import Answer, decision_id
+from recond.exceptions.decisions import bank_links
 from recond.exceptions.decisions.case import (
     APPLIED,
     PENDING_APPROVAL,
@@ -19,17 +24,27 @@ from recond.exceptions.decisions.case import (
     Case,
     Effect,
     Plan,
+    open_case,
     question_of,
     refuse,
 )
 from recond.exceptions.decisions.records import record
-from recond.pipeline import deposits, moves
-from recond.pipeline.moves import Move, Stand
+from recond.exceptions.decisions.writeoffs import booking
+from recond.exceptions.desk import Question as Opening
+from recond.ids import receipt_name
+from recond.model import SUSPENSE
+from recond.money import format_cents
+from recond.pipeline import announced, deposits, moves, unlinking
+from recond.pipeline.moves import Move
 from recond.pipeline.run import Run
 from recond.store import schema
 
 made = schema.decision_made
-NEVER = frozenset({"undo", "deny", "link"})  # without an effect of their own, or not to be undone
+INSTEAD = {
+    "undo": "answer its question again instead",
+    "deny": "ask for it again instead",
+    "fee": "a fee that a person named is corrected in the general ledger",
+}
 
 
 def undoable(connection: Connection, identity: str) -> tuple[Row[tuple[object, ...]], str]:
@@ -49,10 +64,10 @@ def undoable(connection: Connection, identity: str) -> tuple[Row[tuple[object, .
         action = str(
             connection.scalar(select(made.c.action).where(made.c.decision_id == row.answers_id))
         )
-    if row is None or row.status != APPLIED or action in NEVER:
+    if action in INSTEAD:
+        raise refuse(f"{identity} is no decision that is undone ({action}): {INSTEAD[action]}")
+    if row is None or row.status != APPLIED:
         raise refuse(f"{identity} has no effect that could be undone")
-    if row.amount_cents and row.placed_version is None:
-        raise refuse(f"{identity} did more than move a payment; it cannot be undone here")
     if connection.scalar(
         select(made.c.decision_no).where(
             made.c.answers_id == row.decision_id, made.c.action == "undo"
@@ -63,10 +78,10 @@ def undoable(connection: Connection, identity: str) -> tuple[Row[tuple[object, .
 
 
 def plan_of(case: Case, row: Row[tuple[object, ...]], action: str) -> Plan:
-    """What undoing does to the money. Raises RefusedAnswerError."""
+    """What undoing does to the books. Raises RefusedAnswerError."""
     words = f"{row.decision_id} undone by {case.actor}: {case.answer.note}"
     move = None if row.placed_version is None else _back(case.connection, row, words)
-    effects = (_deposited_again(row.receipt_no),) if action == "duplicate" else ()
+    effects = _BESIDE.get(action, _nothing)(case, row, words)
     return Plan(words, row.amount_cents or 0, move, row.account_key, effects=effects)
 
 
@@ -85,6 +100,7 @@ def plan_undo(case: Case) -> Plan:
         ask_again(
             replace(done.run, actor=done.actor), done.connection, row.exception_no, plan.words
         )
+        keep_asked(done, plan.words)
 
     return replace(plan, effects=(*plan.effects, note))
 
@@ -102,34 +118,143 @@ def ask_again(run: Run, connection: Connection, exception_no: int, words: str) -
     desk.reopen(exception_no, f"{words}. {question.message}")
 
 
-def _deposited_again(receipt_no: int) -> Effect:
-    """A payment that was no duplicate is in its deposit again."""
+def keep_asked(case: Case, words: str) -> None:
+    """Money that is in suspense again is asked about, whatever became of its question."""
+    number = case.question.receipt_no
+    if number is None:
+        return
+    cents = moves.standing(case.connection, [number])[number].in_bucket(SUSPENSE)
+    desk = replace(case.run, actor=case.actor).desk(case.connection)
+    asked = [question_of(case.connection, one) for one in desk.open_of_receipts([number])]
+    if cents <= 0 or any(question.code not in REQUESTS for question in asked):
+        return
+    told = f"{words}; {format_cents(cents)} wait in suspense"
+    desk.open(
+        [Opening("REVERSED", receipt_name(case.connection, number), told, cents,
+                 file_no=number >> schema.ORDINAL_BITS, receipt_no=number)]
+    )  # fmt: skip
+
+
+# --- what decisions did beside moving a payment ---------------------------------------------------
+
+Beside = Callable[[Case, Any, str], tuple[Effect, ...]]
+
+
+def _nothing(_case: Case, _row: Any, _words: str) -> tuple[Effect, ...]:
+    return ()
+
+
+def _deposited_again(_case: Case, row: Any, _words: str) -> tuple[Effect, ...]:
+    """A payment that was no duplicate, and one that was not voided, is in its deposit again."""
+    number: int = row.receipt_no
 
     def note(case: Case, _identity: str) -> None:
-        deposits.note(case.connection, deposits.of_receipts(case.connection, [receipt_no]))
+        deposits.note(case.connection, deposits.of_receipts(case.connection, [number]))
 
-    return note
+    return (note,)
 
 
-def _back(connection: Connection, row: Row[tuple[object, ...]], words: str) -> Move:
+def _unbooked(case: Case, row: Any, words: str) -> tuple[Effect, ...]:
+    """What a decision changed of what is owed changes back."""
+    identity = row.answers_id or row.decision_id
+    changes = adjusting.reversal(case.connection, identity)
+    return (booking(changes, words),) if changes.num_rows else ()
+
+
+def _untied(case: Case, row: Any, _words: str) -> tuple[Effect, ...]:
+    """The returned item waits for its payment again, and its debit is not expected any more."""
+    number: int = row.receipt_no
+    entry_no = _entry_of(case.connection, number, row.placed_version)
+    tied = announced.of_entry(case.connection, number, entry_no)
+    if tied is not None and announced.is_met(case.connection, tied.deposit_no):
+        raise refuse(
+            "the bank's debit met it already; if it was another payment's, undo this when the bank"
+            " brings the money again, or move the money with recond transfer"
+        )
+
+    def forget(done: Case, _identity: str) -> None:
+        run = replace(done.run, actor=done.actor)
+        version = moves.standing(done.connection, [number])[number].version
+        made_no = _entry_of(done.connection, number, version)
+        _change_back(done.connection, run, number, entry_no)
+        announced.forget(done.connection, run, number, entry_no, made_no)
+
+    return (forget,)
+
+
+def _change_back(connection: Connection, run: Run, number: int, entry_no: int) -> None:
+    """Cash that went off the items with a returned check goes back with it."""
+    decision = schema.decision.c
+    rows = connection.execute(
+        select(decision.receipt_no, decision.version).where(
+            decision.entry_no == entry_no,
+            decision.rule == "change_of_returned",
+            decision.receipt_no != number,
+        )
+    ).all()
+    for row in rows:
+        (owner,) = moves.standing(connection, [row.receipt_no]).values()
+        placed = unlinking.back_to(connection, row.receipt_no, row.version)
+        move = Move(row.receipt_no, "undo", "its check did not come back", owner.stands, placed)
+        moves.write(connection, run, [move], "undo", "its check did not come back")
+
+
+def _unlinked(case: Case, row: Any, words: str) -> tuple[Effect, ...]:
+    """What a link tied is free again."""
+    asked = question_of(case.connection, row.exception_no)
+    if row.placed_version is not None:
+        voided = asked.code.startswith("VOID_")
+        return (_deposited_again if voided else _untied)(case, row, words)
+    target = _target(case.connection, row)
+    if target == bank_links.FEE:
+        raise refuse(f"{row.decision_id} cannot be undone here: {INSTEAD['fee']}")
+    about = open_case(case.connection, case.run, asked, Answer("link", target), case.actor)
+    pair = bank_links.pair_of(about, target)
+    if pair is None or not unlinking.linked_cents(case.connection, *pair):
+        raise refuse(f"{target} is linked to it no more")
+    deposit_no, line_key = pair
+
+    def unpair(done: Case, _identity: str) -> None:
+        run = replace(done.run, actor=done.actor)
+        unlinking.unpair(done.connection, run, deposit_no, line_key, words)
+
+    return (unpair,)
+
+
+def _target(connection: Connection, row: Any) -> str:
+    """`to_account` of a decision, or of the request that it approved."""
+    args = row.args
+    if row.answers_id is not None:
+        args = connection.scalar(select(made.c.args).where(made.c.decision_id == row.answers_id))
+    return str(json.loads(args).get("to", ""))
+
+
+_BESIDE: Mapping[str, Beside] = {
+    "duplicate": _deposited_again,
+    "write_off": _unbooked,
+    "recover": _unbooked,
+    "return_item": _untied,
+    "link": _unlinked,
+}
+
+
+def _entry_of(connection: Connection, receipt_no: int, version: int) -> int:
+    decision = schema.decision.c
+    return int(
+        connection.scalar(
+            select(decision.entry_no).where(
+                decision.receipt_no == receipt_no, decision.version == version
+            )
+        )
+        or 0
+    )
+
+
+def _back(connection: Connection, row: Any, words: str) -> Move:
     """The move that takes a receipt back to where it stood before a decision."""
     number, version = row.receipt_no, row.placed_version
     owner = moves.standing(connection, [number])[number]
     if owner.version != version:
         raise refuse("the payment was moved since; undo what moved it first")
     taken = [stand for stand in owner.stands if stand.version == version]
-    placement = schema.placement.c
-    rows = connection.execute(
-        select(schema.placement)
-        .where(
-            placement.receipt_no == number,
-            placement.version == version,
-            placement.reverses_version.is_not(None),
-        )
-        .order_by(placement.line)
-    )
-    placed = [
-        Stand(row.bucket, -row.cents, row.account_key, row.item_key, row.charge_type, row.fund)
-        for row in rows
-    ]
-    return Move(number, "undo", words, taken, placed, None)
+    return Move(number, "undo", words, taken, unlinking.back_to(connection, number, version), None)

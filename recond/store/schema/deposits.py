@@ -80,7 +80,8 @@ return_item = keyed_only(
     Column("ordinal", INT, nullable=False),
     Column("receipt_no", INT, nullable=False),
     Column("account_key", INT),  # of its payer, where the payment stood on accounts
-    # RETURN, BANK_RETURN, REFUND, CHARGEBACK; CHARGEBACK_REVERSAL, REDEPOSIT
+    # RETURN, BANK_RETURN, REFUND, CHARGEBACK; CHARGEBACK_REVERSAL, REDEPOSIT; SAID by a person,
+    # whose place is the payment's own
     text("kind", nullable=False),
     text("code", nullable=False),
     cents("amount_cents", minimum=0),
@@ -97,14 +98,15 @@ charge = keyed_only(
     "charge",
     Column("file_no", INT, nullable=False),  # of the returned item
     Column("ordinal", INT, nullable=False),
-    text("kind", nullable=False),  # RETURN_FEE, REFUND_RECOVERY
+    text("kind", nullable=False),  # RETURN_FEE, REFUND_RECOVERY; …_CANCELLED: shall not after all
+    Column("number", INT, nullable=False),  # from 1 within the item and kind
     Column("receipt_no", INT, nullable=False),
     Column("account_key", INT),
     cents("cents", minimum=0),
     text("charge_date", nullable=False),
     text("made_date", nullable=False),
     text("reason", nullable=False),
-    PrimaryKeyConstraint("file_no", "ordinal", "kind"),
+    PrimaryKeyConstraint("file_no", "ordinal", "kind", "number"),
 )
 
 Index("ix_charge_receipt_no", charge.c.receipt_no)
