@@ -29,7 +29,10 @@ README = (
     "not_duplicate: two equal payments are two payments.",
     "hold: not yet; a note says why. 'until 2026-12-01' in the note ends the hold on that day.",
     "acknowledge: seen, nothing moves; a note says what was found out.",
-    "link: to_account is the id of the deposit, bank line, receipt or return it belongs to.",
+    (
+        "link: to_account is the id of the deposit, bank line, receipt or return it belongs to; of"
+        " a debit of the bank also the word fee."
+    ),
     "approve, deny: only where somebody else asked for something; deny needs a note.",
     "The answers come back as NAME.result.csv in queue/out/: a status and a sentence for each row.",
 )

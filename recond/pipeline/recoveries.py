@@ -19,6 +19,7 @@ from recond.money import format_cents
 from recond.pipeline import moves, sources
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.run import Run
+from recond.receivables.containment import adjusted
 from recond.store import schema
 
 placement, decision, account = schema.placement, schema.decision, schema.account
@@ -28,6 +29,8 @@ PAID, RULE, STATUS = "WRITTEN_OFF_PAID", "recovered_debt", "collections"
 def recover(connection: Connection, run: Run) -> int:
     """Put credit of accounts that are with an agency on their written-off debts, as far as it
     came after those; how many payments that were."""
+    if not adjusted(connection):  # most offices, most days
+        return 0
     lots = _lots(connection)
     if not lots:
         return 0
