@@ -21,6 +21,7 @@ from recond.city.payments import (
     ACH,
     CARD,
     CASHIER,
+    LAPPING,
     LOCKBOX,
     LOST_DIGIT,
     Payers,
@@ -230,6 +231,21 @@ def _shared_old_number(payers: Payers) -> Payment:
     return _wrong(payment, "AMBIGUOUS_REFERENCE", "old number of two accounts")
 
 
+def lapping(payers: Payers, link: int) -> Payment | None:
+    """One link of a chain at one cashier, who has kept the first payer's cash: each next payer's
+    check goes to the account before (domain section 2.9, fraud patterns)."""
+    lapped = [account for account in payers.city.accounts if account.habit == "lapped"]
+    if not 0 < link < len(lapped):
+        return None
+    payer, account = lapped[link], lapped[link - 1]
+    payment = _start(payers, CASHIER, account, payer.open)
+    payment.identity, payment.named = account.number, payer.name
+    payment.tenders, payment.drawer = (("CHECK", payment.cents),), 1
+    payment.noise = LAPPING
+    payers.settle(payment)
+    return payment
+
+
 def double_payment(payers: Payers) -> tuple[Payment, Payment]:
     """A customer who pays the same amount twice, by check and by card (domain example E56)."""
     active = [account for account in payers.general if account.status == "active"]
@@ -278,6 +294,7 @@ def double_payment_day(days: Sequence[date]) -> int:
     return 0
 
 
+LAPPING_EVERY = 2  # business days between two links
 FILE_CASES_ANY_DAY = (
     "lockbox_batch_total_wrong",
     "ach_batch_total_wrong",

@@ -10,7 +10,15 @@ from pathlib import Path
 from recond.city.ach import ach_file
 from recond.city.answers import Clerk
 from recond.city.cards import settlement
-from recond.city.cases import double_payment, double_payment_day, file_plan, item_cases, quiet_day
+from recond.city.cases import (
+    LAPPING_EVERY,
+    double_payment,
+    double_payment_day,
+    file_plan,
+    item_cases,
+    lapping,
+    quiet_day,
+)
 from recond.city.comebacks import COMPANY_ID, Comebacks
 from recond.city.dice import Dice
 from recond.city.faults import BANK, COUNTER, of_day
@@ -171,6 +179,11 @@ class _Run:
                 if payment.kind == MUST_EXCEPT:
                     payment.payer.sent += payment.cents
                 today.append(payment)
+        link, rest = divmod(index + 1, LAPPING_EVERY)
+        moved = None if rest else lapping(self.payers, link)
+        if moved is not None:
+            self._plant_item("lapping", moved)
+            today.append(moved)
         if index == self.twice:
             first, self.second = double_payment(self.payers)
             today.append(first)

@@ -5,6 +5,7 @@ Flat tariffs make many equal totals on purpose: who matches by amount posts on t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -30,6 +31,7 @@ OTHER: dict[str, tuple[str, tuple[int, ...]]] = {
 CYCLES = 5
 CASH_ONLY = 4
 ARRANGED = 2  # accounts with an arrangement
+LAPPED = 7  # accounts whose money a cashier moves on: six links
 AUTOPAY = "ACH_DEBIT"  # the channel of accounts that the city debits itself
 CHANNELS = (
     ("LOCKBOX", 27), ("ACH_CREDIT", 17), ("CARD", 17), ("CASHIER", 9), (AUTOPAY, 30),
@@ -67,8 +69,8 @@ class Item:
 @dataclass(slots=True)
 class Account:
     """One account. `habit` says which evidence its payer sends: `general` names the account,
-    `directed` names items or bills, `several` pays two accounts at once without amounts, `cash`
-    and `arranged` pay only as planted."""
+    `directed` names items or bills, `several` pays two accounts at once without amounts, `cash`,
+    `arranged` and `lapped` pay only as planted."""
 
     number: str
     name: str
@@ -130,9 +132,12 @@ class City:
             account.channel, account.habit = "CASHIER", "cash"
         for number, account in enumerate(payers[CASH_ONLY : CASH_ONLY + ARRANGED], 1):
             self._arrange(account, f"AR26-{number:04d}", start)
-        for account in payers[CASH_ONLY + ARRANGED :: 50]:
-            if account.open:
-                account.budget = max(account.open * 8 // 10, 1)
+        named = Counter(account.name for account in self.accounts)
+        others = [a for a in payers[CASH_ONLY + ARRANGED :] if a.open and named[a.name] == 1]
+        for account in others[:LAPPED]:
+            account.channel, account.habit = "CASHIER", "lapped"
+        for account in others[LAPPED::50]:
+            account.budget = max(account.open * 8 // 10, 1)
 
     def _arrange(self, account: Account, name: str, start: date) -> None:
         """An old debt of 84.70 in three installments (domain example E8), one of them due soon."""

@@ -15,10 +15,11 @@ from recond.city.truth import AUTO_OK, EITHER, MUST_EXCEPT, Target
 
 LOCKBOX, ACH, CARD, CASHIER = "LOCKBOX", "ACH_CREDIT", "CARD", "CASHIER"
 WIRE = "BANK"  # money that comes as nothing but a line of a statement
-PLANNED = ("cash", "arranged")  # habits of accounts that pay only as planted
+PLANNED = ("cash", "arranged", "lapped")  # habits of accounts that pay only as planted
 # Digits that character readers confuse (domain.md section 6, step 6).
 SCAN_ACCOUNT = 10  # digits of an account number
 LOST_DIGIT = "CHECK_DIGIT_FAILED|ACCOUNT_NOT_FOUND|REMITTANCE_UNREADABLE"
+LAPPING = "money of another payer"
 RUBBISH = (
     "UTIL PYMT THANK YOU",
     "*~*PAYMENT*~",
@@ -48,6 +49,7 @@ class Payment:
     item: str = ""  # counter
     tenders: tuple[tuple[str, int], ...] = ()  # counter
     voided: bool = False  # counter
+    drawer: int = -1  # counter; by the serial number where it is below zero
     named: str = ""  # the payer's name as the file has it, where it is not the account's
     answer: str = ""  # the account that the evidence singles out (answers.py)
     file: str = ""  # where its (first) record stands
@@ -79,6 +81,7 @@ class Payers:
     def __init__(self, dice: Dice, city: City) -> None:
         self.dice = dice
         self.city = city
+        self._by_number = {account.number: account for account in city.accounts}
         self.serial = 0
         able = [a for a in city.accounts if a.status not in ("closed", "bankruptcy")]
         self.general = [a for a in able if a.habit == "general"]
@@ -142,10 +145,8 @@ class Payers:
             account.payments += 1
 
     def _touched(self, payment: Payment) -> list[Account]:
-        numbers = {target.account for target in payment.targets}
-        if numbers == {payment.payer.number}:
-            return [payment.payer]
-        return [account for account in self.city.accounts if account.number in numbers]
+        numbers = dict.fromkeys(target.account for target in payment.targets)
+        return [self._by_number[number] for number in numbers]
 
     def amount(self, account: Account) -> int:
         """Exact 92, part 4, over 3, rounded up to the dollar 1 of 100; nothing open: in advance."""

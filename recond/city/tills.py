@@ -9,7 +9,7 @@ from datetime import date
 from recond.city.counter import Close, Tender, cashier_file, close_file, close_of
 from recond.city.faults import BANK_ERROR, CODES, miscounted
 from recond.city.month import CREDIT_DAYS, Month
-from recond.city.payments import CASHIER, Payment
+from recond.city.payments import CASHIER, LAPPING, Payment
 from recond.city.text import later_business_day, next_business_day
 from recond.city.truth import AUTO_OK
 
@@ -18,7 +18,8 @@ DRAWERS = (("D1", "alvarez"), ("D2", "bright"))
 
 def plain(payment: Payment) -> bool:
     """Whether a payment of the counter is one tender that posts."""
-    return payment.kind == AUTO_OK and not payment.voided and len(payment.tenders) == 1
+    good = payment.kind == AUTO_OK and not payment.voided and payment.noise != LAPPING
+    return good and len(payment.tenders) == 1
 
 
 class Tills:
@@ -36,7 +37,8 @@ class Tills:
         rows: list[Tender] = []
         void = next((p for p in payments if plain(p)), None) if "void" in fault else None
         for place, payment in enumerate(payments):
-            drawer, cashier = DRAWERS[payment.serial % len(DRAWERS)]
+            number = payment.serial if payment.drawer < 0 else payment.drawer
+            drawer, cashier = DRAWERS[number % len(DRAWERS)]
             if fault == "receipt_gap" and any(row.drawer == drawer for row in rows):
                 fault = self._gap(drawer)
             receipt = self._next_number(drawer)

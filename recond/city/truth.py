@@ -5,8 +5,8 @@ Truth is made before any file and never read back from one. `tests` compare reco
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, field, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
 
@@ -150,5 +150,5 @@ Row = TruthReceipt | Planted | Deposit | Comeback
 
 def _write(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
     names = [column.name for column in fields(kind)]
-    texts: list[Sequence[str]] = [[str(value) for value in astuple(row)] for row in rows]
+    texts = ([str(getattr(row, name)) for name in names] for row in rows)
     path.write_bytes(csv_bytes(names, texts))

@@ -325,8 +325,19 @@ def unseen(count: int) -> list[int]:
 @pytest.mark.long
 @pytest.mark.parametrize("seed", unseen(20))
 def test_unseen_cities(seed: int, tmp_path: Path) -> None:
-    truth = generate(seed, 5_000, START, 20, 260, tmp_path / "files")
-    scored(process_month(truth, tmp_path / "home"))
+    truth = generate(seed, 5_000, START, 20, 300, tmp_path / "files")
+    month = process_month(truth, tmp_path / "home")
+    scored(month)
+    test_clearing_is_what_the_bank_has_not_settled_on_each_day(month)
+    test_check_proves_the_books(month)
+
+
+@pytest.mark.long
+def test_a_city_of_65_000_accounts(tmp_path: Path) -> None:
+    truth = generate(unseen(21)[20], 65_000, START, 20, 3_000, tmp_path / "files")
+    month = process_month(truth, tmp_path / "home")
+    scored(month)
+    test_check_proves_the_books(month)
 
 
 def scored(month: Month) -> dict[str, Any]:

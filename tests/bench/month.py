@@ -49,6 +49,8 @@ def month(folder: Path, options: argparse.Namespace) -> None:
     )
     home = folder / "home"
     init(home, "UTC", "bench", None)
+    with (home / "recond.toml").open("a", encoding="utf-8") as settings:
+        settings.write(truth.settings)
     with timed("the month"):
         for day in truth.days:
             run = run_of(open_home(home), day.as_of, "bench", lambda: dt.datetime.now(dt.UTC))

@@ -386,6 +386,26 @@ def test_what_comes_back_was_paid_and_names_its_payment(month: Truth) -> None:
     assert kinds >= {("ACH_DEBIT", "TAKEN"), ("LOCKBOX", "TAKEN"), ("CARD", "TAKEN")}
 
 
+def test_a_cashier_moves_the_money_of_one_payer_to_the_account_of_the_one_before(
+    month: Truth,
+) -> None:
+    links = [row for row in month.receipts if row.noise == "money of another payer"]
+    assert len(links) == 4  # one every second day
+    accounts = {
+        row["account_number"]: row["customer_name"]
+        for row in table(files(month, "receivables/receivables_*.csv")[0])
+    }
+    before = ""
+    for link in links:
+        (path,) = files(month, f"cashier/{link.file}")
+        row = table(path)[link.line - 2]
+        assert (row["cashier"], row["tender"]) == ("bright", "CHECK")
+        assert row["payer_name"] != accounts[row["account_number"]]
+        assert before in {"", accounts[row["account_number"]]}
+        before = row["payer_name"]
+        assert list(accounts.values()).count(before) > 0
+
+
 def test_targets_of_a_payment_sum_to_it(month: Truth) -> None:
     paid, aimed = Counter[str](), {}
     for row in month.receipts:
@@ -410,7 +430,7 @@ def test_every_planted_case_is_there(month: Truth) -> None:
         "stray_credit", "credit_repeated", "sweep", "held_money_at_bank", "card_refund",
         "arrangement_at_risk", "keyed_tenfold", "large_amount", "late_close", "wrong_box",
         "wrong_box_late", "missing_file", "late_file_credit", "net_fee_mismatch", "return_unknown",
-        "return_again", "notice_of_change",
+        "return_again", "notice_of_change", "lapping",
     }  # fmt: skip
 
 
