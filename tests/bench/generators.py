@@ -5,6 +5,7 @@ Payment `i` pays open item `order[i]` exactly, so that a plain join on account a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,3 +251,20 @@ def write(path: Path, kind: str, what: City) -> Path:
             out.write(line)
             out.write("\n")
     return path
+
+
+# What makes each record of a file wrong, for those that must not cost much more than good ones:
+# a pattern that finds it, and what stands there instead.
+SPOILED: dict[str, tuple[bytes, bytes]] = {
+    "nacha": (rb"(?m)^6(.{28})0", rb"6\1X"),  # no amount
+    "lockbox": (rb"(?m)^6(.{6})0", rb"6\1X"),
+    "cashier": (rb"(?m)^(R.*)\.([0-9][0-9]),", rb"\1.\2X,"),
+}
+
+
+def spoil(path: Path, kind: str) -> Path:
+    """A copy of a file beside it in which every record fails a check."""
+    pattern, instead = SPOILED[kind]
+    copy = path.with_name(f"spoiled-{path.name}")
+    copy.write_bytes(re.sub(pattern, instead, path.read_bytes()))
+    return copy
