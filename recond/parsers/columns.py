@@ -7,16 +7,17 @@ a number is arithmetic on its bytes. No Python object is made a row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recond.parsers.words import word_digits
+from recond.parsers.words import Words, word_digits
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -29,6 +30,11 @@ MOST_DIGITS = 18  # the largest number of decimal digits that always fits an int
 LF, CR, SPACE, ZERO = 10, 13, 32, 48
 BOM = b"\xef\xbb\xbf"
 _ASCII_END = 128
+_SPACES = np.uint64(0x2020202020202020)
+
+_BLANKS = pc.TrimOptions(" ")
+
+Whole = Callable[[Bytes, Ints], int]
 
 
 class Readable(Protocol):
@@ -38,55 +44,109 @@ class Readable(Protocol):
         """At most `size` bytes; none at the end."""
 
 
+@runtime_checkable
+class Filling(Readable, Protocol):
+    """Whatever can also read into memory that is there already."""
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill the buffer, as far as there are bytes; how many came, none at the end."""
+
+
 @dataclass(frozen=True, slots=True)
 class LineBlock:
     """Whole lines of a file: `data[starts[i]:ends[i]]` is line `first_line + i`, without its
-    line break. `offset` is the place of `data[0]` in the file."""
+    line break. `offset` is the place of `data[0]` in the file. `rows` are the lines as an
+    `(n, width)` array where all of them have one length."""
 
     data: Bytes
     starts: Ints
     ends: Ints
     first_line: int
     offset: int
+    rows: Bytes | None = None
 
 
 def line_blocks(
-    source: Readable, block: int = BLOCK, longest: int = LONGEST
+    source: Readable,
+    block: int = BLOCK,
+    longest: int = LONGEST,
+    *,
+    whole: Whole | None = None,
+    reuse: bool = False,
 ) -> Iterator[LineBlock]:
     r"""Read `source` in blocks of whole lines; `\n`, `\r\n` and `\r` end a line.
 
     Blank lines are lines, a UTF-8 byte order mark is passed over. A line of more than `longest`
     bytes comes in pieces, each of them longer than `longest` but the last, so that memory stays
     bounded whatever the file holds: who sees such a line refuses the file (RECORD_TOO_LONG).
+
+    `whole(data, starts)` says how many of a block's lines end what belongs together; the
+    lines behind those begin the next block. With none of them more is read, so it is `whole` that
+    has to bound what waits. With `reuse` a block's `data` stand only until the next block is
+    asked for: fresh memory for each costs more than to read it.
     """
-    carry = b""
+    data, size = bytearray(block), 0  # what was read and not yet handed on
     offset, line = 0, 1
     first = True
     while True:
-        chunk = source.read(block)
-        data = carry + chunk
-        while chunk and data.endswith(b"\r"):  # its \n may be the next byte
-            chunk = source.read(1)
-            data += chunk
+        if not reuse or len(data) < size + block:
+            data = _grown(data, size, size + block)
+        more = _read_into(source, data, size, block)
+        size += more
+        while more and data[size - 1] == CR:  # its \n may be the next byte
+            data = _grown(data, size, size + 1) if len(data) == size else data
+            more = _read_into(source, data, size, 1)
+            size += more
         if first and data.startswith(BOM):
-            data, offset = data[len(BOM) :], len(BOM)
+            size, offset = size - len(BOM), len(BOM)
+            data[:size] = data[len(BOM) : len(BOM) + size]
         first = False
-        if not data:
+        if not size:
             return
-        cut = len(data)
-        if chunk:
-            cut = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-            if cut == 0 and len(data) > longest:
-                cut = len(data)
-        if cut:
-            view = np.frombuffer(data, dtype=np.uint8, count=cut)
-            starts, ends = split_lines(view)
-            yield LineBlock(view, starts, ends, line, offset)
-            offset += cut
-            line += len(starts)
-        carry = data[cut:]
-        if not chunk:
+        cut = size
+        if more:
+            cut = max(data.rfind(b"\n", 0, size), data.rfind(b"\r", 0, size)) + 1
+            if cut == 0 and size > longest:
+                cut = size
+        lines = _lines(data, cut, line, offset, whole if more else None)
+        if len(lines.starts):
+            yield lines
+        cut = len(lines.data)
+        offset, line = offset + cut, line + len(lines.starts)
+        if not more:
             return
+        size -= cut
+        rest = data[cut : cut + size]
+        if reuse:
+            data[:size] = rest
+        else:
+            data = rest
+
+
+def _lines(data: bytearray, cut: int, line: int, offset: int, whole: Whole | None) -> LineBlock:
+    """The lines of `data[:cut]`, or as many of them as `whole` says."""
+    view = np.frombuffer(data, dtype=np.uint8, count=cut)
+    rows, starts, ends = _even_lines(data, cut) or (None, *split_lines(view))
+    kept = len(starts) if whole is None or not cut else whole(view, starts)
+    if kept < len(starts):
+        view, starts, ends = view[: starts[kept]], starts[:kept], ends[:kept]
+        rows = None if rows is None else rows[:kept]
+    return LineBlock(view, starts, ends, line, offset, rows)
+
+
+def _grown(data: bytearray, size: int, room: int) -> bytearray:
+    grown = bytearray(room)
+    grown[:size] = data[:size]
+    return grown
+
+
+def _read_into(source: Readable, data: bytearray, at: int, most: int) -> int:
+    """Read at most so many bytes into `data[at:]`; how many came, none at the end."""
+    if isinstance(source, Filling):
+        return source.readinto(memoryview(data)[at : at + most])
+    chunk = source.read(most)
+    data[at : at + len(chunk)] = chunk
+    return len(chunk)
 
 
 def split_lines(data: Bytes) -> tuple[Ints, Ints]:
@@ -114,22 +174,36 @@ def split_lines(data: Bytes) -> tuple[Ints, Ints]:
     return starts[: len(ends)].astype(np.int64), ends.astype(np.int64)
 
 
+def _even_lines(data: bytearray, cut: int) -> tuple[Bytes, Ints, Ints] | None:
+    r"""The lines of `data[:cut]` as rows without their breaks, and what `split_lines` says of them,
+    when they are all of one length and break (`\n` or `\r\n`): found by looking only where the
+    breaks must stand, for a byte as low as theirs may stand nowhere else. None for other blocks.
+    """
+    step = data.find(b"\n", 0, min(cut, LONGEST)) + 1
+    if not step or cut % step:
+        return None
+    lines = np.frombuffer(data, dtype=np.uint8, count=cut).reshape(-1, step)
+    paired = step > 1 and lines[0, -2] == CR
+    width = step - 1 - paired
+    if not width or not (lines[:, -1] == LF).all() or (paired and not (lines[:, -2] == CR).all()):
+        return None
+    rows = packed_rows(lines[:, :width])
+    if int(rows.min()) <= CR:
+        return None
+    starts = np.arange(0, cut, step, dtype=np.int64)
+    return rows, starts, starts + width
+
+
 def fixed_view(block: LineBlock, width: int) -> tuple[Bytes, Ints]:
     """Lines as an `(n, width)` byte view, and the length of each line in bytes.
 
-    Without copying when all lines are of one length and break. Shorter lines are padded with
-    blanks, longer ones are cut: the lengths say which rows need a second look.
+    Without copying when all lines are of one length. Shorter lines are padded with blanks, longer
+    ones are cut: the lengths say which rows need a second look.
     """
     lengths = block.ends - block.starts
     count = len(lengths)
-    if count > 1 and int(lengths.min()) >= width:
-        steps = np.diff(block.starts)
-        step = int(steps[0])
-        if bool((steps == step).all()):
-            first = int(block.starts[0])
-            shape, strides = (count, width), (step, 1)
-            view = np.lib.stride_tricks.as_strided(block.data[first:], shape, strides)
-            return view, lengths
+    if block.rows is not None and block.rows.shape[1] >= width:
+        return block.rows[:, :width], lengths
     view = np.full((count, width), SPACE, dtype=np.uint8)
     full = lengths >= width
     view[full] = block.data[block.starts[full][:, None] + np.arange(width)]
@@ -146,43 +220,139 @@ def digits(view: Bytes) -> tuple[Ints, Mask]:
     """Numbers of an `(n, width)` view of ASCII digits, and a mask of the rows that are not.
 
     Strict: a blank, a sign or a letter anywhere makes the row bad, and its number 0. `width` is
-    at most 18, which always fits an int64. Eight digits are one word.
+    at most 18, which always fits an int64. Two digits are looked up; eight are one 64-bit word,
+    added up in three multiplications (first pairs, then fours, then all eight).
     """
     count, width = view.shape
     if width > MOST_DIGITS:
         raise ValueError(f"{width} digits do not fit an int64; at most {MOST_DIGITS} do")
-    words = max(-(-width // 8), 1)
-    padded = np.full((count, words * 8), ZERO, dtype=np.uint8)
-    if width:
-        padded[:, words * 8 - width :] = view
-    columns = padded.view("<u8")
-    total = np.zeros(count, dtype=np.int64)
-    bad: Mask = np.zeros(count, dtype=np.bool_)
-    for part in range(words):
-        figure, wrong = word_digits(np.ascontiguousarray(columns[:, part]))
-        bad |= wrong
-        total = figure if part == 0 else total * 10**8 + figure
+    if not view.size:
+        return np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.bool_)
+    if view.strides[1] != 1:
+        view = np.ascontiguousarray(view)
+    total, bad = _figures(view, max(width - 8, 0), width)
+    if width > 8:
+        front, worse = _figures(view, max(width - 16, 0), width - 8)
+        if width > 16:
+            most, worst = _figures(view, 0, width - 16)
+            front, worse = front + most * 10**8, worse | worst
+        if front.any():
+            total += front * 10**8
+        bad |= worse
     if bad.any():
         total[bad] = 0
     return total, bad
 
 
-def text_column(view: Bytes) -> pa.StringArray:
+def _pairs() -> Ints:
+    found = np.full(1 << 16, -1, dtype=np.int64)
+    found[[int.from_bytes(b"%02d" % value, "little") for value in range(100)]] = np.arange(100)
+    return found
+
+
+_PAIRS = _pairs()
+
+
+def _figures(view: Bytes, start: int, stop: int) -> tuple[Ints, Mask]:
+    """The numbers of columns `[start:stop]`, at most eight, and which are none (any number)."""
+    if stop - start == 2:
+        pairs = _PAIRS.take(view[:, start:stop].view("<u2")[:, 0])
+        return pairs, pairs < 0
+    return word_digits(_word(view, start, stop))
+
+
+def _word(view: Bytes, start: int, stop: int) -> Words:
+    """Columns `[start:stop]`, at most eight, as numbers of eight bytes, zeros put in front."""
+    width = stop - start
+    if width == 8:
+        return view[:, start:stop].view("<u8")[:, 0].astype(np.uint64)
+    # Two halves that overlap: no byte outside of the columns may be touched.
+    half = 4 if width >= 4 else 2 if width >= 2 else 1
+    kind = f"<u{half}"
+    word = view[:, stop - half : stop].view(kind)[:, 0].astype(np.uint64)
+    word <<= np.uint64(8 * (8 - half))
+    if width > half:
+        front = view[:, start : start + half].view(kind)[:, 0].astype(np.uint64)
+        front <<= np.uint64(8 * (8 - width))
+        word |= front
+    word |= np.uint64(int.from_bytes(b"0" * (8 - width), "little"))
+    return word
+
+
+def packed_rows(view: Bytes) -> Bytes:
+    """The same `(n, width)` bytes without gaps between the rows."""
+    count, width = view.shape
+    if width < 2 or view.strides[1] != 1:
+        return np.ascontiguousarray(view)
+    # A row at a time is twice as fast as a byte at a time.
+    return view.view(f"V{width}").copy().view(np.uint8).reshape(count, width)
+
+
+def alike(view: Bytes) -> bool:
+    """Whether all rows of an `(n, width)` view, at least eight wide, are the same bytes."""
+    last = view.shape[1] - 8
+    words = (view[:, at : at + 8].view("<u8")[:, 0] for at in {*range(0, last, 8), last})
+    return all(bool((word == word[:1]).all()) for word in words)
+
+
+@lru_cache(64)
+def _repeated(text: str) -> pa.StringArray:
+    return pa.repeat(text, BLOCK >> 5)
+
+
+def constant(text: str | None, count: int) -> pa.StringArray:
+    """A column of one text, null for None; columns of a text share its memory."""
+    if text is None:
+        return pa.nulls(count, pa.string())
+    if count > BLOCK >> 5:
+        return pa.repeat(text, count)
+    return _repeated(text).slice(0, count)
+
+
+def text_column(view: Bytes, *, plain: bool = False) -> pa.StringArray:
     """Text of an `(n, width)` view, blanks stripped on both sides, blank rows null.
 
-    Bytes above 127 are read as Latin-1: a grammar that decodes UTF-8 does so before.
+    Bytes above 127 are read as Latin-1: a grammar that decodes UTF-8 does so before. `plain`:
+    there are known to be none.
     """
-    text = raw_column(view)
-    if view.size and not ((view[:, 0] == SPACE) | (view[:, -1] == SPACE)).any():
+    if view.size and view[0, -1] == SPACE:
+        view = _narrowed(view)
+    text = raw_column(view, plain=plain)
+    if view.size and not (view[:, -1] == SPACE).any() and not (view[:, 0] == SPACE).any():
         return text
-    return blank_to_null(pc.ascii_trim(text, characters=" "))
+    return blank_to_null(pc.ascii_trim(text, options=_BLANKS))
 
 
-def raw_column(view: Bytes) -> pa.StringArray:
+def _narrowed(view: Bytes) -> Bytes:
+    """The view without columns that are blank in every row, where a few rows say that all texts
+    may be of one length: then nothing needs stripping."""
+    few = view[:: max(len(view) // 4, 1)]
+    filled = np.flatnonzero((few != SPACE).any(axis=0))
+    stop = int(filled[-1]) + 1 if len(filled) else 0
+    if not stop or (few[:, stop - 1] == SPACE).any() or not _blank_from(view, stop):
+        return view
+    return view[:, :stop]
+
+
+def _blank_from(view: Bytes, stop: int) -> bool:
+    """Whether all columns from `stop` on are blank in every row."""
+    last = view.shape[1] - 8
+    if last < 0:
+        return bool((view[:, stop:] == SPACE).all())
+    for at in (*range(stop, last, 8), last):
+        word = view[:, at : at + 8].view("<u8")[:, 0] ^ _SPACES
+        if at < stop:
+            word >>= np.uint64(8 * (stop - at))
+        if word.any():
+            return False
+    return True
+
+
+def raw_column(view: Bytes, *, plain: bool = False) -> pa.StringArray:
     """Text of an `(n, width)` view as it stands, blanks kept; bytes above 127 are Latin-1."""
     count, width = view.shape
-    packed = np.ascontiguousarray(view)
-    if count and width and int(packed.max()) >= _ASCII_END:
+    packed = packed_rows(view)
+    if not plain and count and width and int(packed.max()) >= _ASCII_END:
         return pa.array([row.tobytes().decode("latin-1") for row in packed], type=pa.string())
     offsets = np.arange(0, (count + 1) * width, width, dtype=np.int32) if width else None
     if offsets is None:

@@ -27,7 +27,7 @@ from recond.parsers.nacha_batches import (
     open_batch,
 )
 from recond.parsers.nacha_checks import check_block, check_text, repeated_traces
-from recond.parsers.nacha_entries import RECEIPT, Teller, read_entries
+from recond.parsers.nacha_entries import RECEIPT, Block, Teller, read_entries
 from recond.parsers.nacha_records import Rows, record_rows
 from recond.parsers.nacha_tables import block_tables, waiting_sentence
 from recond.parsers.notes import Notes
@@ -64,6 +64,8 @@ def _order(partial: bool) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
 
 
 _ORDERS = {partial: _order(partial) for partial in (False, True)}
+_FOLLOWS = {partial: order.reshape(-1) for partial, order in _ORDERS.items()}
+_ROWS = 64  # batches and controls of a file come in tables of so many, and the rest at its end
 
 
 def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
@@ -92,11 +94,11 @@ def _parsed(
         ("batches", BATCHES, reading.batch_rows),
         ("controls", CONTROLS, reading.controls),
     ):
-        if taken:
+        if len(taken) >= _ROWS or (taken and transmission is not None):
             columns = zip(schema, zip(*taken, strict=True), strict=True)
             arrays = [pa.array(values, type=field.type) for field, values in columns]
             tables[name] = pa.Table.from_arrays(arrays, schema=schema)
-    reading.batch_rows, reading.controls = [], []
+            taken.clear()
     problems = reading.notes.drain()
     if transmission is not None:
         problems += reading.notes.rest()
@@ -106,6 +108,8 @@ def _parsed(
 def _read_block(reading: Reading, rows: Rows, layout: Layout, fmt: Format) -> dict[str, pa.Table]:
     """One block of records: its body, and what stands at and behind the file control."""
     reading.records += len(rows)
+    if _plain_body(reading, rows):
+        return _body(reading, rows, layout, fmt)
     rows = _known(reading, rows)
     if reading.ended:
         _filler(reading, rows)
@@ -119,6 +123,22 @@ def _read_block(reading: Reading, rows: Rows, layout: Layout, fmt: Format) -> di
         _trailer(reading, rows, end)
         _filler(reading, rows.part(end + 1, len(rows)))
     return tables
+
+
+def _plain_body(reading: Reading, rows: Rows) -> bool:
+    """Whether all records are of the body and in order: then nothing is to be told of them."""
+    if reading.ended:
+        return False
+    kinds = rows.kinds
+    pairs = np.empty(len(kinds), dtype=np.uint16)
+    pairs[0] = reading.last
+    pairs[1:] = kinds[:-1]
+    pairs <<= 8
+    pairs |= kinds
+    if int(kinds.max()) >= TRAILER or not _FOLLOWS[reading.partial].take(pairs).all():
+        return False
+    reading.last = int(kinds[-1])
+    return True
 
 
 def _known(reading: Reading, rows: Rows) -> Rows:
@@ -164,7 +184,7 @@ def _check_order(reading: Reading, rows: Rows) -> None:
 
 def _body(reading: Reading, rows: Rows, layout: Layout, fmt: Format) -> dict[str, pa.Table]:
     """File header, batches, entries and addenda of a block."""
-    kinds = rows.view[:, 0]
+    kinds = rows.kinds
     heads = np.flatnonzero(kinds == BATCH)
     for row in np.flatnonzero(kinds == HEADER).tolist():
         file_header(reading, rows, row)
@@ -175,7 +195,7 @@ def _body(reading: Reading, rows: Rows, layout: Layout, fmt: Format) -> dict[str
     check_text(rows, segment, teller)
     block = read_entries(rows, batches, segment, frozenset(layout.receipts), teller)
     check_block(block, teller)
-    _digest(reading, rows)
+    _digest(reading, block)
     tables = block_tables(reading, block, fmt)
     controls = np.flatnonzero(kinds == CONTROL)
     starts = [0, *heads.tolist(), len(rows)]
@@ -217,11 +237,13 @@ def _close(reading: Reading, batch: Batch, rows: Rows | None = None, row: int = 
         )
 
 
-def _digest(reading: Reading, rows: Rows) -> None:
+def _digest(reading: Reading, block: Block) -> None:
     """Add entries and addenda, 94 characters each, to the digest of the file's detail."""
-    kinds = rows.view[:, 0]
-    detail = (kinds == ENTRY) | (kinds == ADDENDA)
-    view = rows.view if detail.all() else rows.view[detail]
+    view = block.view
+    if len(block.extra):
+        kinds = block.rows.kinds
+        detail = np.flatnonzero((kinds == ENTRY) | (kinds == ADDENDA))
+        view = block.rows.view.take(detail, axis=0)
     reading.detail += len(view)
     reading.digest.update(np.ascontiguousarray(view).data)
 

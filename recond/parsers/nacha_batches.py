@@ -66,6 +66,12 @@ class Batch:
     traces: list[tuple[Ints, Ints]] = field(default_factory=list)  # traces and their lines
     kinds: dict[int, list[int]] = field(default_factory=dict)  # kind: records, cents
 
+    def add_kind(self, kind: int, records: int, cents: int) -> None:
+        """Count entries of a kind."""
+        held = self.kinds.setdefault(kind, [0, 0])
+        held[0] += records
+        held[1] += cents
+
     @property
     def adv(self) -> bool:
         """Whether records have the layout of automated accounting advices."""

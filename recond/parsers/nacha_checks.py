@@ -7,9 +7,11 @@ banks are known to do is a warning.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
-from recond.parsers.columns import Bytes, Ints, Mask, digits
+from recond.parsers.columns import Bytes, Ints, Mask, alike, digits
 from recond.parsers.nacha_batches import ASK, Batch, Reading, number
 from recond.parsers.nacha_entries import NOC, NOC_ADDENDA, RETURN, UNREADABLE, Block, Teller
 from recond.parsers.nacha_records import Rows
@@ -32,13 +34,14 @@ REASONS = frozenset(
 ROUTING_WEIGHTS = np.array([3, 7, 1] * 3, dtype=np.int64)
 MOST_TRACES = 1_000_000  # a batch counts entries in six digits
 TRACE_SEQUENCE = 10**7
+_MOVES_NOTHING = np.array([code < 60 and code % 10 in (3, 4, 8, 9) for code in range(100)])
 
 
 def check_text(rows: Rows, segment: Ints, teller: Teller) -> None:
     """No record holds control characters: one that does was damaged on its way."""
-    view = rows.view
-    if not len(rows) or (int(view.min()) >= 32 and int(view.max()) != 127):
+    if rows.plain or not len(rows):
         return
+    view = rows.view
     bad = (view < 32) | (view == 127)
     found = bad.any(axis=1)
     for place in np.flatnonzero(found).tolist():
@@ -98,7 +101,7 @@ def _routing(block: Block, teller: Teller) -> None:
     """Columns 4-12 are an ABA routing number with its check digit: 3, 7, 1 repeated. The digit
     is in no hash and no total, so nothing else would show that it was damaged."""
     routing = block.view[:, 3:12]
-    if len(routing) > 1 and bool((routing == routing[0]).all()):
+    if len(routing) > 1 and alike(routing):
         routing = routing[:1]  # an incoming file names one bank in every entry: ours
     figures = routing - np.uint8(48)
     wrong = (figures @ ROUTING_WEIGHTS % 10 != 0) | (figures[:, 8] > 9)
@@ -128,8 +131,9 @@ def _names(block: Block, teller: Teller) -> None:
 
 def _zero_amounts(block: Block, teller: Teller) -> None:
     """Prenotes and zero-dollar advices carry no amount."""
-    digit = block.code % 10
-    zero = ((digit == 3) | (digit == 4) | (digit == 8) | (digit == 9)) & (block.code < 60)
+    zero = _MOVES_NOTHING[block.code]
+    if not zero.any():
+        return
     teller.tell(
         zero & (block.amount != 0) & (block.kind != RETURN), block.place, block.seg,
         "BATCH_STRUCTURE", "30-39",
@@ -153,42 +157,63 @@ def _traces(block: Block, teller: Teller) -> Ints:
     Returns the traces, -1 where there is none (advices have none). Batches keep theirs until
     they close, since a repeated one holds the batch (`repeated_traces`).
     """
-    traces, bad = digits(block.view[:, 79:94])
+    banks = np.array([_bank(batch) for batch in block.batches], dtype=np.int64)
+    texts = np.array([batch.odfi.encode("latin-1") for batch in block.batches], dtype="S8")
+    said, wanted = block.spread(banks), block.spread(texts.view("<u8"))
     adv = block.of_batch(lambda batch: batch.adv)
-    traces[bad | adv] = -1
+    if (banks >= 0).all() and (block.view[:, 79:87].view("<u8")[:, 0] == wanted).all():
+        # Mostly so, and then only the last digit of the bank need be read with the sequence.
+        bank = said
+        traces, bad = digits(block.view[:, 86:94])
+        traces += block.spread(banks // 10) * (10 * TRACE_SEQUENCE)
+    else:
+        bank, bad_bank = digits(block.view[:, 79:87])
+        traces, bad = digits(block.view[:, 87:94])
+        traces += bank * TRACE_SEQUENCE
+        bad |= bad_bank
+    none = bad | adv
+    if none.any():
+        traces[none] = -1
     teller.tell(
         bad & ~adv, block.place, block.seg, "RECORD_DEVIATES", "80-94",
         lambda _: "The trace number of the entry is not all digits; it is kept as read.",
     )  # fmt: skip
-    good = np.flatnonzero(traces >= 0)
-    banks = [number(batch.odfi) for batch in block.batches]
-    bank = np.array([-1 if one is None else one for one in banks], dtype=np.int64)[block.seg]
     teller.tell(
-        (traces >= 0) & (bank >= 0) & (traces // TRACE_SEQUENCE != bank),
+        (bank != said) & (traces >= 0) & (said >= 0),
         block.place, block.seg, "TRACE_REPEATED", "80-87",
         lambda index: f"Trace number {traces[index]:015d} does not begin with the bank of its "
-        f"batch, {bank[index]:08d}.",
+        f"batch, {said[index]:08d}.",
     )  # fmt: skip
-    _ascending(block, traces, good, teller)
+    _ascending(block, traces, ~none, teller)
     return traces
 
 
-def _ascending(block: Block, traces: Ints, good: Ints, teller: Teller) -> None:
-    seg, held = block.seg[good], traces[good]
-    lines = block.rows.line[block.place[good]]
-    before = np.concatenate([[-1], held[:-1]])
-    cuts = np.searchsorted(seg, np.arange(len(block.batches) + 1)).tolist()
-    for batch, start, stop in zip(block.batches, cuts[:-1], cuts[1:], strict=True):
+def _bank(batch: Batch) -> int:
+    """The bank of a batch's header as traces begin with it, -1 where it is no number."""
+    bank = number(batch.odfi)
+    return -1 if bank is None else bank
+
+
+def _ascending(block: Block, traces: Ints, given: Mask, teller: Teller) -> None:
+    seg, held, place, cuts = block.seg, traces, block.place, block.cuts
+    if not given.all():
+        seg, held, place = seg[given], held[given], place[given]
+        cuts = np.searchsorted(seg, np.arange(len(block.batches) + 1))
+    lines = block.rows.line.take(place)
+    falling = np.zeros(len(held), dtype=np.bool_)
+    np.less_equal(held[1:], held[:-1], out=falling[1:])
+    for batch, (start, stop) in zip(block.batches, pairwise(cuts.tolist()), strict=True):
         if start < stop:
-            before[start] = batch.last_trace
+            falling[start] = held[start] <= batch.last_trace
             batch.last_trace = int(held[stop - 1])
             if sum(len(part[0]) for part in batch.traces) < MOST_TRACES:
                 batch.traces.append((held[start:stop], lines[start:stop]))
-    falling = held <= before
+    if not falling.any():
+        return
     for one in np.unique(seg[falling]).tolist():
         block.batches[one].ascending = False
     mask: Mask = np.zeros(len(traces), dtype=np.bool_)
-    mask[good[falling]] = True
+    mask[np.flatnonzero(given)[falling]] = True
     teller.tell(
         mask, block.place, block.seg, "TRACE_REPEATED", "80-94",
         lambda index: f"Trace number {traces[index]:015d} does not ascend in its batch.",
@@ -251,7 +276,7 @@ def _reasons(block: Block, view: Bytes, segment: Ints, teller: Teller) -> None:
 def _declared_addenda(block: Block, teller: Teller) -> None:
     """CTX, ATX, TRX and ENR entries declare the number of their addenda."""
     declare = block.of_batch(lambda batch: batch.sec in DECLARE_ADDENDA)
-    declare &= (block.kind != RETURN) & (block.kind != NOC)
+    declare = declare & (block.kind != RETURN) & (block.kind != NOC)
     if not declare.any():
         return
     counts = block.addenda_counts(REMITTANCE)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from recond.parsers.columns import Bytes, Ints, Mask, digits
+from recond.parsers.columns import Bytes, Ints, Mask, alike, digits
 from recond.parsers.nacha_batches import ASK, Batch, Reading, Totals
 from recond.parsers.nacha_records import Rows
 
@@ -22,6 +24,7 @@ Small = npt.NDArray[np.int8]
 # Kinds of entries, by what recond does with them.
 RECEIPT, CREDIT, DEBIT, RETURN, NOC, PRENOTE, ADVICE, UNREADABLE = range(1, 9)
 KINDS = 9
+FEW = 8  # batches of a block that are added up one by one
 RETURN_ADDENDA, NOC_ADDENDA = 99, 98
 
 
@@ -48,6 +51,7 @@ class Block:
     rows: Rows
     batches: list[Batch]
     segment: Ints  # of each row: index into batches
+    cuts: Ints  # where the entries of each batch begin, and where they all end
     place: Ints  # row of each entry
     view: Bytes  # (n, 94) the entries
     seg: Ints  # of each entry: index into batches
@@ -59,8 +63,15 @@ class Block:
     amount: Ints
 
     def of_batch(self, says: Callable[[Batch], bool]) -> Mask:
-        """For each entry whether its batch is such a one."""
-        return np.array([says(batch) for batch in self.batches], dtype=np.bool_)[self.seg]
+        """For each entry whether its batch is such a one; not to be written to."""
+        told = np.array([says(batch) for batch in self.batches], dtype=np.bool_)
+        return self.spread(told)
+
+    def spread(self, values: np.ndarray[tuple[int], Any]) -> np.ndarray[tuple[int], Any]:
+        """For each entry the value of its batch; not to be written to."""
+        if (values == values[0]).all():
+            return np.broadcast_to(values[0], len(self.seg))
+        return np.repeat(values, np.diff(self.cuts))
 
     def addenda_counts(self, kind: int | None = None) -> Ints:
         """How many addenda (of one type) each entry has."""
@@ -123,20 +134,21 @@ def read_entries(
     `segment` is the index into `batches` of each row; `receipts` the entry classes whose
     credits are money for us. Formats section 5.
     """
-    types = rows.view[:, 0]
+    types = rows.kinds
     place = np.flatnonzero(types == ord("6"))
     extra = np.flatnonzero(types == ord("7"))
-    view = rows.view if len(place) == len(rows) else rows.view[place]
+    view = rows.view if len(place) == len(rows) else rows.view.take(place, axis=0)
     seg = segment[place]
     code, bad_code = digits(view[:, 1:3])
-    routing, bad_routing = digits(view[:, 3:11])
+    routing, bad_routing = _banks(view)
     amount, bad_amount = digits(view[:, 29:39])
     extra_type, bad_type = digits(rows.view[extra, 1:3])
     extra_type[bad_type] = -1
     owner = np.searchsorted(place, extra) - 1
-    kind, direction = _KINDS[code], _DIRECTIONS[code]
+    kind, direction = _KINDS.take(code), _DIRECTIONS.take(code)
+    cuts = np.searchsorted(seg, np.arange(len(batches) + 1))
     block = Block(
-        rows, batches, segment, place, view, seg, extra, owner, extra_type, kind, code, amount
+        rows, batches, segment, cuts, place, view, seg, extra, owner, extra_type, kind, code, amount
     )
     adv = block.of_batch(lambda batch: batch.adv)
     if adv.any():  # amounts of twelve digits; codes 81 to 88, credits odd, debits even
@@ -148,9 +160,19 @@ def read_entries(
     bad = {"2-3": bad_code, "4-11": bad_routing, "30-39": bad_amount}
     _tell_unreadable(block, teller, bad, unknown)
     _decide_kinds(block, receipts)
-    kind[unknown | bad_code | bad_routing | bad_amount] = UNREADABLE
+    np.putmask(kind, unknown | bad_code | bad_routing | bad_amount, UNREADABLE)
     _add_totals(block, routing, direction)
     return block
+
+
+def _banks(view: Bytes) -> tuple[Ints, Mask]:
+    """The receiving banks of entries, columns 4-11, and which are not digits: in an incoming file
+    mostly one bank, ours, in every entry."""
+    banks = view[:, 3:11]
+    if len(view) < 2 or not alike(banks):
+        return digits(banks)
+    (one,), (bad,) = digits(banks[:1])
+    return np.full(len(view), one), np.full(len(view), bad)
 
 
 def _tell_unreadable(block: Block, teller: Teller, bad: dict[str, Mask], unknown: Mask) -> None:
@@ -179,29 +201,47 @@ def _decide_kinds(block: Block, receipts: frozenset[str]) -> None:
     """Returns and notices by their addenda, advices by a zero amount, receipts by their class."""
     kind, owned = block.kind, block.owner >= 0
     credit = kind == CREDIT
-    kind[credit & block.of_batch(lambda batch: batch.sec in receipts)] = RECEIPT
-    kind[credit & (block.amount == 0)] = ADVICE
-    notices = block.of_batch(lambda batch: batch.sec == "COR")
-    kind[notices] = NOC
+    np.putmask(kind, credit & block.of_batch(lambda batch: batch.sec in receipts), RECEIPT)
+    np.putmask(kind, credit & (block.amount == 0), ADVICE)
+    if any(batch.sec == "COR" for batch in block.batches):
+        np.putmask(kind, block.of_batch(lambda batch: batch.sec == "COR"), NOC)
     for addenda, told in ((NOC_ADDENDA, NOC), (RETURN_ADDENDA, RETURN)):
         kind[block.owner[owned & (block.extra_type == addenda)]] = told
 
 
 def _add_totals(block: Block, routing: Ints, direction: Small) -> None:
     """Add the block's figures to its batches: prefix sums, cut where a batch begins."""
-    edges = np.arange(len(block.batches) + 1)
-    cuts = np.searchsorted(block.seg, edges)
-    outgoing = np.where(direction < 0, block.amount, 0)
-    incoming = np.where(direction > 0, block.amount, 0)
-    sums = [
-        np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(figures)])[cuts]
-        for figures in (routing, outgoing, incoming)
-    ]
-    parts = np.diff(np.stack(sums), axis=1).T.tolist()
-    counts = np.diff(cuts) + np.diff(np.searchsorted(block.segment[block.extra], edges))
-    for batch, count, figures in zip(block.batches, counts.tolist(), parts, strict=True):
-        batch.found.add(Totals(count, *figures))
+    cuts = block.cuts
+    incoming = block.amount if (direction > 0).all() else np.where(direction > 0, block.amount, 0)
+    outgoing = np.where(direction < 0, block.amount, 0) if incoming is not block.amount else None
+    hashes, debits, credits_ = (_cut_sums(part, cuts) for part in (routing, outgoing, incoming))
+    counts = np.diff(cuts)
+    addenda = counts
+    if len(block.extra):
+        edges = np.arange(len(block.batches) + 1)
+        addenda = counts + np.diff(np.searchsorted(block.segment[block.extra], edges))
+    figures = zip(addenda.tolist(), hashes, debits, credits_, strict=True)
+    for batch, found in zip(block.batches, figures, strict=True):
+        batch.found.add(Totals(*found))
+    if len(block.kind) and (block.kind == block.kind[0]).all():
+        sums = credits_ if incoming is block.amount else _cut_sums(block.amount, cuts)
+        for batch, count, cents in zip(block.batches, counts.tolist(), sums, strict=True):
+            if count:
+                batch.add_kind(int(block.kind[0]), count, cents)
+        return
     _add_kinds(block)
+
+
+def _cut_sums(figures: Ints | None, cuts: Ints) -> list[int]:
+    """Sums of the figures from each cut to the next; zeros without figures."""
+    if figures is None:
+        return [0] * (len(cuts) - 1)
+    if len(cuts) <= FEW:
+        edges = cuts.tolist()
+        return [int(figures[start:stop].sum()) for start, stop in pairwise(edges)]
+    sums = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(figures)])[cuts]
+    found: list[int] = np.diff(sums).tolist()
+    return found
 
 
 def _add_kinds(block: Block) -> None:
@@ -213,6 +253,4 @@ def _add_kinds(block: Block) -> None:
     records = np.bincount(key, minlength=size)
     for one in np.flatnonzero(records).tolist():
         batch, kind = divmod(one, KINDS)
-        held = block.batches[batch].kinds.setdefault(kind, [0, 0])
-        held[0] += int(records[one])
-        held[1] += int(cents[one])
+        block.batches[batch].add_kind(kind, int(records[one]), int(cents[one]))

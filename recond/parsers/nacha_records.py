@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,30 +19,43 @@ from recond.parsers.columns import Bytes, Ints
 from recond.parsers.notes import Notes
 
 WIDTH = 94
+BLOCK = columns.BLOCK
 HEAD = 1 << 14
 FEW_BLANKS = 32
+DELETE = 0x7F
 MARK = 0x1A  # ^Z, which some systems write behind a file
 MOST_GROUP = 20_000  # rows; an entry has at most 9,999 addenda
 _BREAK = re.compile(rb"\r\n|\n|\r")
 _SEND_AGAIN = "Ask the sender for the file again."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rows:
-    """Records as an `(n, 94)` byte view with line, byte offset and byte length of each."""
+    """Records as an `(n, 94)` byte view with line, byte offset and byte length of each.
+
+    `plain`: every byte is printable ASCII, so none needs a second look.
+    """
 
     view: Bytes
     line: Ints
     offset: Ints
     length: Ints
+    plain: bool = False
 
     def __len__(self) -> int:
         return len(self.line)
 
+    @cached_property
+    def kinds(self) -> Bytes:
+        """The first byte of each record, which says what it is."""
+        return np.ascontiguousarray(self.view[:, 0])
+
     def part(self, start: int, stop: int) -> Rows:
         """Rows `start` to `stop`."""
+        if stop - start == len(self):
+            return self
         cut = slice(start, stop)
-        return Rows(self.view[cut], self.line[cut], self.offset[cut], self.length[cut])
+        return Rows(self.view[cut], self.line[cut], self.offset[cut], self.length[cut], self.plain)
 
     def text(self, row: int, start: int, stop: int) -> str:
         """Characters `[start:stop]` of one row."""
@@ -59,6 +73,13 @@ class _Joined:
             head, self._head = self._head[:size], self._head[size:]
             return head
         return self._rest.read(size)
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        if not self._head and isinstance(self._rest, columns.Filling):
+            return self._rest.readinto(buffer)
+        found = self.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
 
 
 def record_rows(source: columns.Readable, notes: Notes) -> Iterator[Rows]:
@@ -79,19 +100,29 @@ def record_rows(source: columns.Readable, notes: Notes) -> Iterator[Rows]:
 
 def _whole_groups(blocks: Iterator[Rows]) -> Iterator[Rows]:
     """The same rows, cut so that the addenda of an entry come with it."""
-    carry: Rows | None = None
+    held: Rows | None = None
     for block in blocks:
-        rows = block if carry is None else _join(carry, block)
-        kinds = rows.view[:, 0]
-        others = np.flatnonzero(kinds != ord("7"))
-        cut = len(rows)
-        if len(others) and kinds[others[-1]] == ord("6") and cut - others[-1] < MOST_GROUP:
-            cut = int(others[-1])
-        if cut:
-            yield rows.part(0, cut)
-        carry = rows.part(cut, len(rows)) if cut < len(rows) else None
-    if carry is not None:
-        yield carry
+        if held is not None and block.view[0, 0] == ord("7"):
+            cut = _last_entry(held)
+            if cut:
+                yield held.part(0, cut)
+            held = _join(held.part(cut, len(held)), block) if cut < len(held) else block
+            continue
+        if held is not None:
+            yield held
+        held = block
+    if held is not None:
+        yield held
+
+
+def _last_entry(rows: Rows) -> int:
+    """Where the last entry begins that further addenda may belong to; behind the last row where
+    there is none, or too many have come already."""
+    kinds = rows.view[:, 0]
+    others = np.flatnonzero(kinds != ord("7"))
+    if len(others) and kinds[others[-1]] == ord("6") and len(rows) - others[-1] < MOST_GROUP:
+        return int(others[-1])
+    return len(rows)
 
 
 def _join(*parts: Rows) -> Rows:
@@ -100,6 +131,7 @@ def _join(*parts: Rows) -> Rows:
         np.concatenate([part.line for part in parts]),
         np.concatenate([part.offset for part in parts]),
         np.concatenate([part.length for part in parts]),
+        all(part.plain for part in parts),
     )
 
 
@@ -107,13 +139,15 @@ def _told(blocks: Iterator[Rows], notes: Notes) -> Iterator[Rows]:
     """The rows that are not blank; NUL bytes are told once a file."""
     for block in blocks:
         rows = block
-        blank = rows.view[:, 0] == columns.SPACE
+        blank = rows.kinds == columns.SPACE
         if blank.any():
             keep = ~(blank & (rows.view == columns.SPACE).all(axis=1))
-            rows = Rows(rows.view[keep], rows.line[keep], rows.offset[keep], rows.length[keep])
+            rows = Rows(
+                rows.view[keep], rows.line[keep], rows.offset[keep], rows.length[keep], rows.plain
+            )
         if not len(rows):
             continue
-        if not int(rows.view.min()):
+        if not rows.plain and not int(rows.view.min()):
             row = int(np.flatnonzero((rows.view == 0).any(axis=1))[0])
             notes.add(
                 "NUL_BYTES",
@@ -126,14 +160,29 @@ def _told(blocks: Iterator[Rows], notes: Notes) -> Iterator[Rows]:
 
 def _broken(stream: _Joined, notes: Notes) -> Iterator[Rows]:
     """Rows of a file with line breaks."""
-    for block in columns.line_blocks(stream):
+    for block in columns.line_blocks(stream, BLOCK, whole=_whole_entries, reuse=True):
         view, lengths = columns.fixed_view(block, WIDTH)
+        view = columns.packed_rows(view)
         line = np.arange(block.first_line, block.first_line + len(lengths), dtype=np.int64)
-        rows = Rows(view, line, block.starts + block.offset, lengths)
-        high = int(block.data.max()) >= 128
-        if high or not bool((lengths == WIDTH).all()):
-            rows = _second_look(block, rows, high, notes)
+        even = int(lengths.min()) == int(lengths.max()) == WIDTH
+        plain = even and int(view.min()) >= columns.SPACE and int(view.max()) < DELETE
+        rows = Rows(view, line, block.starts + block.offset, lengths, plain)
+        if not plain:
+            high = int(block.data.max()) >= 128
+            rows = _second_look(block, rows, high, notes) if high or not even else rows
         yield rows
+
+
+def _whole_entries(data: Bytes, starts: Ints) -> int:
+    """How many lines stand before the last entry, whose addenda may come in the next block;
+    `_whole_groups` sees to what is too long for this."""
+    kinds = data[starts]
+    others = np.flatnonzero(kinds != ord("7"))
+    if len(others) and kinds[others[-1]] == ord("6"):
+        last = int(others[-1])
+        if len(data) - int(starts[last]) < BLOCK:
+            return last
+    return len(starts)
 
 
 def _second_look(block: columns.LineBlock, rows: Rows, high: bool, notes: Notes) -> Rows:
@@ -246,7 +295,7 @@ def _unbroken(stream: _Joined, notes: Notes) -> Iterator[Rows]:
     """
     carry, offset, line = b"", 0, 1
     while True:
-        chunk = stream.read(columns.BLOCK)
+        chunk = stream.read(BLOCK)
         data = carry + chunk
         if chunk.endswith(b"\r"):
             data += stream.read(1)
@@ -286,7 +335,8 @@ def _slices(data: bytes, whole: bool, offset: int, line: int, notes: Notes) -> t
         length = np.append(length, rest)
     lines = np.arange(line, line + len(view), dtype=np.int64)
     places = offset + WIDTH * np.arange(len(view), dtype=np.int64)
-    rows = Rows(view, lines, places, length)
+    plain = bool(len(view)) and int(view.min()) >= columns.SPACE and int(view.max()) < DELETE
+    rows = Rows(view, lines, places, length, plain)
     _tell_padding(rows, np.flatnonzero(length < WIDTH), notes)
     return rows, len(data) if whole else used
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from recond.model import RECEIPTS, REMITTANCES, SET_ASIDE, Format
 from recond.parsers import x12_addenda as x12
-from recond.parsers.columns import SPACE, Bytes, Ints, text_column
+from recond.parsers.columns import SPACE, Bytes, Ints, constant, raw_column, text_column
 from recond.parsers.nacha_batches import Reading
 from recond.parsers.nacha_checks import DECLARE_ADDENDA, REMITTANCE
 from recond.parsers.nacha_entries import (
@@ -53,15 +53,16 @@ _X12 = re.compile(rb"(?:ISA|ST|BPR|RMR)[^A-Za-z0-9 ]")
 def block_tables(reading: Reading, block: Block, fmt: Format) -> dict[str, pa.Table]:
     """The `model.TABLES` that a block of entries fills, numbered on from the last block."""
     tables: dict[str, pa.Table] = {}
-    chosen = np.flatnonzero(block.kind == RECEIPT)
+    received = block.kind == RECEIPT
+    chosen = np.flatnonzero(received)
     if len(chosen):
         ordinal = np.arange(reading.ordinal + 1, reading.ordinal + 1 + len(chosen))
         reading.ordinal += len(chosen)
         said = _Said(reading, block, chosen, ordinal)
         tables["receipts"] = _receipts(block, chosen, ordinal, said, fmt)
         tables["remittances"] = said.table()
-    aside = np.flatnonzero(block.kind != RECEIPT)
-    if len(aside):
+    if len(chosen) < len(received):
+        aside = np.flatnonzero(~received)
         ordinal = np.arange(reading.aside + 1, reading.aside + 1 + len(aside))
         reading.aside += len(aside)
         tables["set_aside"] = _set_aside(block, aside, ordinal)
@@ -71,33 +72,42 @@ def block_tables(reading: Reading, block: Block, fmt: Format) -> dict[str, pa.Ta
 def _table(schema: pa.Schema, columns: dict[str, Any], count: int) -> pa.Table:
     """A table of that schema; columns that are not given are null."""
     arrays = [
-        pa.nulls(count, field.type)
-        if field.name not in columns
-        else pa.array(columns[field.name], type=field.type)
+        pa.nulls(count, field.type) if values is None
+        else values if isinstance(values, pa.Array)
+        else pa.array(values, type=field.type)
         for field in schema
-    ]
+        for values in (columns.get(field.name),)
+    ]  # fmt: skip
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _place(block: Block, row: Ints) -> dict[str, Any]:
     rows = block.rows
     return {
-        "line": rows.line[row],
-        "byte_offset": rows.offset[row],
-        "byte_length": rows.length[row],
+        "line": pa.array(rows.line.take(row)),
+        "byte_offset": pa.array(rows.offset.take(row)),
+        "byte_length": pa.array(rows.length.take(row)),
     }
 
 
 def _by_batch(block: Block, chosen: Ints, values: list[Any], kind: pa.DataType) -> pa.Array:
     """For each chosen entry the value of its batch."""
-    first, last = int(block.seg[chosen[0]]), int(block.seg[chosen[-1]])
-    if first == last:  # most blocks stand inside one batch
-        return pa.repeat(pa.scalar(values[first], type=kind), len(chosen))
-    return pa.array(values, type=kind).take(pa.array(block.seg[chosen]))
+    cuts = block.cuts
+    if len(chosen) != len(block.seg):
+        cuts = np.searchsorted(block.seg[chosen], np.arange(len(block.batches) + 1))
+    counts = np.diff(cuts)
+    if None not in values:
+        if kind != pa.string():
+            return pa.array(np.repeat(np.array(values, dtype=np.int32), counts), type=kind)
+        texts = np.array(values)
+        if len({len(text) for text in values}) == 1 and "".join(values).isascii() and values[0]:
+            packed = np.repeat(texts.astype(f"S{len(values[0])}"), counts)
+            return raw_column(packed.view(np.uint8).reshape(len(chosen), -1), plain=True)
+    return pa.array(values, type=kind).take(pa.array(np.repeat(np.arange(len(values)), counts)))
 
 
 def _view(block: Block, chosen: Ints) -> Bytes:
-    return block.view if len(chosen) == len(block.view) else block.view[chosen]
+    return block.view if len(chosen) == len(block.view) else block.view.take(chosen, axis=0)
 
 
 def _payers(block: Block, chosen: Ints, view: Bytes) -> pa.Array:
@@ -111,9 +121,11 @@ def _payers(block: Block, chosen: Ints, view: Bytes) -> pa.Array:
 
 def _names(block: Block, chosen: Ints, view: Bytes) -> pa.Array:
     """Names of entries, columns 55-76; 59-74 where the number of addenda stands before."""
+    if not any(batch.sec in DECLARE_ADDENDA for batch in block.batches):
+        return text_column(view[:, 54:76], plain=block.rows.plain)
     short = block.of_batch(lambda batch: batch.sec in DECLARE_ADDENDA)[chosen]
     if not short.any():
-        return text_column(view[:, 54:76])
+        return text_column(view[:, 54:76], plain=block.rows.plain)
     names = view[:, 54:76].copy()
     names[short, :4] = SPACE
     names[short, 20:] = SPACE
@@ -122,25 +134,25 @@ def _names(block: Block, chosen: Ints, view: Bytes) -> pa.Array:
 
 def _receipts(block: Block, chosen: Ints, ordinal: Ints, said: _Said, fmt: Format) -> pa.Table:
     view = _view(block, chosen)
-    count = len(chosen)
+    count, plain = len(chosen), block.rows.plain
     days = _by_batch(block, chosen, [batch.effective for batch in block.batches], pa.int32())
     dates = days.view(pa.date32())
     columns = {
         "ordinal": ordinal,
-        **_place(block, block.place[chosen]),
+        **said.place,
         "batch_ord": _by_batch(block, chosen, [batch.ord for batch in block.batches], pa.int32()),
         "batch": _by_batch(block, chosen, [batch.number for batch in block.batches], pa.string()),
-        "sequence": text_column(view[:, 87:94]),
-        "channel": pa.repeat(fmt.channel or "ACH_CREDIT", count),
-        "tender": pa.repeat(fmt.tender or "ACH", count),
-        "amount_cents": block.amount[chosen],
+        "sequence": text_column(view[:, 87:94], plain=plain),
+        "channel": constant(fmt.channel or "ACH_CREDIT", count),
+        "tender": constant(fmt.tender or "ACH", count),
+        "amount_cents": block.amount if count == len(block.amount) else block.amount[chosen],
         "received_date": dates,
         "deposit_date": dates,
         "account_on_item": said.identity,
         "reference": said.references(),
-        "trace_number": text_column(view[:, 79:94]),
+        "trace_number": text_column(view[:, 79:94], plain=plain),
         "payer_name": _payers(block, chosen, view),
-        "payer_account": text_column(view[:, 3:29]),
+        "payer_account": text_column(view[:, 3:29], plain=plain),
     }
     return _table(RECEIPTS, columns, count)
 
@@ -155,7 +167,8 @@ class _Said:
 
     def __init__(self, reading: Reading, block: Block, chosen: Ints, ordinal: Ints) -> None:
         self._block, self._chosen, self._ordinal = block, chosen, ordinal
-        self.identity = text_column(_view(block, chosen)[:, 39:54])
+        self.identity = text_column(_view(block, chosen)[:, 39:54], plain=block.rows.plain)
+        self.place = _place(block, block.place[chosen])
         self._rows: list[tuple[Any, ...]] = []
         self._joined: dict[int, str] = {}  # index: its references, several joined by ';'
         self._hinted = np.zeros(len(chosen), dtype=np.bool_)
@@ -229,24 +242,22 @@ class _Said:
 
     def table(self) -> pa.Table:
         """All remittances, in the order of their receipts."""
-        whole = not self.identity.null_count
-        valid = self.identity.is_valid().to_numpy(zero_copy_only=False)
-        given = np.arange(len(valid)) if whole else np.flatnonzero(valid)
-        hinted = self._hinted[given]
-        after = np.zeros(len(self._chosen), dtype=np.int32)
+        sequence = np.ones(len(self._chosen), dtype=np.int32)
         for row in self._rows:
-            after[row[0] - self._ordinal[0]] = row[1]
+            sequence[row[0] - self._ordinal[0]] = row[1] + 1
         identities = _table(
             REMITTANCES,
             {
-                "ordinal": self._ordinal[given],
-                "sequence": after[given] + 1,
-                **_place(self._block, self._block.place[self._chosen[given]]),
-                "kind": _hint_kinds(hinted),
-                "reference": self.identity if whole else self.identity.drop_null(),
+                "ordinal": self._ordinal,
+                "sequence": sequence,
+                **self.place,
+                "kind": _hint_kinds(self._hinted),
+                "reference": self.identity,
             },
-            len(given),
+            len(self._chosen),
         )
+        if self.identity.null_count:
+            identities = identities.filter(self.identity.is_valid())
         if not self._rows:
             return identities
         columns = zip(REMITTANCES.names, zip(*self._rows, strict=True), strict=True)
@@ -257,7 +268,7 @@ class _Said:
 
 def _hint_kinds(hinted: npt.NDArray[np.bool_]) -> pa.Array:
     if not hinted.any():
-        return pa.repeat("REFERENCE", len(hinted))
+        return constant("REFERENCE", len(hinted))
     return pc.if_else(pa.array(hinted), "HINT", "REFERENCE")
 
 

@@ -14,10 +14,17 @@ _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
 
 SIZE = 8  # bytes of a word
-_HIGH = np.uint64(0xF0F0F0F0F0F0F0F0)
 _LOW = np.uint64(0x0F0F0F0F0F0F0F0F)
-_SIXES = np.uint64(0x0606060606060606)
-_THREES = np.uint64(0x3333333333333333)
+# With this added a byte over '9' has its high bit, and one under '0' when '0' is taken off.
+_ABOVE = np.uint64(0x4646464646464646)
+_ADDITIONS = [
+    (np.uint64(factor), np.uint64(shift), np.uint64(mask))
+    for factor, shift, mask in (
+        (2561, 8, 0x00FF00FF00FF00FF),
+        (6553601, 16, 0x0000FFFF0000FFFF),
+        (42949672960001, 32, 0x00000000FFFFFFFF),
+    )
+]
 _ZEROS = np.uint64(0x3030303030303030)
 _ONE = np.uint64(1)
 _TO_HIGH = np.uint64(0x7676767676767676)  # lifts 10 and more to the high bit of its byte
@@ -55,12 +62,15 @@ def word_digits(word: Words) -> tuple[_Ints, _Mask]:
 
     Three multiplications add up first pairs, then fours, then all eight.
     """
-    checked = (word & _HIGH) | (((word + _SIXES) & _HIGH) >> np.uint64(4))
-    bad: _Mask = checked != _THREES  # each byte is 0x30 to 0x39
-    word = (word & _LOW) * np.uint64(2561) >> np.uint64(8)
-    word = (word & np.uint64(0x00FF00FF00FF00FF)) * np.uint64(6553601) >> np.uint64(16)
-    word = (word & np.uint64(0x0000FFFF0000FFFF)) * np.uint64(42949672960001)
-    return (word >> np.uint64(32)).astype(np.int64), bad
+    other = word + _ABOVE
+    other |= word - _ZEROS
+    other &= _HIGH_BITS
+    word = word & _LOW
+    for factor, shift, mask in _ADDITIONS:
+        word *= factor
+        word >>= shift
+        word &= mask
+    return word.view(np.int64), other != 0
 
 
 def last_bytes(word: Words, length: _Ints) -> Words:

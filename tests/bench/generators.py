@@ -51,7 +51,8 @@ def account_number(key: int) -> str:
 
 
 def name(key: int) -> str:
-    return f"PAYER {key % 9973:04d} {key % 7919:04d}"
+    """Names of different lengths, as people have."""
+    return f"PAYER {key % 9973} {key % 7919}"
 
 
 def nacha(city: City) -> Iterator[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recond.parsers import columns
@@ -49,6 +50,47 @@ def test_a_line_without_end_comes_in_pieces() -> None:
     assert max(len(line) for line in found) <= 200
 
 
+WIDE = st.lists(st.sampled_from([b"ab", b"a\r", b"a\n", b"\r\n", b"\x0c-"]), max_size=3)
+
+
+@given(
+    st.lists(WIDE.map(b"".join), min_size=1, max_size=9),
+    st.sampled_from([b"\n", b"\r\n", b"\r"]),
+    st.integers(1, 40),
+    st.booleans(),
+)
+def test_lines_of_one_length_are_split_as_any_others(
+    texts: list[bytes], ending: bytes, size: int, reuse: bool
+) -> None:
+    width = max(len(text) for text in texts)
+    data = b"".join(text.ljust(width) + ending for text in texts)
+    found = [
+        (block.first_line + row, block.data[start:end].tobytes())
+        for block in columns.line_blocks(io.BytesIO(data), size, reuse=reuse)
+        for row, (start, end) in enumerate(zip(block.starts, block.ends, strict=True))
+        if block.rows is None or block.rows[row].tobytes() == block.data[start:end].tobytes()
+    ]
+    assert found == list(enumerate(naive(data), 1))
+
+
+@given(st.lists(st.sampled_from([b"6", b"7", b"8a", b""]), max_size=30), st.integers(1, 20))
+def test_lines_that_belong_together_come_together(texts: list[bytes], size: int) -> None:
+    def whole(data: columns.Bytes, starts: columns.Ints) -> int:
+        others = np.flatnonzero(data[starts] != ord("7"))
+        return int(others[-1]) if len(others) else 0
+
+    data = b"".join(text + b"\n" for text in texts)
+    blocks = [
+        [
+            block.data[start:end].tobytes()
+            for start, end in zip(block.starts, block.ends, strict=True)
+        ]
+        for block in columns.line_blocks(io.BytesIO(data), size, whole=whole, reuse=True)
+    ]
+    assert [line for block in blocks for line in block] == naive(data)
+    assert all(block[0] != b"7" for block in blocks[1:])
+
+
 @pytest.mark.parametrize("breaks", [b"\n", b"\r\n"])
 def test_a_fixed_view_pads_short_lines_and_cuts_long_ones(breaks: bytes) -> None:
     (block,) = columns.line_blocks(io.BytesIO(breaks.join([b"abcd", b"", b"ab", b"abcdef", b""])))
@@ -57,11 +99,12 @@ def test_a_fixed_view_pads_short_lines_and_cuts_long_ones(breaks: bytes) -> None
     assert lengths.tolist() == [4, 0, 2, 6]
 
 
-def test_a_fixed_view_of_even_lines_is_not_copied() -> None:
+def test_a_fixed_view_of_even_lines_is_not_copied_again() -> None:
     (block,) = columns.line_blocks(io.BytesIO(b"abcd\nefgh\nijkl\n"))
     view, _ = columns.fixed_view(block, 4)
     assert [row.tobytes() for row in view] == [b"abcd", b"efgh", b"ijkl"]
-    assert np.shares_memory(view, block.data)
+    assert block.rows is not None
+    assert np.shares_memory(view, block.rows)
 
 
 @given(st.integers(0, 18).flatmap(lambda n: st.lists(st.binary(min_size=n, max_size=n))))
@@ -97,11 +140,47 @@ def test_nineteen_digits_are_refused() -> None:
         columns.digits(np.zeros((1, 19), dtype=np.uint8))
 
 
+@settings(deadline=None)  # the first array of Python objects looks for pandas
 @given(st.lists(st.binary(min_size=5, max_size=5)))
 def test_text_is_stripped_of_blanks_and_empty_is_null(rows: list[bytes]) -> None:
     view = np.frombuffer(b"".join(rows), dtype=np.uint8).reshape(len(rows), 5)
     expected = [row.decode("latin-1").strip(" ") or None for row in rows]
     assert columns.text_column(view).to_pylist() == expected
+
+
+@given(
+    st.integers(1, 20).flatmap(
+        lambda width: st.lists(
+            st.text("ab ", max_size=width).map(lambda text: text.ljust(width).encode())
+        )
+    ),
+    st.integers(0, 12),
+)
+def test_text_of_one_length_is_not_stripped_and_is_the_same(rows: list[bytes], more: int) -> None:
+    wide = len(rows[0]) + more if rows else 9
+    packed = b"".join(row.ljust(wide) for row in rows)
+    view = np.frombuffer(packed, dtype=np.uint8).reshape(len(rows), wide)
+    expected = [row.decode().strip(" ") or None for row in rows]
+    assert columns.text_column(view).to_pylist() == expected
+    assert columns.text_column(view, plain=True).to_pylist() == expected
+
+
+@given(
+    st.integers(8, 20).flatmap(
+        lambda width: st.lists(
+            st.text("ab", min_size=width, max_size=width), min_size=1, max_size=4
+        )
+    )
+)
+def test_rows_are_alike_or_not(texts: list[str]) -> None:
+    view = np.frombuffer("".join(texts).encode(), dtype=np.uint8).reshape(len(texts), -1)
+    assert columns.alike(view) == (len(set(texts)) == 1)
+
+
+@pytest.mark.parametrize("count", [0, 1, columns.BLOCK >> 5, (columns.BLOCK >> 5) + 1])
+def test_a_constant_column_has_its_text_in_every_row(count: int) -> None:
+    assert columns.constant("x", count).equals(pa.array(["x"] * count, pa.string()))
+    assert columns.constant(None, count).null_count == count
 
 
 def test_text_of_one_case_each() -> None:

@@ -594,3 +594,26 @@ def test_a_thousand_faults_of_a_kind_are_counted_not_listed() -> None:
     assert [p.batch_ord for p in told].count(2) == 1
     assert 20 < len(told) < 40
     assert any("975 more" in p.message for p in told)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 6),
+    st.integers(1, 93),
+    st.sampled_from(list(" 09A\x0b~")),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_the_straight_way_through_a_block_finds_what_a_second_look_does(
+    row: int, column: int, character: str, ending: str
+) -> None:
+    lines = records(two_batches(sec="PPD"))
+    lines[row] = lines[row][:column] + character + lines[row][column + 1 :]
+    marked = [lines[0][:93] + "\xe9", *lines[1:]]  # nobody reads it, and it is not ASCII
+    straight = read("".join(f"{line}{ending}" for line in lines).encode("latin-1"))
+    looked_at = read("".join(f"{line}{ending}" for line in marked).encode("latin-1"))
+    for name in ("receipts", "remittances", "set_aside", "batches", "controls"):
+        assert straight.rows(name) == looked_at.rows(name)
+    assert straight.transmission == looked_at.transmission
+    more = [p for p in looked_at.problems if (p.code, p.line) != ("RECORD_DEVIATES", 1)]
+    told = [p for p in straight.problems if (p.code, p.line) != ("RECORD_DEVIATES", 1)]
+    assert told == more
