@@ -34,6 +34,11 @@ _SPACES = np.uint64(0x2020202020202020)
 
 _BLANKS = pc.TrimOptions(" ")
 
+# The C library asks the system for each array of a block anew, and a fault a page costs more than
+# what is done with the page; once so large an array was freed, it keeps that much (mallopt(3),
+# M_MMAP_THRESHOLD). No page of this one is ever touched.
+np.empty(31 << 20, dtype=np.uint8)
+
 Whole = Callable[[Bytes, Ints], int]
 
 

@@ -11,26 +11,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 
 from recond.parsers.columns import BLOCK, BOM, LONGEST, Bytes, Ints, split_lines
+from recond.parsers.csvgrid import Fault, Grid, grid
 
 _INT8 = np.int8
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a record cannot be read: a problem code, the place in the block, a sentence."""
-
-    code: str
-    position: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Records:
     """Records of a block. Record r is `data[starts[r]:ends[r]]`, its fields are
     `first_field[r]:first_field[r + 1]` of `field_starts` and `field_ends`, quotes taken off.
@@ -55,7 +48,18 @@ class Records:
         """How many fields each record has."""
         return np.diff(self.first_field)
 
-    def fields(self) -> pa.Array:
+    @property
+    def physical_lines(self) -> int:
+        """How many lines were read."""
+        return len(split_lines(self.data[: self.used])[0])
+
+    def values(self, row: int) -> list[bytes]:
+        """The fields of one record."""
+        fields = self.all_fields[int(self.first_field[row]) : int(self.first_field[row + 1])]
+        return [value or b"" for value in fields.to_pylist()]
+
+    @cached_property
+    def all_fields(self) -> pa.Array:
         """All fields of all records as one binary array, in order."""
         size = len(self.field_starts)
         inside = np.zeros(len(self.data) + 1, dtype=_INT8)
@@ -75,7 +79,7 @@ class Records:
 
 def read_records(
     source: BinaryIO, delimiter: str, quote: str, block: int = BLOCK
-) -> Iterator[Records]:
+) -> Iterator[Records | Grid]:
     """The records of a file, block by block; a UTF-8 byte order mark is passed over.
 
     Memory is bounded: a record that does not end within LONGEST bytes comes as a fault
@@ -97,9 +101,16 @@ def read_records(
             yield _too_long(data, cut, offset, line, delimiter, quote)
             return
         if cut:
-            records = scan(data[:cut], delimiter, quote, final=not chunk, line=line, offset=offset)
+            records: Records | Grid | None = None
+            if not quote or data.find(quote.encode(), 0, cut) < 0:
+                view = np.frombuffer(data, dtype=np.uint8, count=cut)
+                returns = data.find(b"\r", 0, cut) >= 0
+                records = grid(view, ord(delimiter), line, offset, returns=returns)
+            if records is None:
+                whole = data[:cut]
+                records = scan(whole, delimiter, quote, final=not chunk, line=line, offset=offset)
             yield records
-            line += len(split_lines(records.data[: records.used])[0])
+            line += records.physical_lines
             offset += records.used
             carry = data[records.used :]
         else:

@@ -17,9 +17,10 @@ from recond.arrays import Bools, Ints
 from recond.exceptions.codes import CODES
 from recond.model import Format, Parsed, Transmission
 from recond.parsers.columns import LONGEST
+from recond.parsers.csvgrid import Grid, typed_column
 from recond.parsers.csvscan import Records, read_records
 from recond.parsers.frames import Assembler
-from recond.parsers.mapping import Rows, mistakes
+from recond.parsers.mapping import Rows, columns_read, mistakes
 from recond.parsers.notes import Notes
 from recond.parsers.pieces import Frame
 from recond.parsers.texts import decoded, trimmed
@@ -118,8 +119,13 @@ class _Reader:
         self._totals = Totals(fmt.layout.other_rows, fmt.layout.written, fmt.encoding, self.notes)
         self._records = 0
         self._rows = 0
+        self._unread = frozenset(
+            name
+            for name, column in fmt.layout.columns.items()
+            if column.type in ("text", "name") and column.blank and not column.values
+        ) - columns_read(fmt.layout)  # of a readable block nothing can be wrong with these
 
-    def take(self, records: Records) -> dict[str, pa.Table]:
+    def take(self, records: Records | Grid) -> dict[str, pa.Table]:
         """The tables of a block."""
         if self._records == 0 and records.data[:2].tobytes() in _WIDE_MARKS:
             self.hopeless = True
@@ -130,15 +136,14 @@ class _Reader:
             )  # fmt: skip
             return {}
         self._records += len(records.starts)
-        fields = records.fields()
         start = 0
         if not self._width:
-            start = self._find_header(records, fields)
+            start = self._find_header(records)
             if self.hopeless or not self._width:
                 return {}
-        others = self._totals.take(records, fields, start)
+        others = self._totals.take(records, start)
         rows = self._whole_rows(records, start, others)
-        frame = self._frame(records, fields, rows)
+        frame = self._frame(records, rows)
         self._rows += frame.size
         tables = self._assembler.tables(frame)
         if frame.size:
@@ -158,7 +163,7 @@ class _Reader:
         problems = self.notes.drain() + self.notes.rest()
         return Parsed(tables, problems, Transmission())
 
-    def _find_header(self, records: Records, fields: pa.Array) -> int:
+    def _find_header(self, records: Records | Grid) -> int:
         """Read the header in this block; the first record behind it."""
         for row in range(len(records.starts)):
             if self._to_skip:
@@ -166,14 +171,12 @@ class _Reader:
                 continue
             if records.starts[row] == records.ends[row]:
                 continue
-            first, last = int(records.first_field[row]), int(records.first_field[row + 1])
             names = [
-                (value or b"").decode(self._fmt.encoding, "replace").strip()
-                for value in fields[first:last].to_pylist()
+                value.decode(self._fmt.encoding, "replace").strip() for value in records.values(row)
             ]
             if self._looks_on(names):
                 continue
-            self._width = last - first
+            self._width = len(names)
             self._read_names(names, int(records.lines[row]), records.offset + records.starts[row])
             return row + 1
         return len(records.starts)
@@ -224,8 +227,11 @@ class _Reader:
             byte_offset=offset, field=field,
         )  # fmt: skip
 
-    def _whole_rows(self, records: Records, start: int, others: Ints) -> Ints:
+    def _whole_rows(self, records: Records | Grid, start: int, others: Ints) -> Ints:
         """Records behind the header with as many fields as the header; the others are told."""
+        if isinstance(records, Grid) and records.width == self._width and records.sound:
+            rows = np.arange(start, len(records.starts), dtype=np.int64)
+            return np.setdiff1d(rows, others) if len(others) else rows
         counts = records.counts()
         good: Bools = (counts == self._width) & (records.ends > records.starts)
         zeros = np.flatnonzero(records.data == 0)
@@ -236,12 +242,27 @@ class _Reader:
         good[list(records.faults)] = False
         doubtful = np.flatnonzero(~good[start:]) + start
         good[others] = False
-        for row in np.setdiff1d(doubtful, others):
+        doubtful = np.setdiff1d(doubtful, others)
+        told = self._told_rows(records, doubtful, counts)
+        for row in told:
             good[row] = self._second_look(records, int(row), int(counts[row]))
+        self.notes.count("VALUE_UNREADABLE", len(doubtful) - len(told))
         good[:start] = False
         return np.flatnonzero(good).astype(np.int64)
 
-    def _second_look(self, records: Records, row: int, count: int) -> bool:
+    def _told_rows(self, records: Records | Grid, doubtful: Ints, counts: Ints) -> Ints:
+        """The rows that are looked at again, one by one: not the many that have another number of
+        fields like those before them, which are counted."""
+        counted = counts[doubtful] != self._width
+        counted &= counts[doubtful] > 1  # a blank line has one field
+        counted &= ~np.isin(doubtful, list(records.faults))
+        if self.layout.trailing_delimiter or self.layout.delimiter in "\t \x1a":
+            counted[:] = False
+        if counted.any() and not int(records.data.min()):
+            counted[:] = False
+        return np.setdiff1d(doubtful, doubtful[counted][self.notes.kept :])
+
+    def _second_look(self, records: Records | Grid, row: int, count: int) -> bool:
         """Whether a record that looks wrong is good after all; if not, why."""
         start, end = int(records.starts[row]), int(records.ends[row])
         data = records.data[start:end].tobytes()
@@ -269,12 +290,12 @@ class _Reader:
         )  # fmt: skip
         return False
 
-    def _has_trailing_delimiter(self, records: Records, row: int, count: int) -> bool:
+    def _has_trailing_delimiter(self, records: Records | Grid, row: int, count: int) -> bool:
         last = int(records.first_field[row + 1]) - 1
         blank = records.field_starts[last] == records.field_ends[last]
         return self.layout.trailing_delimiter and count == self._width + 1 and bool(blank)
 
-    def _field_at(self, records: Records, row: int, position: int) -> str | None:
+    def _field_at(self, records: Records | Grid, row: int, position: int) -> str | None:
         """The name of the column that holds a byte, as far as fields can be told apart."""
         if row in records.faults:
             before = records.data[records.starts[row] : position]
@@ -288,36 +309,52 @@ class _Reader:
         names = {place: name for name, place in self._place.items()}
         return names.get(index)
 
-    def _frame(self, records: Records, fields: pa.Array, rows: Ints) -> Frame:
+    def _frame(self, records: Records | Grid, rows: Ints) -> Frame:
         """The typed columns of good rows; rows with a value that holds the file are left out."""
-        wrong_rows: set[int] = set()
-        first = records.first_field[rows]
+        keep = np.ones(len(rows), dtype=np.bool_)
         columns: dict[str, pa.Array] = {}
         for name, column in self.layout.columns.items():
             place = self._place.get(name)
             if place is None:
                 columns[name] = pa.nulls(len(rows), column.arrow)
                 continue
-            texts, wrong = decoded(
-                fields.take(pa.array(first + place)), self._fmt.encoding,
-                name, lenient=column.type == "name",
-            )  # fmt: skip
-            columns[name], more = convert(trimmed(texts), column, name)
-            for fault in wrong + more:
+            columns[name], wrong, more = self._column(records, rows, place, name, column)
+            for fault in wrong:
                 if CODES[fault.code].severity == "error":
-                    wrong_rows.add(fault.row)
-                self._tell(records, rows, int(first[fault.row]) + place, fault, name)
-        keep = np.ones(len(rows), dtype=np.bool_)
-        keep[list(wrong_rows)] = False
+                    keep[fault.row] = False
+                self._tell(records, int(rows[fault.row]), place, fault, name)
+            for code, others in more.items():
+                if CODES[code].severity == "error":
+                    keep[others] = False
+                self.notes.count(code, len(others))
         return self._framed(records, rows[keep], _kept(columns, keep))
 
-    def _tell(self, records: Records, rows: Ints, field: int, wrong: Wrong, name: str) -> None:
+    def _column(
+        self, records: Records | Grid, rows: Ints, place: int, name: str, column: Column
+    ) -> tuple[pa.Array, list[Wrong], dict[str, Ints]]:
+        """A column of good rows, what is wrong with it, and the rows of wrong values without a
+        sentence by their code."""
+        if (
+            isinstance(records, Grid)
+            and records.width == self._width
+            and records.readable(self._fmt.encoding)
+        ):
+            if name in self._unread:
+                return pa.nulls(len(rows), column.arrow), [], {}
+            return typed_column(records, rows, place, column, name, self.notes.kept)
+        raw = records.all_fields.take(pa.array(records.first_field[rows] + place))
+        texts, wrong = decoded(raw, self._fmt.encoding, name, lenient=column.type == "name")
+        values, more, rest = convert(trimmed(texts), column, name, self.notes.kept)
+        return values, wrong + more, rest
+
+    def _tell(self, records: Records | Grid, row: int, place: int, wrong: Wrong, name: str) -> None:
+        field = int(records.first_field[row]) + place
         self.notes.add(
-            wrong.code, wrong.message, line=int(records.lines[rows[wrong.row]]),
+            wrong.code, wrong.message, line=int(records.lines[row]),
             byte_offset=records.offset + int(records.field_starts[field]), field=name,
         )  # fmt: skip
 
-    def _framed(self, records: Records, rows: Ints, columns: dict[str, pa.Array]) -> Frame:
+    def _framed(self, records: Records | Grid, rows: Ints, columns: dict[str, pa.Array]) -> Frame:
         starts = records.starts[rows]
         lines = records.lines[rows]
         numbers, batch = np.zeros(len(rows), dtype=np.int64), pa.nulls(len(rows), pa.string())

@@ -250,7 +250,7 @@ class _Reader:
             must = f"{label} must be {one.constant!r} here"
             differing = pc.indices_nonzero(pc.invert(same)).to_pylist()
             told += [(row, "RECORD_UNREADABLE", must) for row in differing]
-        values, more = convert(texts, one, label)
+        values, more, _ = convert(texts, one, label)
         told += [(fault.row, fault.code, fault.message) for fault in more]
         for row, code, message in told:
             at = int(rows[row])

@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.arrays import Bools, Ints, bools, ints
-from recond.model import BATCHES, CONTROLS, Format
+from recond.model import BATCHES, Format
 from recond.parsers.derived import BalanceChain, LineIds, Places, Stubs, derived_amount, joined_keys
 from recond.parsers.mapping import Rows, Rule
 from recond.parsers.notes import Notes
 from recond.parsers.pieces import (
+    NO_CONTROLS,
     Frame,
     chosen,
     in_order,
@@ -108,7 +109,9 @@ class Assembler:
                 if len(rows):
                     parts.setdefault(rule.table, []).append((rows, piece))
                     self._ask(rule, frame, rows, piece)
-        tables = {"controls": pa.concat_tables([sums_of(self._layout, frame), controls])}
+        tables = {"controls": controls}
+        if self._layout.sums:
+            tables["controls"] = pa.concat_tables([sums_of(self._layout, frame), controls])
         receipts = np.zeros(frame.size, dtype=np.int64)
         for name, pieces in parts.items():
             rows, table = in_order(pieces)
@@ -212,6 +215,8 @@ class Assembler:
         return table.set_column(place, "ordinal", numbers)
 
     def _count_batches(self, batch_ord: Ints, cents: Ints) -> None:
+        if not batch_ord.any():
+            return
         numbers, inverse = np.unique(batch_ord, return_inverse=True)
         counts = np.zeros(len(numbers), dtype=np.int64)
         totals = np.zeros(len(numbers), dtype=np.int64)
@@ -237,8 +242,9 @@ class Assembler:
                 for name, rule in layout.derived.items()
             }
             frame = replace(frame, columns={**frame.columns, **more})
-        empty = CONTROLS.empty_table()
-        return frame, empty if self._chain is None else self._chain.controls(frame.columns, at)
+        if self._chain is None:
+            return frame, NO_CONTROLS
+        return frame, self._chain.controls(frame.columns, at)
 
     def _leads(self, frame: Frame) -> Bools:
         """Rows that begin a receipt: all, unless rows may share one."""

@@ -249,6 +249,15 @@ def _used(rows: Rows) -> Iterator[tuple[str, set[str]]]:
     yield "currency_column", {rows.currency_column} if rows.currency_column else set()
 
 
+def columns_read(rows: Rows) -> frozenset[str]:
+    """The columns that a table of the layout takes, or a rule looks at."""
+    named = {name for _, used in _used(rows) for name in used}
+    derived = {name for one in rows.derived.values() for name in one.columns_used()}
+    tables = {rule.table for rule in rows.rows if rule.table != "ignored"}
+    taken = {name for table in tables for name in TABLES[table].names}
+    return frozenset(named | derived | taken)
+
+
 def _codes(rows: Rows) -> Iterator[tuple[str, str]]:
     for number, rule in enumerate(rows.rows, 1):
         if rule.ask is not None:

@@ -9,12 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recond.arrays import Bools, Ints, ints
+from recond.arrays import Bools, Ints, bools, ints
 from recond.model import CONTROLS, REMITTANCES, TABLES, Format
+from recond.parsers.columns import Bytes, constant, raw_column
 from recond.parsers.mapping import Condition, Fill, Rows, Rule
 from recond.parsers.notes import Notes
 
 SEPARATOR = "\x1f"
+NO_CONTROLS = CONTROLS.empty_table()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,9 @@ class Frame:
         texts = [self.columns[name].cast(pa.string()) for name in names]
         if all(text.null_count == self.size for text in texts):
             return pa.nulls(self.size, pa.string())  # Arrow joins nulls alone to no rows at all
+        joined = joined_rows(texts, between)
+        if joined is not None:
+            return joined
         joined = pc.binary_join_element_wise(*texts, between, null_handling="skip")
         return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), joined)
 
@@ -53,13 +58,9 @@ def chosen(condition: Condition, frame: Frame) -> Bools:
     mask = np.ones(frame.size, dtype=np.bool_)
     if condition.record is not None and frame.records is not None:
         mask &= frame.records == frame.record_names.index(condition.record)
-    for words, wanted in ((condition.when, True), (condition.unless, False)):
-        for name, values in words.items():
-            text = pc.fill_null(frame.columns[name].cast(pa.string()), "")
-            found = pc.is_in(text, value_set=pa.array(values, pa.string()))
-            mask &= found.to_numpy(zero_copy_only=False) == wanted
     for name, sign in condition.sign.items():
-        cents = ints(pc.fill_null(frame.columns[name], 0))
+        column = frame.columns[name]
+        cents = ints(pc.fill_null(column, 0) if column.null_count else column)
         match sign:
             case "positive":
                 mask &= cents > 0
@@ -73,7 +74,22 @@ def chosen(condition: Condition, frame: Frame) -> Bools:
                 mask &= cents >= 0
             case _:
                 mask &= cents != 0
+    for words, wanted in ((condition.when, True), (condition.unless, False)):
+        for name, values in words.items():
+            if not mask.any():
+                return mask
+            mask &= _is_one_of(frame.columns[name], values) == wanted
     return mask
+
+
+def _is_one_of(column: pa.Array, values: list[str]) -> Bools | np.bool_:
+    """Where a column is one of some words; a blank is the word ""."""
+    if column.null_count == len(column):
+        return np.bool_("" in values)
+    found = bools(pc.is_in(column.cast(pa.string()), value_set=pa.array(values, pa.string())))
+    if "" in values and column.null_count:
+        found = found | bools(column.is_null())
+    return found
 
 
 def piece(
@@ -108,13 +124,50 @@ def piece(
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+def joined_rows(texts: list[pa.Array], between: str) -> pa.Array | None:
+    """Columns joined where each has texts of one length and no blanks; None for others."""
+    parts = [fixed_rows(text) for text in texts]
+    if not between.isascii() or any(part is None for part in parts):
+        return None
+    names: list[tuple[str, str]] = []
+    for number, part in enumerate(parts):
+        if number and between:
+            names.append((f"gap {number}", f"S{len(between)}"))
+        if part is not None:
+            names.append((f"text {number}", f"V{part.shape[1]}"))
+    packed = np.empty(len(texts[0]), dtype=names)
+    for name, kind in names:
+        word, _, place = name.partition(" ")
+        part = parts[int(place)]
+        gap = word == "gap" or part is None
+        packed[name] = between.encode() if gap or part is None else part.view(kind)[:, 0]
+    return raw_column(packed.view(np.uint8).reshape(len(packed), -1), plain=True)
+
+
+def fixed_rows(text: pa.Array) -> Bytes | None:
+    """The bytes of texts of one length as an `(n, length)` array; None where they differ or one
+    is null or empty."""
+    if text.null_count or not len(text):
+        return None
+    offsets = np.frombuffer(text.buffers()[1], dtype=np.int32)
+    ends = offsets[text.offset : text.offset + len(text) + 1]
+    width = int(ends[1] - ends[0])
+    if not width or not bool((ends[1:] - ends[:-1] == width).all()):
+        return None
+    size = len(text) * width
+    data = np.frombuffer(text.buffers()[2], dtype=np.uint8, count=size, offset=int(ends[0]))
+    return data.reshape(len(text), width)
+
+
 def _same_name(frame: Frame, column: pa.Field) -> bool:
     found = frame.columns.get(column.name)
     return found is not None and bool(found.type == column.type)
 
 
 def _constant(text: str | None, type_: pa.DataType, size: int) -> pa.Array:
-    return pa.nulls(size, type_) if text is None else pa.repeat(pa.scalar(text, type_), size)
+    if text is None or type_ == pa.string():
+        return pa.nulls(size, type_) if text is None else constant(text, size)
+    return pa.repeat(pa.scalar(text, type_), size)
 
 
 def _filled(source: str | Fill, frame: Frame) -> pa.Array:
@@ -150,30 +203,34 @@ def remittances_of(
         at = np.flatnonzero(chosen(rule, frame) & given & (ordinal_of > 0))
         if not len(at):
             continue
-        take = pa.array(at)
+        take = None if len(at) == frame.size else pa.array(at)
         amount = pa.nulls(len(at), pa.int64())
         if rule.amount is not None:
-            amount = frame.columns[rule.amount].take(take)
+            amount = frame.columns[rule.amount]
+            amount = amount if take is None else amount.take(take)
+        told = frame.columns[rule.reference].cast(pa.string())
         arrays = [
             pa.array(ordinal_of[at]), pa.array(np.zeros(len(at), dtype=np.int32)),
             pa.array(frame.line[at]), pa.array(frame.offset[at]), pa.array(frame.length[at]),
-            _constant(rule.kind, pa.string(), len(at)),
-            frame.columns[rule.reference].cast(pa.string()).take(take), amount,
+            constant(rule.kind, len(at)), told if take is None else told.take(take), amount,
         ]  # fmt: skip
         pieces.append((at, pa.Table.from_arrays(arrays, schema=REMITTANCES)))
     if not pieces:
         return REMITTANCES.empty_table()
     at, table = in_order(pieces)
     ordinals = ordinal_of[at]
-    first = np.searchsorted(ordinals, ordinals, side="left")
-    number = np.arange(len(at)) - first + 1 + before[1] * (ordinals == before[0])
+    begins = np.ones(len(at), dtype=np.bool_)
+    np.not_equal(ordinals[1:], ordinals[:-1], out=begins[1:])
+    place = np.arange(len(at))
+    number = place - np.maximum.accumulate(np.where(begins, place, 0)) + 1
+    number += before[1] * (ordinals == before[0])
     sequence = pa.array(number.astype(np.int32))
     return table.set_column(1, "sequence", sequence)
 
 
 def sums_of(layout: Rows, frame: Frame) -> pa.Table:
     """The rows whose identity does not hold, as controls."""
-    parts = [CONTROLS.empty_table()]
+    parts = [NO_CONTROLS]
     for rule in layout.sums:
         found = np.zeros(frame.size, dtype=np.int64)
         for names, factor in ((rule.plus, 1), (rule.minus, -1)):
@@ -190,7 +247,7 @@ def sums_of(layout: Rows, frame: Frame) -> pa.Table:
                 "field": rule.total,
             }  # fmt: skip
             parts.append(pa.Table.from_pylist([control], schema=CONTROLS))
-    return pa.concat_tables(parts)
+    return pa.concat_tables(parts) if len(parts) > 1 else NO_CONTROLS
 
 
 def tell_repeated(names: list[str], parts: list[tuple[pa.Array, Ints, Ints]], notes: Notes) -> None:

@@ -11,7 +11,7 @@ from recond.parsers.columns import blank_to_null
 from recond.parsers.typed import SHOWN, Wrong
 
 _BLANKS = " \t"
-_ASCII_LIKE = ("ascii", "utf-8", "iso8859-1", "cp1252")
+ASCII_LIKE = ("ascii", "utf-8", "iso8859-1", "cp1252")
 
 
 def decoded(
@@ -23,7 +23,7 @@ def decoded(
     a guess, and holds the file (formats.md section 0).
     """
     plain = codecs.lookup(encoding).name
-    if plain in _ASCII_LIKE:
+    if plain in ASCII_LIKE:
         try:
             texts = raw.cast(pa.string())  # checks that the bytes are UTF-8
         except pa.ArrowInvalid:

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from recond.arrays import Ints
 from recond.model import CONTROLS
+from recond.parsers.csvgrid import Grid
 from recond.parsers.csvscan import Records
 from recond.parsers.notes import Notes
 from recond.parsers.typed import Value, convert
@@ -57,18 +58,18 @@ class Totals:
     _declared: list[dict[str, object]] = field(default_factory=list)
     _seen: set[int] = field(default_factory=set)
 
-    def take(self, records: Records, fields: pa.Array, start: int) -> Ints:
+    def take(self, records: Records | Grid, start: int) -> Ints:
         """The records from `start` on that are no data; their figures are kept."""
         others: set[int] = set()
         if self.rules and start < len(records.starts):
-            first = fields.take(pa.array(records.first_field[start:-1]))
+            first = records.all_fields.take(pa.array(records.first_field[start:-1]))
             for number, rule in enumerate(self.rules):
                 for word in rule.begins:
                     found = pc.starts_with(first, word, ignore_case=True)
                     rows = {start + row for row in pc.indices_nonzero(found).to_pylist()} - others
                     others |= rows
                     for row in sorted(rows):
-                        self._declare(number, rule, records, fields, row)
+                        self._declare(number, rule, records, row)
         return np.array(sorted(others), dtype=np.int64)
 
     def add(self, columns: Mapping[str, pa.Array], rows: int) -> None:
@@ -93,15 +94,9 @@ class Totals:
             row["found"] = self._rows if name is None else self._sums.get(str(name), 0)
         return pa.Table.from_pylist(self._declared, schema=CONTROLS)
 
-    def _declare(
-        self, number: int, rule: OtherRows, records: Records, fields: pa.Array, row: int
-    ) -> None:
+    def _declare(self, number: int, rule: OtherRows, records: Records | Grid, row: int) -> None:
         self._seen.add(number)
-        low, high = int(records.first_field[row]), int(records.first_field[row + 1])
-        texts = [
-            (raw or b"").decode(self.encoding, "replace").strip()
-            for raw in fields[low:high].to_pylist()
-        ]
+        texts = [raw.decode(self.encoding, "replace").strip() for raw in records.values(row)]
         place = {
             "line": int(records.lines[row]),
             "byte_offset": int(records.offset + records.starts[row]),
@@ -115,7 +110,7 @@ class Totals:
                 continue
             text = texts[at - 1] if at <= len(texts) else ""
             written = value or self.value_of(of or "")
-            (figure,), wrong = convert(pa.array([text or None], pa.string()), written, measure)
+            (figure,), wrong, _ = convert(pa.array([text or None], pa.string()), written, measure)
             if wrong or figure.as_py() is None:
                 self.notes.add(
                     "VALUE_UNREADABLE", f"the {measure} cannot be read: '{text[:40]}'",

@@ -9,12 +9,15 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
+from recond.arrays import Ints, bools
 from recond.exceptions.codes import CODES
 from recond.money import MAX_CENTS, cents_from_implied, cents_from_text
 from recond.tomlcheck import Strict, nearest
@@ -70,6 +73,12 @@ class Value(Strict):
         return self
 
     @property
+    def plain(self) -> bool:
+        """Whether amounts are written with a point and two decimals, and nothing else."""
+        bare = not (self.thousands or self.currency_sign or self.parentheses)
+        return bare and self.point == "." and self.decimals == 2 and self.exact
+
+    @property
     def arrow(self) -> pa.DataType:
         """The Arrow type of the column."""
         return _ARROW.get(self.type, pa.string())
@@ -84,22 +93,40 @@ class Wrong:
     message: str
 
 
-def convert(texts: pa.Array, value: Value, name: str) -> tuple[pa.Array, list[Wrong]]:
+def convert(
+    texts: pa.Array, value: Value, name: str, kept: int | None = None
+) -> tuple[pa.Array, list[Wrong], dict[str, Ints]]:
     """A text column (blank is null) as its type, and what is wrong, by row.
 
-    `name` is how messages call the column. Only wrong values are looked at one by one.
+    `name` is how messages call the column. Only wrong values are looked at one by one, and with
+    `kept` only so many: of the others the rows come by their code, without a sentence.
     """
     values, bad = _typed(texts, value)
-    wrong = [
-        Wrong(row, *_why(texts[row].as_py(), value, name))
-        for row in pc.indices_nonzero(bad).to_pylist()
-    ]
-    if not value.blank:
-        missing = pc.indices_nonzero(pc.is_null(texts)).to_pylist()
-        wrong += [
-            Wrong(r, "VALUE_UNREADABLE", f"{name} is blank; it must be given") for r in missing
-        ]
-    return values, wrong
+    rows = pc.indices_nonzero(bad).to_numpy().astype(np.int64)
+    shown, more = (rows, {}) if kept is None else _few(texts, rows, value, kept)
+    wrong = [Wrong(row, *_why(texts[row].as_py(), value, name)) for row in shown.tolist()]
+    if not value.blank and texts.null_count:
+        missing = np.flatnonzero(texts.is_null().to_numpy(zero_copy_only=False))
+        blank = f"{name} is blank; it must be given"
+        told = missing if kept is None else missing[:kept]
+        wrong += [Wrong(row, "VALUE_UNREADABLE", blank) for row in told.tolist()]
+        if len(told) < len(missing):
+            rest = [more.get("VALUE_UNREADABLE", rows[:0]), missing[len(told) :]]
+            more["VALUE_UNREADABLE"] = np.concatenate(rest)
+    return values, wrong, more
+
+
+def _few(texts: pa.Array, rows: Ints, value: Value, kept: int) -> tuple[Ints, dict[str, Ints]]:
+    """The wrong rows that get a sentence, and the others by their code."""
+    if len(rows) <= kept or CODES[value.code].scope == "ITEM":
+        return rows, {}
+    large = rows[:0]
+    if value.type in ("cents", "implied"):  # so many digits may have a code of their own
+        given = texts.take(pa.array(rows))
+        large = rows[bools(pc.fill_null(pc.match_substring_regex(given, "[0-9]{14}"), False))]
+    others = np.setdiff1d(rows, large)
+    shown = np.sort(np.concatenate([others[:kept], large]))
+    return shown, {value.code: others[kept:]} if len(others) > kept else {}
 
 
 def _typed(texts: pa.Array, value: Value) -> tuple[pa.Array, pa.Array]:
@@ -155,6 +182,7 @@ def _plain_decimals(texts: pa.Array, value: Value) -> pa.Array:
     return plain
 
 
+@lru_cache(64)
 def date_pattern(format_: str) -> re.Pattern[str]:
     """The regular expression of a date format such as YYYY-MM-DD, MM/DD/YYYY, MMDDYY or M/D/YYYY.
 
@@ -172,15 +200,16 @@ def date_pattern(format_: str) -> re.Pattern[str]:
 
 def _dates(texts: pa.Array, format_: str) -> tuple[pa.Array, pa.Array]:
     # A file has few different dates: each is read once, strictly, and handed out by index.
-    pattern = date_pattern(format_)
     coded = texts.dictionary_encode()
-    read = [_date(text, pattern) for text in coded.dictionary.to_pylist()]
+    read = [date_of(text, format_) for text in coded.dictionary.to_pylist()]
     dates = pa.array(read, pa.date32()).take(coded.indices)
     return dates, pc.and_(pc.is_valid(texts), pc.is_null(dates))
 
 
-def _date(text: str, pattern: re.Pattern[str]) -> dt.date | None:
-    found = pattern.fullmatch(text)
+@lru_cache(1024)
+def date_of(text: str, format_: str) -> dt.date | None:
+    """The date that a text says in that format, None where it says none."""
+    found = date_pattern(format_).fullmatch(text)
     if found is None:
         return None
     parts = found.groupdict()

@@ -93,3 +93,28 @@ def digits_run(word: Words) -> _Ints:
     other = (figures + _TO_HIGH | figures) & _HIGH_BITS
     below = (other & (~other + _ONE)) - _ONE  # all ones where there is none
     return np.bitwise_count(below).astype(np.int64) // SIZE
+
+
+def plain_cents(data: _Bytes, start: _Ints, end: _Ints) -> tuple[_Ints, _Mask]:
+    """Cents of the texts `data[start[i]:end[i]]` that are written plainly, one to thirteen digits,
+    a point and two digits ("188.70"), and which those are; the others have 0 and are for
+    `money.parse_decimal` to judge.
+    """
+    length = end - start
+    word = last_bytes(words_before(data, end), np.clip(length, 0, SIZE))
+    plain: _Mask = (length >= 4) & (length <= 2 * SIZE)
+    plain &= (word >> np.uint64(40)) & np.uint64(0xFF) == np.uint64(ord("."))
+    # Without the point: a zero, five digits before it, two behind.
+    number = (word & np.uint64(0xFFFFFFFFFF)) << np.uint64(8)
+    number |= (word & np.uint64(0xFFFF000000000000)) | np.uint64(ord("0"))
+    cents, other = word_digits(number)
+    plain &= ~other
+    long = np.flatnonzero(plain & (length > SIZE))
+    if len(long):
+        word = words_before(data, end[long] - SIZE)
+        front, other = word_digits(last_bytes(word, length[long] - SIZE))
+        cents[long] += front * 10**7
+        plain[long] &= ~other
+    if not plain.all():
+        cents[~plain] = 0
+    return cents, plain

@@ -27,7 +27,7 @@ FIELDS = st.text(st.sampled_from('ab ,"\n\r;é'), max_size=8)
 def scanned(data: bytes, block: int = 1 << 20) -> list[list[bytes]]:
     rows = []
     for records in read_records(io.BytesIO(data), ",", '"', block):
-        fields = records.fields().to_pylist()
+        fields = records.all_fields.to_pylist()
         bounds = records.first_field.tolist()
         rows += [fields[low:high] for low, high in pairwise(bounds)]
     return rows

@@ -1,0 +1,234 @@
+"""Blocks of delimited text without quotes whose every line has as many fields as the first: the
+places of delimiters and line breaks are then a table, and a column is read at once.
+
+What this cannot read plainly is left to `csvscan` and `typed`, which explain it; both ways say the
+same of the same bytes (tests/unit/test_csvgrid.py).
+"""
+
+from __future__ import annotations
+
+import codecs
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recond.arrays import Bools, Ints
+from recond.parsers.columns import CR, LF, LONGEST, SPACE, Bytes, blank_to_null, raw_column
+from recond.parsers.texts import ASCII_LIKE
+from recond.parsers.typed import Value, Wrong, convert, date_of
+from recond.parsers.words import plain_cents
+
+_EPOCH = dt.date(1970, 1, 1)
+_TAB = 9
+_ASCII_END = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a record cannot be read: a problem code, the place in the block, a sentence."""
+
+    code: str
+    position: int
+    message: str
+
+
+_NO_FAULTS: Mapping[int, Fault] = MappingProxyType({})
+
+
+class Grid:
+    """The records of such a block, as `csvscan.Records` gives them; `marks[r, c]` is where field
+    `c` of record `r` ends."""
+
+    faults: Mapping[int, Fault] = _NO_FAULTS
+    drops: Ints = np.zeros(0, dtype=np.int64)
+
+    def __init__(self, data: Bytes, marks: Ints, line: int, offset: int, breaks: int = 1) -> None:
+        self.data, self.marks, self.offset = data, marks, offset
+        self.used = len(data)
+        self.ends: Ints = np.ascontiguousarray(marks[:, -1])
+        self.starts: Ints = np.concatenate([np.zeros(1, dtype=np.int64), self.ends[:-1] + breaks])
+        self.lines = np.arange(line, line + len(marks), dtype=np.int64)
+
+    @property
+    def width(self) -> int:
+        """Fields of each record."""
+        return int(self.marks.shape[1])
+
+    @property
+    def physical_lines(self) -> int:
+        """How many lines were read."""
+        return len(self.marks)
+
+    @cached_property
+    def sound(self) -> bool:
+        """Whether no line is blank or very long and no byte is NUL."""
+        lengths = self.ends - self.starts
+        short = int(lengths.min()) > 0 and int(lengths.max()) <= LONGEST
+        return short and int(self.data.min()) > 0
+
+    @cached_property
+    def first_field(self) -> Ints:
+        return np.arange(0, self.marks.size + 1, self.width, dtype=np.int64)
+
+    @cached_property
+    def field_ends(self) -> Ints:
+        return self.marks.reshape(-1)
+
+    @cached_property
+    def field_starts(self) -> Ints:
+        starts = np.empty_like(self.marks)
+        starts[:, 0], starts[:, 1:] = self.starts, self.marks[:, :-1] + 1
+        return starts.reshape(-1)
+
+    def counts(self) -> Ints:
+        """How many fields each record has."""
+        return np.full(len(self.marks), self.width, dtype=np.int64)
+
+    def values(self, row: int) -> list[bytes]:
+        """The fields of one record."""
+        start, stop = int(self.starts[row]), int(self.ends[row])
+        ends = self.marks[row] - start
+        text = self.data[start:stop].tobytes()
+        return [text[(ends[c - 1] + 1 if c else 0) : ends[c]] for c in range(self.width)]
+
+    @cached_property
+    def all_fields(self) -> pa.Array:
+        """All fields of all records as one binary array, in order."""
+        return _gathered(self.data, self.field_starts, self.field_ends)
+
+    def spans(self, rows: Ints, place: int) -> tuple[Ints, Ints]:
+        """Where a field of some records begins and ends."""
+        whole = len(rows) == len(self.marks)
+        ends = self.marks[:, place] if whole else self.marks[rows, place]
+        if not place:
+            return (self.starts if whole else self.starts[rows]), np.ascontiguousarray(ends)
+        before = self.marks[:, place - 1] if whole else self.marks[rows, place - 1]
+        return before + 1, np.ascontiguousarray(ends)
+
+    def readable(self, encoding: str) -> bool:
+        """Whether the bytes of the block are text of that encoding as they stand."""
+        name = codecs.lookup(encoding).name
+        if name not in ASCII_LIKE:
+            return False
+        return self._ascii or (name == "utf-8" and self._utf8)
+
+    @cached_property
+    def _ascii(self) -> bool:
+        return int(self.data.max()) < _ASCII_END
+
+    @cached_property
+    def _utf8(self) -> bool:
+        try:
+            self.data.tobytes().decode("utf-8")
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    def texts(self, start: Ints, end: Ints) -> pa.StringArray:
+        """Text of spans of a readable block without blanks around it, null where none is left."""
+        length = end - start
+        if not len(length):
+            return pa.array([], pa.string())
+        low, high = int(length.min()), int(length.max())
+        if high == 0:
+            return pa.nulls(len(length), pa.string())
+        last = self.data[end - 1]  # of an empty field a delimiter, or the byte before the block
+        first = self.data[start]
+        edges = (first == SPACE) | (first == _TAB) | (last == SPACE) | (last == _TAB)
+        if low == high:
+            text = raw_column(_rows(self.data, start, high), plain=True)
+        else:
+            text = _gathered(self.data, start, end).view(pa.string())
+        if (edges & (length > 0)).any():
+            return blank_to_null(pc.ascii_trim(text, characters=" \t"))
+        return text if low else _null_where(text, length == 0)
+
+
+def grid(
+    data: Bytes, delimiter: int, line: int, offset: int, *, returns: bool = True
+) -> Grid | None:
+    r"""The block as a grid, or None where it is none. `data` has no quotes; its lines end with
+    `\n`, or all with `\r\n`; without `returns` there are none of the latter."""
+    if not len(data) or data[-1] != LF:
+        return None
+    feeds = data == LF
+    first = data[: int(feeds.argmax())]
+    width = int(np.count_nonzero(first == delimiter)) + 1
+    marks = np.flatnonzero(feeds | (data == delimiter))
+    if len(marks) % width:
+        return None
+    table = marks.reshape(-1, width)
+    if np.count_nonzero(feeds) != len(table) or not feeds[table[:, -1]].all():
+        return None
+    if not returns:
+        return Grid(data, table, line, offset)
+    table[:, -1] -= 1
+    if np.count_nonzero(data == CR) != len(table) or not (data[table[:, -1]] == CR).all():
+        return None
+    return Grid(data, table, line, offset, 2)
+
+
+def _rows(data: Bytes, start: Ints, width: int) -> Bytes:
+    """`width` bytes from each start as an `(n, width)` array."""
+    windows = np.ndarray((len(data) - width + 1,), f"V{width}", data, 0, (1,))
+    return windows[start].view(np.uint8).reshape(len(start), width)
+
+
+def _gathered(data: Bytes, start: Ints, end: Ints) -> pa.BinaryArray:
+    """Bytes of spans in file order."""
+    count = len(start)
+    # Spans and the gaps between them are one array over the block; every second is taken.
+    bounds = np.empty(2 * count, dtype=np.int32)
+    bounds[0::2], bounds[1::2] = start, end
+    buffers = [None, pa.py_buffer(bounds), pa.py_buffer(data)]
+    both = pa.Array.from_buffers(pa.binary(), 2 * count - 1, buffers)
+    return both.take(pa.array(np.arange(0, 2 * count, 2)))
+
+
+def _null_where(text: pa.StringArray, empty: Bools) -> pa.StringArray:
+    _, offsets, data = text.buffers()
+    valid = pa.py_buffer(np.packbits(~empty, bitorder="little"))
+    return pa.Array.from_buffers(pa.string(), len(text), [valid, offsets, data])
+
+
+def typed_column(
+    records: Grid, rows: Ints, place: int, value: Value, name: str, kept: int
+) -> tuple[pa.Array, list[Wrong], dict[str, Ints]]:
+    """A column as its type, and what is wrong, as `typed.convert` says it."""
+    start, end = records.spans(rows, place)
+    if value.type == "cents" and value.plain:
+        cents, plain = plain_cents(records.data, start, end)
+        if plain.all():
+            return pa.array(cents), [], {}
+        return _patched(records, start, end, cents, np.flatnonzero(~plain), value, name, kept)
+    if value.type == "date" and len(rows) > 1:
+        width = int(end[0] - start[0])
+        if width and bool((end - start == width).all()):
+            texts = _rows(records.data, start, width)
+            if bool((texts == texts[0]).all()):  # a file has few different dates
+                date = date_of(texts[0].tobytes().decode("utf-8"), value.format)
+                if date is not None:
+                    days = np.full(len(rows), (date - _EPOCH).days, dtype=np.int32)
+                    return pa.array(days).view(pa.date32()), [], {}
+    return convert(records.texts(start, end), value, name, kept)
+
+
+def _patched(
+    records: Grid, start: Ints, end: Ints, cents: Ints, doubtful: Ints, value: Value, name: str,
+    kept: int,
+) -> tuple[pa.Array, list[Wrong], dict[str, Ints]]:  # fmt: skip
+    """Amounts of which some are not written plainly: those are read one way or another."""
+    texts = records.texts(start[doubtful], end[doubtful])
+    values, wrong, more = convert(texts, value, name, kept)
+    cents[doubtful] = pc.fill_null(values, 0).to_numpy()
+    missing = np.zeros(len(cents), dtype=np.bool_)
+    missing[doubtful] = values.is_null().to_numpy(zero_copy_only=False)
+    told = [Wrong(int(doubtful[fault.row]), fault.code, fault.message) for fault in wrong]
+    rest = {code: doubtful[rows] for code, rows in more.items()}
+    return pa.array(cents, mask=missing), told, rest
