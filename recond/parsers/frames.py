@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from recond.arrays import Bools, Ints, bools, ints
 from recond.model import BATCHES, Format
 from recond.parsers.derived import BalanceChain, LineIds, Places, Stubs, derived_amount, joined_keys
+from recond.parsers.far_dates import FarDates
 from recond.parsers.mapping import Rows, Rule
 from recond.parsers.notes import Notes
 from recond.parsers.pieces import (
@@ -70,6 +71,7 @@ class Assembler:
         self._line_ids = LineIds(layout.line_identity) if layout.line_identity else None
         self.columns: Mapping[str, pa.Array] = {}  # of the last frame, derived ones too
         self._stubs = Stubs(layout.same_receipt)
+        self._far_dates = FarDates(layout)
 
     def batches_of(self, texts: pa.Array, lines: Ints) -> Ints:
         """The ordinals of batches by their names, numbered from 1 as they first appear."""
@@ -94,6 +96,7 @@ class Assembler:
         frame, controls = self._completed(frame)
         self.columns = frame.columns
         self._check(frame)
+        self._far_dates.tell(frame, self._notes)
         lead = self._leads(frame)
         self._keep_keys(frame, lead)
         own = self._own_columns(frame)

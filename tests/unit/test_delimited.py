@@ -239,6 +239,15 @@ def test_places_count_in_the_file_behind_a_byte_order_mark() -> None:
     assert [row["line"] for row in rows] == [2, 3]
 
 
+def test_a_day_far_from_the_others_of_its_file_is_told_and_its_money_taken() -> None:
+    data = (ROOT / "fixtures" / "problems" / "DATE_UNUSUAL.csv").read_text()
+    fmt = shipped("cashier_receipts")
+    assert told(data, fmt) == [("DATE_UNUSUAL", 3, "business_date")]
+    assert told(data.replace("2062-11-02", "2027-11-03"), fmt) == []
+    assert told(data.replace("2062-11-02", "2027-11-04"), fmt) != []
+    assert told(data.replace("2062-11-02", "1926-11-02"), fmt) != []
+
+
 def test_many_bad_rows_are_counted_and_not_listed() -> None:
     result = read(shop(), b"id,paid\n" + b"A,x\n" * 1000)
     assert len(result.problems) == 26
