@@ -448,6 +448,7 @@ QUESTIONS = _schema(
     ("amount_cents", CENTS),
     ("account_key", pa.int64()),
     ("message", TEXT),
+    ("other", pa.int64()),  # another receipt, which the message names as {other}
 )
 
 

@@ -10,15 +10,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from rapidfuzz import fuzz
 from sqlalchemy import Connection, Select, Table, func, or_, select, union_all
 
+from recond.arrays import ints
 from recond.exceptions.codes import CODES
 from recond.exceptions.payers import Before, Payer, paid_before
-from recond.exports.columns import fetch, fetch_table
-from recond.matching.names import alike, normalise_names
+from recond.exports.columns import fetch_table
+from recond.matching.names import normalise_names
+from recond.matching.namesearch import LETTERS, alikes
+from recond.matching.openitems import find
 from recond.matching.references import keys, variants
 from recond.model import CREDIT, ITEM
 from recond.store import schema
@@ -27,8 +30,7 @@ from recond.store.engine import stage
 NEAR_LENGTHS = range(4, 21)  # shorter numbers are near to everything, longer ones are no accounts
 # A new home's scan line begins with the account (contract 4); readers lose a digit or two of it.
 SCAN_LENGTHS, SCAN_ACCOUNT = range(25, 28), 10
-SHARED = 2000  # a word of more accounts' names than this tells nothing
-RARE = 50  # nor does a name that is like so many
+CROWD = 50  # a name that is like so many tells nothing, but where the amount agrees
 FEW_WORDS = 12
 SIMILAR = 88  # rapidfuzz token_sort_ratio, of 100
 MANY = 20  # accounts for one amount, beyond which the amount tells nothing
@@ -84,8 +86,9 @@ def gather(connection: Connection, exception_nos: Sequence[int] | None = None) -
     """
     asked = {question.exception_no: question for question in _asked(connection, exception_nos)}
     near = _near_numbers(connection, asked)
-    others = _same_names(connection, asked) | _similar_names(connection, asked)
-    others |= _same_amounts(connection, asked)
+    agreeing = _agreeing(connection, asked)
+    others = _same_names(connection, asked) | _similar_names(connection, asked, agreeing)
+    others |= _same_amounts(asked, agreeing)
     payers = {number: Payer(q.receipt_no, q.payer_key, q.references) for number, q in asked.items()}
     before = paid_before(connection, payers)
     others |= set(before)
@@ -224,49 +227,42 @@ def _same_names(connection: Connection, asked: dict[int, Asked]) -> set[tuple[in
     return _pairs(connection, statement)
 
 
-def _similar_names(connection: Connection, asked: dict[int, Asked]) -> set[tuple[int, int]]:
-    """Accounts that share a word with the payer's name and are spelt nearly like it.
+def _similar_names(
+    connection: Connection, asked: dict[int, Asked], agreeing: dict[int, set[int]]
+) -> set[tuple[int, int]]:
+    """Accounts whose name is spelt nearly like the payer's (see `namesearch`: which are compared).
+    `agreeing`: by cents the accounts whose due, or one item, that is.
 
     One pass over the names of all accounts as columns: words have no index, and the pass costs
     less than a second a million accounts.
     """
-    by_word: dict[str, list[Asked]] = {}
-    for question in asked.values():
-        for word in (question.name_key or "").split():
-            if len(word) > 2:
-                by_word.setdefault(word, []).append(question)
-    if not by_word:
+    named = [question for question in asked.values() if question.name_key]
+    words = sorted({w for q in named for w in (q.name_key or "").split() if len(w) >= LETTERS})
+    if not words:
         return set()
-    words = pa.array(sorted(by_word), pa.string())
     account = schema.account.c
     statement = select(account.account_key, account.name_key).where(account.name_key.is_not(None))
-    if len(by_word) <= FEW_WORDS:  # the database reads past the other names faster
-        statement = statement.where(or_(*(account.name_key.contains(w) for w in by_word)))
+    if len(words) <= FEW_WORDS:  # the database reads past the other names faster
+        statement = statement.where(or_(*(account.name_key.contains(w) for w in words)))
+    statement = statement.order_by(account.account_key)
     to = pa.schema([("account_key", pa.int64()), ("name_key", pa.string())])
-    sharing: dict[str, list[tuple[int, str]]] = {}
-    for batch in fetch(connection, statement, to):
-        split = pc.split_pattern(batch["name_key"], " ")
-        flat, parents = split.flatten(), pc.list_parent_indices(split)
-        hits = pc.is_in(flat, value_set=words)
-        rows = parents.filter(hits)
-        for word, key, name in zip(
-            flat.filter(hits).to_pylist(),
-            batch["account_key"].take(rows).to_pylist(),
-            batch["name_key"].take(rows).to_pylist(),
-            strict=True,
-        ):
-            found = sharing.setdefault(word, [])
-            if len(found) <= SHARED:
-                found.append((key, name))
-    pairs = set()
-    for word, found in sharing.items():
-        if len(found) > SHARED:
-            continue
-        for question in by_word[word]:
-            like = {key for key, name in found if alike(question.name_key, name)}
-            if len(like) <= RARE:
-                pairs |= {(question.exception_no, key) for key in like}
-    return pairs
+    known = fetch_table(connection, statement, to)
+    keys_, names = ints(known["account_key"]), known["name_key"].combine_chunks()
+    pairs = [
+        (place, key)
+        for place, question in enumerate(named)
+        for key in agreeing.get(question.cents, ())
+    ]
+    place, key = (np.array(side, np.int64) for side in zip(*pairs, strict=True)) if pairs else (
+        np.zeros(0, np.int64), np.zeros(0, np.int64))  # fmt: skip
+    row = find(keys_, key)
+    also = (place * len(keys_) + row)[row >= 0]
+    one, other = alikes(pa.array([q.name_key for q in named], pa.string()), names, also)
+    crowd = np.bincount(one, minlength=len(named))[one] > CROWD
+    kept = ~crowd | np.isin(one * len(keys_) + other, also)
+    one, other = one[kept], other[kept]
+    numbers = np.array([question.exception_no for question in named], np.int64)
+    return set(zip(numbers[one].tolist(), keys_[other].tolist(), strict=True))
 
 
 def similar(one: str | None, other: str | None) -> bool:
@@ -293,13 +289,13 @@ def _spelt_out(left: list[str], right: list[str]) -> bool:
     return not left or not right
 
 
-def _same_amounts(connection: Connection, asked: dict[int, Asked]) -> set[tuple[int, int]]:
-    """Accounts whose due, or one open item, is the amount; none where too many are."""
+def _agreeing(connection: Connection, asked: dict[int, Asked]) -> dict[int, set[int]]:
+    """By cents that are asked about: the accounts whose due, or one open item, is the amount."""
     item, balance = schema.item.c, schema.item_balance.c
-    paid = [(q.cents, q.exception_no) for q in asked.values() if q.cents > 0]
+    paid = [q.cents for q in asked.values() if q.cents > 0]
     if not paid:
-        return set()
-    amounts = _staged(connection, "asked_cents", "cents", [cents for cents, _ in paid])
+        return {}
+    amounts = _staged(connection, "asked_cents", "cents", paid)
     due = (
         select(item.account_key, func.sum(balance.open_cents).label("cents"))
         .select_from(schema.item_and_balance)
@@ -315,14 +311,17 @@ def _same_amounts(connection: Connection, asked: dict[int, Asked]) -> set[tuple[
     )
     accounts: dict[int, set[int]] = {}
     for cents, key in connection.execute(union_all(dues, items)):
-        found = accounts.setdefault(int(cents), set())
-        if len(found) <= MANY:
-            found.add(key)
+        accounts.setdefault(int(cents), set()).add(key)
+    return accounts
+
+
+def _same_amounts(asked: dict[int, Asked], agreeing: dict[int, set[int]]) -> set[tuple[int, int]]:
+    """Accounts that the amount alone speaks for; none where too many are."""
     return {
-        (number, key)
-        for cents, number in paid
-        if len(accounts.get(cents, ())) <= MANY
-        for key in accounts.get(cents, ())
+        (question.exception_no, key)
+        for question in asked.values()
+        if len(agreeing.get(question.cents, ())) <= MANY
+        for key in agreeing.get(question.cents, ())
     }
 
 

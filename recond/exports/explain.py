@@ -340,6 +340,7 @@ def _question(connection: Connection, row: Row[Any]) -> Told:
     told["sentence"] = code.sentence if code else ""
     told["amount"] = _amount(row.amount_cents)
     told["candidates"], told["refused"] = [], []
+    told["answers"] = list(code.answers) if code and row.status != "resolved" else []
     if row.status != "resolved":
         made = suggestions(connection, [row.exception_no])
         told["candidates"] = made.candidates["why"].to_pylist()

@@ -19,6 +19,12 @@ _FACTS = {
     "trace_number": "trace",
     "payer_name": "payer",
 }
+_TENDERS = {"CHECK": "a check", "CASH": "cash", "CARD": "a card payment", "ACH": "an ACH payment",
+            "WIRE": "a wire", "MONEY_ORDER": "a money order",
+            "CASHIERS_CHECK": "a cashier's check"}  # fmt: skip
+_CHANNELS = {"LOCKBOX": "through the lockbox", "CASHIER": "at the counter", "CARD": "by card",
+             "ACH_CREDIT": "by ACH", "ACH_DEBIT": "debited by the office itself",
+             "BANK": "credited by the bank"}  # fmt: skip
 _STATES = {
     "held": "held: nothing has been decided and no money is booked",
     "voided": "voided",
@@ -104,7 +110,9 @@ def _problem(problem: Told) -> list[str]:
 
 def _read(told: Told) -> list[str]:
     read = told["read"]
-    lines = [f"What was read: {read['amount']} by {read['channel']}, {read['tender']}"]
+    tender = _TENDERS.get(read["tender"], read["tender"])
+    channel = _CHANNELS.get(read["channel"], read["channel"])
+    lines = [f"What was read: {read['amount']}, {tender}, {channel}"]
     for name, label in _FACTS.items():
         told_already = name == "reference" and read[name] == read["account_on_item"]
         if read[name] and not told_already:
@@ -116,11 +124,14 @@ def _read(told: Told) -> list[str]:
         )
         lines.append(f"  remittance on {where}: {_one_line(stub['reference'])}{amount}")
     stands = told["stands"]
-    lines.append(
-        f"Where it stands: {_STATES[stands['state']]}; applied {stands['applied_amount']}, on"
-        f" account {stands['on_account_amount']}, in suspense {stands['suspense_amount']}"
-    )
-    return lines
+    parts = [
+        f"{stands[name]} {words}"
+        for name, words in (("applied_amount", "on items"), ("on_account_amount", "on account"),
+                            ("suspense_amount", "in suspense"))
+        if stands[name] != "0.00"
+    ]  # fmt: skip
+    amounts = f" ({', '.join(parts)})" if parts else ""
+    return [*lines, "", f"Where it stands: {_STATES[stands['state']]}{amounts}"]
 
 
 def _tried(told: Told) -> list[str]:
@@ -143,7 +154,7 @@ def _decision(decision: Told) -> list[str]:
         name = _one_line(decision["customer_name"])
         lines.append(f"  account {decision['account_number']}: {name}")
     for step, place in enumerate(decision["placements"], 1):
-        left = "" if place["left"] is None else f"; left {place['left']}"
+        left = "" if place["left"] in {None, "0.00"} else f"; {place['left']} of it left"
         amount = place["amount"].removeprefix("-")
         lines.append(f"  {step}. {amount} {_where(place)}{left}")
     return lines + _journal(decision)
@@ -158,7 +169,7 @@ def _journal(decision: Told) -> list[str]:
         total = decision["entry_total"]
         more = decision["shared_with"]
         others = "one other payment" if more == 1 else f"{more} other payments"
-        return [f"{whole} posts it with {others}: {total} on each side"]
+        return [f"{whole} posts it with {others}: debits of {total}, credits of {total}"]
     lines = [f"{whole}:"]
     for line in decision["journal"]:
         side = f"debit {line['debit']}" if line["debit"] != "0.00" else f"credit {line['credit']}"
@@ -189,7 +200,7 @@ def _where(place: Told) -> str:
 def _question(question: Told) -> list[str]:
     first = (
         f"Question {question['exception_id']} ({question['code']}), {question['status']},"
-        f" opened {question['opened_at']}: {question['sentence']}"
+        f" opened {question['opened_at']}:"
     )
     lines = [first, f"  {_one_line(question['message'])}"]
     lines += [f"  could be {_one_line(why)}" for why in question["candidates"]]
@@ -199,4 +210,6 @@ def _question(question: Told) -> list[str]:
             f"  answered by {_one_line(question['resolved_by'])} at {question['resolved_at']}:"
             f" {_one_line(question['resolution'])}"
         )
+    elif question["answers"]:
+        lines.append(f"  it may be answered with {', '.join(question['answers'])}")
     return lines

@@ -23,8 +23,6 @@ from recond.money import text_from_cents
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-_ORDINAL_BITS = 32
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -73,8 +71,9 @@ def questions(
 
 
 def _table(
-    asked: Asked, rows: Ints, code: pa.Array | str, cents: Ints, account: Ints, message: pa.Array
-) -> tuple[Ints, pa.Table]:
+    asked: Asked, rows: Ints, code: pa.Array | str, cents: Ints, account: Ints, message: pa.Array,
+    other: Ints | None = None,
+) -> tuple[Ints, pa.Table]:  # fmt: skip
     codes = pa.repeat(code, len(rows)) if isinstance(code, str) else code
     key = np.append(asked.keys, 0)[account]
     columns = [
@@ -83,6 +82,7 @@ def _table(
         pa.array(cents),
         pa.array(key, mask=account < 0),
         message,
+        pa.nulls(len(rows), pa.int64()) if other is None else pa.array(other),
     ]
     return rows, pa.table(columns, schema=QUESTIONS)
 
@@ -137,11 +137,12 @@ def _duplicates(asked: Asked, recent: pa.Table, window: int) -> tuple[Ints, pa.T
     account = asked.account[mine]
     message = words.joined(
         "A payment of ", text_from_cents(pa.array(asked.totals[mine])), " for account ",
-        asked.numbers.take(pa.array(account)), " was received on ", date, " already (",
-        _records(record), "); this equal one is posted too.",
+        asked.numbers.take(pa.array(account)), " was received on ", date,
+        " already ({other}); this equal one is posted too.",
     )  # fmt: skip
     rows = asked.first[mine]
-    return _table(asked, rows, "SUSPECTED_DUPLICATE_PAYMENT", asked.cents[rows], account, message)
+    code = "SUSPECTED_DUPLICATE_PAYMENT"
+    return _table(asked, rows, code, asked.cents[rows], account, message, record)
 
 
 def _keyed(asked: Asked, flags: Flags) -> tuple[Ints, pa.Table]:
@@ -238,11 +239,3 @@ def _posted(asked: Asked) -> tuple[Ints, Ints]:
     """Payments that post to one account, and the account."""
     payment = np.flatnonzero((asked.aims.code == OK) & (asked.account >= 0))
     return payment, asked.account[payment]
-
-
-def _records(number: Ints) -> pa.Array:
-    """ "record 17" or, of a receipt key, "record 17 of arrival 3"."""
-    ordinal = pa.array(number & ((1 << _ORDINAL_BITS) - 1)).cast(pa.string())
-    arrival = pa.array(number >> _ORDINAL_BITS)
-    behind = words.joined(" of arrival ", arrival.cast(pa.string()))
-    return words.joined("record ", ordinal, pc.if_else(pc.greater(arrival, 0), behind, ""))

@@ -254,16 +254,20 @@ def ask(connection: Connection, run: Run, matched: Matched) -> None:
     rows = matched.questions.to_pylist()  # questions only, never a whole file's receipts
     if not rows:
         return
-    file_ids = ids.files_of(connection, {row["ordinal"] >> schema.ORDINAL_BITS for row in rows})
+    told = [row[name] for row in rows for name in ("ordinal", "other") if row[name] is not None]
+    file_ids = ids.files_of(connection, {number >> schema.ORDINAL_BITS for number in told})
     low = (1 << schema.ORDINAL_BITS) - 1
     questions = []
     for row in rows:
-        file_no = row["ordinal"] >> schema.ORDINAL_BITS
+        file_no, message = row["ordinal"] >> schema.ORDINAL_BITS, row["message"]
+        if row["other"] is not None:
+            owner = file_ids[row["other"] >> schema.ORDINAL_BITS]
+            message = message.replace("{other}", ids.receipt_id(owner, row["other"] & low))
         questions.append(
             Question(
                 row["code"],
                 ids.receipt_id(file_ids[file_no], row["ordinal"] & low),
-                row["message"],
+                message,
                 amount_cents=row["amount_cents"],
                 file_no=file_no,
                 receipt_no=row["ordinal"],

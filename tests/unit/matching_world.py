@@ -41,6 +41,7 @@ class Item:
     bill: str | None = None
     service: str | None = None
     arrangement: str | None = None
+    owner: str | None = None  # before the account's customer of today
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,12 @@ class Receipt:
     day: dt.date = DAY
     payment: str | None = None
     tender: str = "CHECK"
+    payer: str | None = None
 
 
 @dataclass
 class World:
-    """`accounts`: number to status; `aliases`: old number to account."""
+    """`accounts`: number to status; `aliases`: old number to account, `days` when they count."""
 
     accounts: dict[str, str]
     items: list[Item] = field(default_factory=list)
@@ -63,6 +65,11 @@ class World:
     recent: list[tuple[str, int, dt.date, int]] = field(default_factory=list)
     cash_only: dict[str, dt.date] = field(default_factory=dict)
     leads: list[tuple[int, str, str]] = field(default_factory=list)  # ordinal, account, rule
+    names: dict[str, str] = field(default_factory=dict)
+    families: dict[str, str] = field(default_factory=dict)
+    days: dict[str, tuple[dt.date | None, dt.date | None]] = field(
+        default_factory=dict
+    )  # of aliases
 
     def key(self, account: str) -> int:
         return list(self.accounts).index(account) + 1
@@ -70,7 +77,8 @@ class World:
     def book(self) -> Book:
         accounts = [
             {"account_key": self.key(number), "account_number": number, "status": status,
-             "cash_only_until": self.cash_only.get(number)}
+             "cash_only_until": self.cash_only.get(number),
+             "customer_name": self.names.get(number), "family": self.families.get(number)}
             for number, status in self.accounts.items()
         ]  # fmt: skip
         items = [
@@ -86,6 +94,7 @@ class World:
                 "open_cents": item.cents,
                 "since_entry": 0,
                 "arrangement_number": item.arrangement,
+                "prior_owner": item.owner,
             }
             for row, item in enumerate(self.items)
         ]
@@ -115,7 +124,8 @@ class World:
         table = pa.Table.from_pylist(
             [
                 {"reference_key": key, "kind": r[0], "number": r[1], "account_key": r[2],
-                 "item_key": r[3]}
+                 "item_key": r[3], "valid_from": self.days.get(r[1], (None, None))[0],
+                 "valid_until": self.days.get(r[1], (None, None))[1]}
                 for r, key in zip(rows, made.to_pylist(), strict=True)
             ],
             BOOK_REFERENCES,
@@ -150,14 +160,14 @@ class World:
             seen.add(name)  # tenders of one payment stand as one
             total = sum(r.cents for r in receipts if (r.payment or f"#{r.ordinal}") == name)
             recent.append((numbers[key], total, receipt.day, receipt.ordinal))
-        return World(self.accounts, items, self.aliases, recent, self.cash_only, self.leads)
+        return replace(self, items=items, recent=recent)
 
 
 def tables(receipts: list[Receipt]) -> tuple[pa.Table, pa.Table]:
     """RECEIPTS and REMITTANCES."""
     rows = [
         {"ordinal": r.ordinal, "amount_cents": r.cents, "received_date": r.day,
-         "payment": r.payment, "tender": r.tender}
+         "payment": r.payment, "tender": r.tender, "payer_name": r.payer}
         for r in receipts
     ]  # fmt: skip
     told = [

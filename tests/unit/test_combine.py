@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +34,32 @@ def test_it_is_what_looking_at_all_choices_says(amounts: list[int], target: int)
         assert (found.outcome, found.places) == ("unique", every[0])
     else:
         assert (found.outcome, found.places) == ("several", ())
+
+
+@given(
+    st.lists(st.integers(1, 30), max_size=8),
+    st.integers(0, 100),
+    st.integers(2, 4),
+)
+def test_few_parts_are_what_looking_at_all_choices_says(
+    amounts: list[int], target: int, most: int
+) -> None:
+    found = combine(target, amounts, most_parts=most)
+    every = [one for one in brute(target, amounts) if len(one) <= most]
+    assert found.outcome == ("none", "unique", "several")[min(len(every), 2)]
+    assert found.places == (every[0] if len(every) == 1 else ())
+
+
+@pytest.mark.parametrize(
+    ("amounts", "outcome"), [([100] * 150, "several"), ([100, 3] * 60, "none")]
+)
+def test_very_many_ways_are_looked_at_in_blocks(amounts: list[int], outcome: str) -> None:
+    assert combine(400 if outcome == "several" else 4001, amounts, most_parts=4).outcome == outcome
+
+
+def test_many_amounts_are_searched_in_depth() -> None:
+    amounts = [1000 + 7 * n for n in range(250)]
+    assert combine(1000 + 1007, amounts, most_parts=2).places == (0, 1)
 
 
 def test_equal_amounts_are_different_accounts() -> None:

@@ -1,9 +1,11 @@
 """Names are compared without case, accents, marks, order and words that say nothing."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from recond.matching.names import alike, normalise_name, normalise_names
+from recond.matching.namesearch import PAIRS, RARE, sharing
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,51 @@ def test_names_that_may_be_one_payers(one: str | None, other: str | None, same: 
     keys = normalise_name(one), normalise_name(other)
     assert alike(*keys) is same
     assert alike(*reversed(keys)) is same
+
+
+# Everybody is a JOHN or a SMITH; one is both.
+COMMON = [f"JOHN OTHER{n}" for n in range(RARE + 10)] + [f"MARY{n} SMITH" for n in range(RARE + 10)]
+CITY = pa.array([*COMMON, "JOHN SMITH", "ADA QUILL", "JOHN JOHN"], pa.string())
+
+
+def pairs(asked: list[str | None], agreeing: list[tuple[int, int]] | None = None) -> set[object]:
+    keys = np.array([one * len(CITY) + other for one, other in agreeing or []], np.int64)
+    found = sharing(pa.array(asked, pa.string()), CITY, keys)
+    return {(one, CITY[other].as_py()) for one, other in zip(*map(list, found), strict=True)}
+
+
+def test_two_common_words_together_are_rare() -> None:
+    assert pairs(["JOHN SMITH"]) == {(0, "JOHN SMITH")}
+
+
+@pytest.mark.parametrize("payer", ["JOHN SMIHT", "J SMITH", "JOHN SM", "JHON X SMITH"])
+def test_a_common_word_and_the_first_letter_of_another_are_enough(payer: str) -> None:
+    assert (0, "JOHN SMITH") in pairs([payer])
+    assert len(pairs([payer])) < RARE
+
+
+def test_one_rare_word_is_enough_and_one_common_word_is_not() -> None:
+    found = pairs(["QUILL", "SMITH", "JOHN JOHN", None, "XX"])
+    assert found == {(0, "ADA QUILL"), (2, "JOHN JOHN")}
+
+
+def test_one_common_word_and_something_else_that_agrees_are_enough() -> None:
+    other = CITY.index("MARY7 SMITH").as_py()
+    found = pairs(
+        ["MARIA SMITH", "MARIA SMITH"], [(1, other), (1, CITY.index("ADA QUILL").as_py())]
+    )
+    assert found == {(1, "MARY7 SMITH")}
+
+
+def test_many_names_are_looked_at_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ["JOHN SMITH", "ADA QUILL", "SMITH JOHN", "QUILL ADA"]
+    whole = pairs(asked)
+    monkeypatch.setattr("recond.matching.namesearch.PAIRS", 7)
+    assert PAIRS > 7
+    assert pairs(asked) == whole
+    assert len(whole) == 4
+
+
+def test_nobody_to_compare_with() -> None:
+    found = sharing(pa.array(["JOHN SMITH"]), pa.array([], pa.string()))
+    assert [len(side) for side in found] == [0, 0]

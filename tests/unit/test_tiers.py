@@ -7,7 +7,14 @@ import datetime as dt
 import pytest
 from matching_world import CURRENT, DAY, PAST, Item, Receipt, World, tables
 
-from recond.matching.policy import DEFAULT_CHARGE_TYPES, Policy, Rules, Structure, Tier
+from recond.matching.policy import (
+    DEFAULT_CHARGE_TYPES,
+    Policy,
+    Rules,
+    ScanLine,
+    Structure,
+    Tier,
+)
 from recond.matching.repairs import repairs
 from recond.model import CREDIT, ITEM, SUSPENSE, Matched
 
@@ -227,6 +234,17 @@ def test_e17_one_wrong_digit_leaves_the_true_line_and_others() -> None:
     assert len(keys) > 1
     assert repairs(tables([by_account(1, 1, scan(A, 18870))])[1], REPAIR).num_rows == 0
     assert repairs(tables([by_account(1, 1, MISREAD)])[1], Rules()).num_rows == 0
+
+
+def test_e17_eleven_lines_have_a_good_digit() -> None:
+    """The page's own count: 10004660123 was 10004560123, and ten other lines are as good."""
+    line = ScanLine(length=11, account=(1, 10), due_date=None, amount_due=None, covered=(1, 10),
+                    check_digit=11)  # fmt: skip
+    rules = Rules(ocr_repair=True, scan_lines=(line,))
+    rows = repairs(tables([by_account(1, 1, "10004660123")])[1], rules)
+    keys = rows["reference_key"].to_pylist()
+    assert len(keys) == 11
+    assert {"1000456012", "1000466012"} <= set(keys)  # the last one if the digit itself is wrong
 
 
 def test_e17_a_misread_line_posts_only_where_one_account_owes_the_amount() -> None:

@@ -32,6 +32,12 @@ receipt = Table(
     text("payment"),
     Index("ix_receipt_repeat_key", "repeat_key"),
     Index(
+        "ix_receipt_payer_key",  # what a payer paid before, asked for each open question
+        "payer_key",
+        sqlite_where=sql("payer_key IS NOT NULL"),
+        postgresql_where=sql("payer_key IS NOT NULL"),
+    ),
+    Index(
         "ix_receipt_drawer",
         "drawer",
         "received_date",
