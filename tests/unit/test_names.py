@@ -88,14 +88,14 @@ def test_a_common_word_and_the_first_letter_of_another_are_enough(payer: str) ->
 
 
 def test_one_rare_word_is_enough_and_one_common_word_is_not() -> None:
-    found = pairs(["QUILL", "SMITH", "JOHN JOHN", None, "XX"])
-    assert found == {(0, "ADA QUILL"), (2, "JOHN JOHN")}
+    found = pairs(["QUILL", "SMITH", None, "XX"])
+    assert found == {(0, "ADA QUILL")}
 
 
 def test_one_common_word_and_something_else_that_agrees_are_enough() -> None:
     other = CITY.index("MARY7 SMITH").as_py()
     found = pairs(
-        ["MARIA SMITH", "MARIA SMITH"], [(1, other), (1, CITY.index("ADA QUILL").as_py())]
+        ["XAVER SMITH", "XAVER SMITH"], [(1, other), (1, CITY.index("ADA QUILL").as_py())]
     )
     assert found == {(1, "MARY7 SMITH")}
 
