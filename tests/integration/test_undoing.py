@@ -369,6 +369,19 @@ def test_what_was_recovered_since_is_not_reinstated(office: Office, desk: Desk) 
     assert office.open_cents() == {"XW1": 8800, "YG1": 5000}
 
 
+def test_what_moved_a_payment_last_is_undone_first(office: Office, desk: Desk) -> None:
+    (receipt,) = lockbox(office, (4000, "NOBODY"))
+    assert answer(desk, "ACCOUNT_NOT_FOUND", "assign", X)[:7] == "APPLIED"
+    assigned = last(office)
+    approve(office, ask(office, "jane", "transfer", receipt, Y, "his neighbour's"))
+    with pytest.raises(RefusedError, match="was moved since; undo what moved it first"):
+        undo(office, assigned)
+    approve(office, undo(office, _decision(office, "transfer")))
+    assert office.applied() == {"XW1": 4000}
+    undo(office, assigned)
+    assert (office.applied(), office.questions()) == ({}, ["ACCOUNT_NOT_FOUND"])
+
+
 def test_a_denial_is_not_undone(office: Office) -> None:
     said = ask(office, "jane", "write_off", X, None, "moved away")
     identity = said.rsplit("(", 1)[1].rstrip(")")

@@ -8,6 +8,7 @@ reversing one; what cannot be undone says what to do instead.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -251,10 +252,43 @@ def _entry_of(connection: Connection, receipt_no: int, version: int) -> int:
 
 
 def _back(connection: Connection, row: Any, words: str) -> Move:
-    """The move that takes a receipt back to where it stood before a decision."""
+    """The move that takes a receipt back to where it stood before a decision: refused unless it
+    stands as that decision left it (what moved it since was undone)."""
     number, version = row.receipt_no, row.placed_version
     owner = moves.standing(connection, [number])[number]
-    if owner.version != version:
+    left, made_there = _left_by(connection, number, version)
+    if Counter(_place(stand) for stand in owner.stands) != left:
         raise refuse("the payment was moved since; undo what moved it first")
-    taken = [stand for stand in owner.stands if stand.version == version]
+    taken = []
+    for stand in owner.stands:
+        if made_there[_place(stand)]:
+            made_there[_place(stand)] -= 1
+            taken.append(stand)
     return Move(number, "undo", words, taken, unlinking.back_to(connection, number, version), None)
+
+
+Place = tuple[int, int | None, int | None, int]
+
+
+def _place(stand: Any) -> Place:
+    return stand.bucket, stand.account_key, stand.item_key, stand.cents
+
+
+def _left_by(
+    connection: Connection, receipt_no: int, version: int
+) -> tuple[Counter[Place], Counter[Place]]:
+    """Where a receipt's cents stood after a version, and which of those places it made."""
+    placement = schema.placement.c
+    rows = connection.execute(
+        select(schema.placement).where(
+            placement.receipt_no == receipt_no, placement.version <= version
+        )
+    ).all()
+    gone = {(row.reverses_version, row.reverses_line) for row in rows}
+    standing = [
+        row for row in rows if row.reverses_version is None and (row.version, row.line) not in gone
+    ]
+    return (
+        Counter(_place(row) for row in standing),
+        Counter(_place(row) for row in standing if row.version == version),
+    )
