@@ -167,6 +167,17 @@ def test_other_accounts_and_earlier_money_recover_nothing(office: Office) -> Non
     assert [q for q in office.questions() if q == "WRITTEN_OFF_PAID"] == []
 
 
+def test_credit_that_stood_there_before_stays_credit(office: Office, desk: Desk) -> None:
+    pay(office, 1000, "NOBODY")
+    assert desk.answer(desk.row("ACCOUNT_NOT_FOUND"), "on_account", X)[0] == "APPLIED"
+    write_off(office)
+    office.process()
+    assert office.applied() == {}
+    pay(office, 500, X, "later.bai")
+    assert office.applied() == {"XW1": 500}
+    assert [cents(row["on_account_amount"]) for row in office.rows("receipts")] == [1000, 0]
+
+
 def test_a_clerk_puts_money_on_an_item_that_was_written_off(office: Office, desk: Desk) -> None:
     write_off(office, "XW1")
     pay(office, 13000, "NOBODY")
