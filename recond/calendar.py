@@ -8,6 +8,7 @@ not for what a bank does (domain section 2.10).
 from __future__ import annotations
 
 import datetime as dt
+from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -61,6 +62,12 @@ class Calendar:
     def bank_days_between(self, first: dt.date, last: dt.date) -> int:
         """How many bank days lie between two days, the first counted and the last not."""
         return int(np.busday_count(first, last, holidays=self.bank_closed))
+
+
+def day_of_year(year: int, month_day: str) -> dt.date:
+    """The day `MM-DD` of a year; a day that the month has not is its last one."""
+    month, day = int(month_day[:2]), int(month_day[3:])
+    return dt.date(year, month, min(day, monthrange(year, month)[1]))
 
 
 def _shifted(day: dt.date, after: int, closed: Days) -> np.datetime64:

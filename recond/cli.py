@@ -366,14 +366,21 @@ def close(
     reopen: Annotated[
         bool, typer.Option("--reopen", help="Reopen the last closed month; two persons.")
     ] = False,
+    soft: Annotated[
+        bool, typer.Option("--soft", help="Only let files and rules date nothing into it.")
+    ] = False,
     reason: Annotated[str | None, typer.Option("--reason", help="Why; needed to reopen.")] = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
     as_of: AsOfOption = None,
 ) -> None:
     """The close checklist, then the lock (3 when something blocks)."""
-    from recond.verbs.close import close_verb, reopen_verb
+    from recond.verbs.close import close_verb, reopen_verb, soft_close_verb
 
+    if soft:
+        if check or reopen:
+            raise UsageError("--soft goes with neither --check nor --reopen")
+        raise typer.Exit(soft_close_verb(home, month, dry_run, day(as_of)))
     if reopen:
         raise typer.Exit(reopen_verb(home, month, reason, dry_run, day(as_of)))
     raise typer.Exit(close_verb(home, month, check, json, dry_run, day(as_of)))
@@ -441,6 +448,50 @@ def audit_sample(
     from recond.verbs.audit import audit_sample_verb
 
     audit_sample_verb(home, n, seed, method, month, out, json)
+
+
+@audit_app.command("retention")
+def audit_retention(
+    home: HomeOption = None,
+    state: Annotated[
+        str | None,
+        typer.Option("--state", help="Only kept, disposable, overdue, on hold or disposed."),
+    ] = None,
+    json: JsonOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """How long the bytes of each file are kept."""
+    from recond.verbs.audit import retention_verb
+
+    retention_verb(home, state, json, day(as_of))
+
+
+@audit_app.command("hold")
+def audit_hold(
+    reason: ReasonOption,
+    series: Annotated[str | None, typer.Option("--series", help="Of [[retention]].")] = None,
+    file: Annotated[str | None, typer.Option("--file", help="One file's id.")] = None,
+    end: Annotated[int | None, typer.Option("--end", help="End the hold of this number.")] = None,
+    home: HomeOption = None,
+    as_of: AsOfOption = None,
+) -> None:
+    """Stop the disposal of a series or a file, whatever the schedule says."""
+    from recond.verbs.audit import hold_verb
+
+    hold_verb(home, series, file, end, reason, day(as_of))
+
+
+@audit_app.command("dispose")
+def audit_dispose(
+    reason: ReasonOption,
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Take the bytes that may go out of the archive, with a certificate."""
+    from recond.verbs.audit import dispose_verb
+
+    dispose_verb(home, reason, dry_run, day(as_of))
 
 
 @app.command()

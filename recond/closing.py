@@ -40,19 +40,27 @@ class Gate:
         return bool(self.found)
 
 
-def checklist(connection: Connection, run: Run, month: str) -> list[Gate]:
-    """Every gate, in the order in which a person works through them."""
+def checklist(connection: Connection, run: Run, month: str, *, past: bool = False) -> list[Gate]:
+    """Every gate, in the order in which a person works through them. `past`: the books are shown
+    as they were on a past day, and only those of today can be proved."""
     gates: list[Callable[[Connection, Run, str], Gate]] = [
-        _files, _expected, _questions, _suspense, _approvals, _acknowledgements, _books,
+        _files, _expected, _questions, _suspense, _approvals, _acknowledgements,
     ]  # fmt: skip
-    return [gate(connection, run, month) for gate in gates]
+    told = [gate(connection, run, month) for gate in gates]
+    return [*told, Gate("books", *_BOOKS) if past else _books(connection, run)]
+
+
+def people(run: Run, role: str) -> str:
+    """Who has a role, as a person reads it: everybody, or by name."""
+    named = getattr(run.home.settings.roles, role)
+    return f"any {role}" if "*" in named else f"a {role} ({', '.join(named)})"
 
 
 def _until(month: str) -> str:
     return last_day(month).isoformat()
 
 
-def _files(connection: Connection, _run: Run, month: str) -> Gate:
+def _files(connection: Connection, run: Run, month: str) -> Gate:
     rows = connection.execute(
         select(file.c.file_id, file.c.name, file.c.state)
         .where(file.c.state.in_(["held", "partly_held"]), file.c.business_date <= _until(month))
@@ -60,14 +68,16 @@ def _files(connection: Connection, _run: Run, month: str) -> Gate:
     )
     found = tuple(f"{row.file_id} {row.name} is {row.state}" for row in rows)
     says = "no file or batch that arrived up to the month's end is held"
-    return Gate("files", says, "a clerk: files accept, files reject", found)
+    clears = f"{people(run, 'clerk')}: files accept, files reject"
+    return Gate("files", says, clears, found)
 
 
 def _expected(connection: Connection, run: Run, month: str) -> Gate:
     due = days(connection, run, last_day(month))
     found = tuple(one.words for one in due if one.state not in {RECEIVED, WAIVED})
     says = "every file that [[expect]] names came for every day up to the month's end"
-    return Gate("expected files", says, "the file, or queue: acknowledge", found)
+    clears = f"whoever sends it, or {people(run, 'clerk')}: acknowledge with a reason"
+    return Gate("expected files", says, clears, found)
 
 
 def _of_month(month: str) -> ColumnElement[bool]:
@@ -93,21 +103,22 @@ def _asked(month: str, *status: str) -> Select[tuple[str, str, str]]:
     )
 
 
-def _questions(connection: Connection, _run: Run, month: str) -> Gate:
+def _questions(connection: Connection, run: Run, month: str) -> Gate:
     rows = connection.execute(_asked(month, "open", "assigned", "on_hold"))
     found = tuple(f"{row.exception_id} {row.code}: {row.message}" for row in rows)
     says = "no question about the month is open or on hold"
-    return Gate("questions", says, "a clerk: queue list", found)
+    return Gate("questions", says, f"{people(run, 'clerk')}: queue list", found)
 
 
-def _approvals(connection: Connection, _run: Run, month: str) -> Gate:
+def _approvals(connection: Connection, run: Run, month: str) -> Gate:
     rows = connection.execute(_asked(month, "pending_approval"))
     found = tuple(f"{row.exception_id} {row.code}: {row.message}" for row in rows)
     says = "no decision waits for a second person"
-    return Gate("approvals", says, "a supervisor: queue approve", found)
+    clears = f"{people(run, 'approver')}, never who asked: queue approve"
+    return Gate("approvals", says, clears, found)
 
 
-def _suspense(connection: Connection, _run: Run, month: str) -> Gate:
+def _suspense(connection: Connection, run: Run, month: str) -> Gate:
     cents = cast(func.sum(placement.c.cents), schema.INT)
     same = and_(
         decision.c.receipt_no == placement.c.receipt_no, decision.c.version == placement.c.version
@@ -124,7 +135,7 @@ def _suspense(connection: Connection, _run: Run, month: str) -> Gate:
     total = sum(row.cents for row in rows)
     found = (f"{len(rows)} receipts hold {format_cents(total)}",) if rows else ()
     says = "no money of the month stands in suspense"
-    return Gate("suspense", says, "a clerk: queue list", found, total)
+    return Gate("suspense", says, f"{people(run, 'clerk')}: queue list", found, total)
 
 
 def _acknowledgements(connection: Connection, run: Run, month: str) -> Gate:
@@ -139,12 +150,14 @@ def _acknowledgements(connection: Connection, run: Run, month: str) -> Gate:
     return Gate("acknowledgements", says, "whoever runs the billing system", found)
 
 
-def _books(connection: Connection, run: Run, _month: str) -> Gate:
+def _books(connection: Connection, run: Run) -> Gate:
     books = Books(connection, run.home, run.chart)
     found = tuple(
         f"{one.name}: {one.says}: {rows[0]}"
         for one in INVARIANTS
         if one.name.startswith(BOOKS) and (rows := one.broken(books))
     )
-    says = "journal and sub-ledger agree in every fund"
-    return Gate("books", says, "whoever looks after recond: check", found)
+    return Gate("books", *_BOOKS, found)
+
+
+_BOOKS = ("journal and sub-ledger agree in every fund", "whoever looks after recond: check")

@@ -177,6 +177,9 @@ class Days(Section):
 
     bank_holidays: Literal["FED", "none"] = "FED"
     city_holidays: tuple[dt.date, ...] = ()
+    fiscal_year_end: str = Field(  # MM-DD
+        default="06-30", pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+    )
 
 
 class Clearing(Section):
@@ -216,6 +219,22 @@ class CashOnly(Section):
     returns: int = Field(ge=1)
     within_days: int = Field(ge=1)
     for_days: int = Field(ge=1)
+
+
+class Retention(Section):
+    """`[[retention]]`: how long the bytes of files are kept; the first that fits counts."""
+
+    series: str = Field(min_length=1)
+    inboxes: tuple[str, ...] = ()  # files of these inboxes; empty: of all
+    years: int = Field(ge=0)  # after the end of the fiscal year, at least
+    most_years: int | None = Field(default=None, ge=0)  # and at most
+    cite: str = ""
+
+    @model_validator(mode="after")
+    def _most_is_more(self) -> Self:
+        if self.most_years is not None and self.most_years < self.years:
+            raise ValueError("most_years is less than years")
+        return self
 
 
 class Expectation(Section):
@@ -266,6 +285,7 @@ class Settings(BaseSettings):
     inbox: tuple[Inbox, ...] = DEFAULT_INBOXES
     source: tuple[PaymentSource, ...] = ()
     expect: tuple[Expectation, ...] = ()
+    retention: tuple[Retention, ...] = ()
     charge_type: tuple[ChargeType, ...] = ()
     policy: tuple[Policy, ...] = ()
     scan_line: tuple[ScanLine, ...] = ()

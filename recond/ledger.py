@@ -51,6 +51,9 @@ BOOKED = pa.schema(
 )
 
 
+AUTOMATIC = "recond"  # who decides where no person does
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Why an entry is made: its kind, the id that its entry ids grow from, and words."""
@@ -179,11 +182,11 @@ class Ledger:
 
         Raises PeriodClosedError when the business date's month is closed as well.
         """
-        through = closed_through(self.connection)
+        through = shut_through(self.connection, self.actor, self.today)
+        today = self.today.isoformat()
         late = pc.less_equal(pc.utf8_slice_codeunits(dates, 0, 7), through)
         if not pc.any(late).as_py():
             return dates
-        today = self.today.isoformat()
         if today[:7] <= through:
             raise PeriodClosedError(
                 f"{today[:7]} is closed, so nothing can be posted on {today}; reopen the month"
@@ -317,6 +320,20 @@ def closed_through(connection: Connection) -> str:
     """The last closed month (`2026-03`); every month before it is closed too; empty: none."""
     change = schema.period_change.c
     last = select(change.closed_through).order_by(change.change_no.desc()).limit(1)
+    return connection.scalar(last) or ""
+
+
+def shut_through(connection: Connection, actor: str, today: dt.date) -> str:
+    """The last month that an actor's entries are not dated into: the closed ones, and for what no
+    person decides the soft-closed ones before the business date's."""
+    through, soft = closed_through(connection), soft_through(connection)
+    return soft if actor == AUTOMATIC and through < soft < today.isoformat()[:7] else through
+
+
+def soft_through(connection: Connection) -> str:
+    """The last month into which files and rules date nothing any more; empty: none."""
+    change = schema.period_change.c
+    last = select(change.soft_through).order_by(change.change_no.desc()).limit(1)
     return connection.scalar(last) or ""
 
 

@@ -1,8 +1,9 @@
 """Months: open until somebody closes them, and closed with every month before them.
 
-A month is future, open, closed or reopened. What is closed never opens in between: only the last
-closed month can be reopened, by two persons. The database refuses entries into closed months
-(`store.triggers`); `Ledger` dates them on the business date instead (contract section 5).
+A month is future, open, soft-closed, closed or reopened. Into a soft-closed month files and rules
+date nothing any more, while people still correct it. What is closed never opens in between: only
+the last closed month can be reopened, by two persons. The database refuses entries into closed
+months (`store.triggers`); `Ledger` dates them on the business date instead (contract section 5).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, insert, select
 
 from recond.errors import RefusedError, UsageError
-from recond.ledger import closed_through, instant
+from recond.ledger import closed_through, instant, soft_through
 from recond.store import schema
 
 change = schema.period_change
@@ -55,9 +56,11 @@ def month_before(month: str) -> str:
 
 
 def state(connection: Connection, month: str, today: dt.date) -> str:
-    """future, open, closed or reopened."""
+    """future, open, soft-closed, closed or reopened."""
     if month <= closed_through(connection):
         return "closed"
+    if month <= soft_through(connection):
+        return "soft-closed"
     last = connection.scalar(
         select(change.c.action)
         .where(change.c.month == month, change.c.action != "ask_reopen")
@@ -74,7 +77,17 @@ def close(connection: Connection, month: str, who: Who, pack_sha256: str | None)
     found = state(connection, month, who.today)
     if found in {"closed", "future"}:
         raise RefusedError(f"{month} is {found}; nothing was written")
-    _add(connection, month, "close", month, who, pack_sha256)
+    soft = max(month, soft_through(connection))
+    _add(connection, month, "close", (month, soft), who, pack_sha256)
+
+
+def soft_close(connection: Connection, month: str, who: Who) -> None:
+    """Let files and rules date nothing into a month and those before it any more. Raises
+    RefusedError when it is soft-closed, closed or future."""
+    found = state(connection, month, who.today)
+    if found in {"closed", "soft-closed", "future"}:
+        raise RefusedError(f"{month} is {found}; nothing was written")
+    _add(connection, month, "soft_close", (closed_through(connection), month), who, None)
 
 
 def reopen(connection: Connection, month: str, who: Who) -> bool:
@@ -84,16 +97,20 @@ def reopen(connection: Connection, month: str, who: Who) -> bool:
     or the same person asks twice.
     """
     through = closed_through(connection)
+    if month > through and month == soft_through(connection):
+        _add(connection, month, "end_soft", (through, through), who, None)
+        return True
     if month != through:
         which = f"the last closed month is {through}" if through else "no month is closed"
         raise RefusedError(f"{month} cannot be reopened: {which}")
     last = connection.execute(select(change).order_by(change.c.change_no.desc()).limit(1)).one()
     if last.action != "ask_reopen":
-        _add(connection, month, "ask_reopen", through, who, None)
+        _add(connection, month, "ask_reopen", (through, soft_through(connection)), who, None)
         return False
     if last.changed_by == who.actor:
         raise RefusedError(f"{who.actor} asked to reopen {month}; another person must agree")
-    _add(connection, month, "reopen", _closed_before(connection, month), who, None)
+    before = _closed_before(connection, month)
+    _add(connection, month, "reopen", (before, before), who, None)
     return True
 
 
@@ -115,15 +132,22 @@ def _closed_before(connection: Connection, month: str) -> str:
 
 
 def _add(
-    connection: Connection, month: str, action: str, through: str, who: Who, pack: str | None
+    connection: Connection,
+    month: str,
+    action: str,
+    through: tuple[str, str],
+    who: Who,
+    pack: str | None,
 ) -> None:
+    """`through`: the months up to which it is closed and soft-closed from now on."""
     last = connection.scalar(select(func.max(change.c.change_no))) or 0
     entry = connection.scalar(select(func.max(schema.entry.c.entry_no))) or 0
     row = {
         "change_no": last + 1,
         "month": month,
         "action": action,
-        "closed_through": through,
+        "closed_through": through[0],
+        "soft_through": through[1],
         "last_entry": entry,
         "business_date": who.today.isoformat(),
         "changed_at": instant(who.now),

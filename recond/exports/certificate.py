@@ -14,7 +14,6 @@ from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
 from recond.exports.statements import Month, Statement
-from recond.money import format_grouped
 
 if TYPE_CHECKING:
     from recond.exports.monthend import Packed
@@ -46,10 +45,10 @@ def certificate(
     _heading(page, "Tie-outs")
     for statement in statements.values():
         for tie in statement.ties:
-            difference = format_grouped(tie.difference_cents)
+            difference = tie.figure(tie.difference_cents)
             mark = "" if tie.difference_cents == 0 else "   DOES NOT TIE"
             _line(page, f"{statement.title}: {tie.says}")
-            figures = f"{format_grouped(tie.left_cents)} - {format_grouped(tie.right_cents)}"
+            figures = f"{tie.figure(tie.left_cents)} - {tie.figure(tie.right_cents)}"
             _line(page, f"      {figures} = {difference}{mark}")
     _heading(page, "Files of the pack")
     page.set_font("Courier", size=7)

@@ -175,6 +175,9 @@ def _receipts(connection: Connection, scope: Scope, days: Days) -> None:
         .where(scope.within(DAY))
         .group_by("day", receipt.c.channel)
     )  # fmt: skip
+    if scope.as_of is not None:
+        arrived = select(schema.file.c.file_no).where(scope.known(schema.file.c.business_date))
+        counts = counts.where(files.in_(arrived))
     for day, channel, files_, records, posted, cents in connection.execute(counts):
         made = _of(days, day, channel)
         made.files, made.records, made.receipts = files_, records, int(posted)
@@ -281,7 +284,7 @@ def _open(connection: Connection, scope: Scope, days: Days) -> None:
 
 def _not_deposited(connection: Connection, scope: Scope, days: Days) -> None:
     """Money that waits for its drawer's close. Of a past day what no deposit held then."""
-    if scope.as_of is not None and scope.as_of < scope.today:
+    if scope.as_of is not None:
         for made in days.values():
             held = made.deposited - made.over_short - made.fees - made.withheld - made.taken_back
             made.not_deposited = made.received - held

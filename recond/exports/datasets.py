@@ -118,7 +118,7 @@ def _files(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
     ).order_by(file.file_no)
     for batch in fetch(connection, statement, raw):
         yield _with_decimal_from_cents(batch, FILES)
-    if scope.day >= scope.today and _inside(scope, scope.today):
+    if not scope.record and scope.day >= scope.today and _inside(scope, scope.today):
         yield _waiting(connection)
 
 
@@ -261,7 +261,7 @@ def questions(
         statement = statement.where(question.exception_no.in_(list(only)))
     files = FileIds.load(connection)
     later = _later_entries(connection, scope)
-    candidates = None if later else suggestions(connection, only).candidates
+    candidates = None if later or scope.record else suggestions(connection, only).candidates
     for found in fetch(connection, statement, raw):
         yield _picked(found, _question_columns(found, files, candidates, scope), EXCEPTIONS)
 

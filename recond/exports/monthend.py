@@ -114,10 +114,11 @@ def _dataset(month: Month, name: str, column: str | None) -> Iterator[Packed]:
     bounded = name not in {"receivables", "exceptions"}
     scope = Scope(
         today=month.last,
-        as_of=month.last if name == "receivables" else None,
+        as_of={"receivables": month.last, "receipts": month.as_of}.get(name),
         date_from=month.first if bounded else None,
         date_to=None if name == "receivables" else month.last,
         chart=month.chart,
+        record=True,
     )
     table = stream(month.connection, name, scope).read_all()
     cents = 0

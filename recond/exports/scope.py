@@ -22,6 +22,8 @@ class Scope:
     date_from: dt.date | None = None
     date_to: dt.date | None = None
     memory_months: int = 24  # how long what people said of payers counts (`[matching]`)
+    # a record of the day: without what only today's look can say (suggestions, files on their way)
+    record: bool = False
     chart: Chart = DEFAULT_CHART  # by which `sources` names accounts
 
     @property

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import xlsxwriter
 
+from recond.exports import charts
 from recond.exports.columns import AMOUNT
 from recond.exports.statements import Month, Statement
 
@@ -35,12 +36,14 @@ def workbook(month: Month, statements: Mapping[str, Statement]) -> bytes:
         "head": book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"}),
         "title": book.add_format({"bold": True, "font_size": 14}),
         "money": book.add_format({"num_format": MONEY}),
+        "count": book.add_format({"num_format": "#,##0"}),
         "date": book.add_format({"num_format": "yyyy-mm-dd"}),
         "text": book.add_format({"num_format": "@"}),
         "good": book.add_format({"font_color": "#006100"}),
         "bad": book.add_format({"bold": True, "font_color": "#9C0006", "bg_color": "#FFC7CE"}),
     }
     _front(book, styles, month, statements)
+    charts.add_sheet(book, styles, statements)
     for name, statement in statements.items():
         _sheet(book, styles, name, statement)
     book.close()
@@ -71,10 +74,12 @@ def _front(
         for tie in statement.ties:
             sheet.write_string(row, 0, statement.title)
             sheet.write_string(row, 1, tie.says)
-            _money(sheet, row, 2, tie.left_cents, styles["money"])
-            _money(sheet, row, 3, tie.right_cents, styles["money"])
-            value = _figure(tie.difference_cents)
-            sheet.write_formula(row, 4, f"=C{row + 1}-D{row + 1}", styles["money"], value)
+            style = styles["count"] if tie.counts else styles["money"]
+            figures = (tie.left_cents, tie.right_cents, tie.difference_cents)
+            left, right, value = figures if tie.counts else map(_figure, figures)
+            sheet.write_number(row, 2, left, style)
+            sheet.write_number(row, 3, right, style)
+            sheet.write_formula(row, 4, f"=C{row + 1}-D{row + 1}", style, value)
             row += 1
     ok = {"type": "cell", "criteria": "==", "value": 0, "format": styles["good"]}
     wrong = {"type": "cell", "criteria": "!=", "value": 0, "format": styles["bad"]}

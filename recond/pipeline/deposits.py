@@ -18,7 +18,7 @@ from sqlalchemy import Connection, delete, func, select
 
 from recond import ids, posting
 from recond.clearing.words import token
-from recond.ledger import BOOKED, Source, closed_through
+from recond.ledger import BOOKED, Source, shut_through
 from recond.model import ITEM
 from recond.money import split
 from recond.pipeline.run import Run
@@ -359,7 +359,8 @@ def _periods(connection: Connection, run: Run, made: Sequence[Expected]) -> list
             select(entry.entry_no, entry.period).where(entry.entry_no.in_(numbers))
         )
     }
-    through, today = closed_through(connection), run.today.isoformat()[:7]
+    through = shut_through(connection, run.actor, run.today)
+    today = run.today.isoformat()[:7]
     own = [one.business_date.isoformat()[:7] for one in made]
     own = [month if month > through else today for month in own]
     return [known.get(one.entry_no or 0, month) for one, month in zip(made, own, strict=True)]

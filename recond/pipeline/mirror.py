@@ -16,6 +16,7 @@ from recond.money import format_cents
 from recond.pipeline.reading import Reading
 from recond.pipeline.rebilled import to_credit
 from recond.pipeline.run import Run
+from recond.receivables import history
 from recond.receivables.accounts import load_accounts
 from recond.receivables.containment import NOTHING, contained
 from recond.receivables.drift import Drifted
@@ -153,6 +154,8 @@ def load(
         rows = _rows(reading, "accounts")
         entry_no = run.ledger(connection).next_entry_no()
         load_accounts(connection, rows, full=full, entry_no=entry_no)
+        day = run.today.isoformat()
+        history.record_accounts(connection, day, arrived.file_no, every=True)
         return f"{rows.num_rows} accounts", []
     source = Source("snapshot", file_id[1:], arrived.name, arrived.file_no)
     rows = _rows(reading, "receivables")
@@ -162,6 +165,7 @@ def load(
         contains or NOTHING,
         owners=any(policy.prior_owner == "leave" for policy in run.rules.policies),
     )  # fmt: skip
+    history.record_accounts(connection, run.today.isoformat(), arrived.file_no, every=False)
     to_credit(connection, run, loaded.rebilled, arrived.name)
     questions = [_drifted(one, arrived) for one in loaded.drifted]
     if contains is None and manifest is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,37 +17,52 @@ from recond.exports.statements import Month
 from recond.ledger import closed_through
 from recond.pipeline.run import Run
 from recond.store import schema
+from recond.store.pastbooks import books_at
 
 
-def month_of(connection: Connection, run: Run, month: str, gates: Sequence[Gate]) -> Month:
+def month_of(
+    connection: Connection,
+    run: Run,
+    month: str,
+    gates: Sequence[Gate],
+    as_of: dt.date | None = None,
+) -> Month:
     """What the statements of a month are made from."""
     return Month(
         connection, month, periods.first_day(month), periods.last_day(month), run.chart,
-        run.rules, gates, run.home.settings.unclaimed.years,
+        run.rules, gates, run.home.settings.unclaimed.years, as_of,
     )  # fmt: skip
 
 
-def make(connection: Connection, run: Run, month: str, gates: Sequence[Gate]) -> Pack:
+def make(
+    connection: Connection,
+    run: Run,
+    month: str,
+    gates: Sequence[Gate],
+    as_of: dt.date | None = None,
+) -> Pack:
     """The pack of a month as the books stand."""
-    return monthend.pack(month_of(connection, run, month, gates), run.home.settings.digest())
+    return monthend.pack(month_of(connection, run, month, gates, as_of), run.home.settings.digest())
 
 
-def export_month_end(run: Run, month: str) -> tuple[Path, bool]:
+def export_month_end(run: Run, month: str, as_of: dt.date | None = None) -> tuple[Path, bool]:
     """Write the pack of a month into `exports/MONTH/`; returns the folder and whether the month
-    is frozen. A closed month's pack is the one that was made when it was closed.
+    is frozen. A closed month's pack is the one that was made when it was closed. `as_of`: as the
+    books stood at the end of that day.
 
     Raises RefusedError for a month that has not begun, or that was closed with a later one and
     has no pack of its own.
     """
     folder = run.home.path / "exports" / month
-    with run.store.read() as connection:
+    with run.store.read() as connection, books_at(connection, as_of):
         if periods.state(connection, month, run.today) == "future":
             raise RefusedError(f"{month} has not begun; nothing was written")
         closed = month <= closed_through(connection)
         if closed:
             files: tuple[Packed, ...] = frozen(connection, run, month)
         else:
-            files = make(connection, run, month, checklist(connection, run, month)).files
+            gates = checklist(connection, run, month, past=as_of is not None)
+            files = make(connection, run, month, gates, as_of).files
     monthend.publish(files, folder)
     return folder, closed
 

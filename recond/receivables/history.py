@@ -81,6 +81,39 @@ def record(connection: Connection, before: Table, entry_no: int) -> None:
     connection.execute(insert(past).from_select(names, changed))
 
 
+ACCOUNT = tuple(
+    name
+    for name in schema.account_version.c.keys()  # noqa: SIM118
+    if name not in {"account_key", "version", "since_date", "file_no"}
+)
+
+
+def record_accounts(connection: Connection, day: str, file_no: int | None, *, every: bool) -> None:
+    """Keep every account that differs from its last version; without `every` only those that the
+    file made, whose keys are above all known ones."""
+    account, version = schema.account, schema.account_version
+    newest = select(version.c.account_key, func.max(version.c.version).label("version"))
+    known = newest.group_by(version.c.account_key).subquery()
+    numbers = {"version": literal(1), "since_date": literal(day), "file_no": literal(file_no)}
+    made = select(account.c.account_key, *numbers.values(), *(account.c[n] for n in ACCOUNT))
+    if every:
+        differs = or_(*(account.c[n].is_distinct_from(version.c[n]) for n in ACCOUNT))
+        numbers["version"] = func.coalesce(known.c.version, 0) + 1
+        made = (
+            select(account.c.account_key, *numbers.values(), *(account.c[n] for n in ACCOUNT))
+            .outerjoin(known, known.c.account_key == account.c.account_key)
+            .outerjoin(version, and_(version.c.account_key == known.c.account_key,
+                                     version.c.version == known.c.version))
+            .where(or_(known.c.account_key.is_(None), differs))
+        )  # fmt: skip
+    else:
+        last = connection.scalar(select(func.max(version.c.account_key))) or 0
+        made = made.where(account.c.account_key > last)
+    made = made.order_by(account.c.account_key)
+    names = ["account_key", *numbers, *ACCOUNT]
+    connection.execute(insert(version).from_select(names, made))
+
+
 def as_of(day: str) -> Select[Any]:
     """A query of every item known at the end of a day: `item_key`, the columns of KEPT, and
     `pending` (cents that were in no snapshot then)."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 from recond import periods, render
 from recond.errors import UsageError
 from recond.lock import locked
 from recond.money import format_cents
-from recond.session import open_run
+from recond.session import open_run, user
 
 METHODS = ("attribute", "monetary")
 
@@ -73,6 +74,66 @@ def audit_sample_verb(
     else:
         render.text(render.columns(rows, ["item", "receipt_id", "amount"], right=["amount"]))
     render.say(f"{len(rows)} of {len(items)} receipts, {method}, seed {seed}")
+
+
+def retention_verb(
+    home: Path | None, state: str | None, as_json: bool, as_of: dt.date | None
+) -> None:
+    """`recond audit retention`: every file with when it may and must go."""
+    from recond.pipeline import retention
+
+    run = open_run(home, as_of)
+    with run.store.read() as connection:
+        found = retention.schedule(connection, run)
+    rows = [
+        {"file_id": one.file_id, "name": one.name, "series": one.series, "state": one.state,
+         "arrived": one.arrived, "fiscal_year_end": one.fiscal_year_end,
+         "disposable_from": one.disposable_from, "dispose_by": one.dispose_by,
+         "cite": one.cite, "holds": "; ".join(one.holds)}
+        for one in found if state in {None, one.state}
+    ]  # fmt: skip
+    if as_json:
+        render.json_lines(rows)
+    elif rows:
+        render.text(render.columns(rows, list(rows[0])))
+
+
+def hold_verb(
+    home: Path | None,
+    series: str | None,
+    file_id: str | None,
+    ends: int | None,
+    reason: str,
+    as_of: dt.date | None,
+) -> None:
+    """`recond audit hold`: stop the disposal of a series or a file, or end such a hold."""
+    from recond.pipeline import retention
+
+    run = open_run(home, as_of, user())
+    with locked(run.home.path, "audit"), run.write() as connection:
+        if ends is not None:
+            retention.release(connection, run, ends, reason)
+            render.say(f"hold {ends} is ended")
+            return
+        number = retention.place_hold(connection, run, series, file_id, reason)
+    render.say(f"hold {number} is in force")
+
+
+def dispose_verb(home: Path | None, reason: str, dry_run: bool, as_of: dt.date | None) -> None:
+    """`recond audit dispose`: prints the certificate's path, nothing when nothing may go."""
+    from recond.pipeline import retention
+
+    run = open_run(home, as_of, user())
+    with locked(run.home.path, "audit"):
+        path, found = retention.dispose(run, reason, dry_run=dry_run)
+    if path is None:
+        render.say("nothing may be disposed of")
+        return
+    if dry_run:
+        render.say(f"dry run, nothing was disposed of: {len(found)} files")
+        return
+    render.text(str(path))
+    render.say(f"{len(found)} files disposed of")
 
 
 def backup_verb(home: Path | None, target: Path, dry_run: bool) -> None:

@@ -33,6 +33,7 @@ def close_verb(
     with locked(run.home.path, "close"), run.write(dry_run=dry_run) as connection:
         gates = checklist(connection, run, month)
         _print(gates, as_json)
+        render.say(f"{month} is {periods.state(connection, month, run.today)}")
         blocking = [gate.name for gate in gates if gate.blocks]
         if only_check:
             return 1 if blocking else 0
@@ -45,6 +46,17 @@ def close_verb(
     if month == run.today.isoformat()[:7]:
         render.say(f"{month} is not over: nothing can be posted until {month} is")
     render.say(f"dry run: {month} would be closed" if dry_run else f"{month} is closed")
+    return 0
+
+
+def soft_close_verb(home: Path | None, month: str, dry_run: bool, as_of: dt.date | None) -> int:
+    """`recond close MONTH --soft`: files and rules date nothing into it any more."""
+    month = periods.parse_month(month)
+    run = open_run(home, as_of, user())
+    with locked(run.home.path, "close"), run.write(dry_run=dry_run) as connection:
+        periods.soft_close(connection, month, _who(run, None))
+    words = f"{month} is soft-closed: only people date entries into it"
+    render.say(f"dry run: {words}" if dry_run else words)
     return 0
 
 

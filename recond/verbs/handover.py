@@ -94,7 +94,7 @@ def export_month_end_verb(
         render.say(f"dry run, nothing was written: {run.home.path / 'exports' / month}")
         return
     with locked(run.home.path, "export"):
-        folder, closed = export_month_end(run, month)
+        folder, closed = export_month_end(run, month, as_of)
     if as_json:
         render.json_line({"month": month, "path": str(folder), "closed": closed})
     else:

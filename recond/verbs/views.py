@@ -161,7 +161,9 @@ def export_verb(
     if kind != "csv" and out is None and not as_json:
         raise UsageError(f"{kind} needs --out")
     run = open_run(home, as_of)
-    scope = Scope(run.today, as_of, date_from, date_to, run.rules.payer_memory_months, run.chart)
+    scope = Scope(
+        run.today, as_of, date_from, date_to, run.rules.payer_memory_months, chart=run.chart
+    )
     with run.store.read() as connection:
         batches = stream(connection, name, scope)
         if as_json:

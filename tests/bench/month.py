@@ -14,6 +14,7 @@ import datetime as dt
 import io
 import os
 import pstats
+import resource
 import shutil
 import tempfile
 import time
@@ -28,6 +29,7 @@ from recond.exports.scope import Scope
 from recond.exports.writers import write_csv
 from recond.home import init, open_home
 from recond.pipeline import process
+from recond.pipeline.monthend import export_month_end
 from recond.session import run_of
 
 START = dt.date(2026, 11, 2)
@@ -63,6 +65,10 @@ def month(folder: Path, options: argparse.Namespace) -> None:
     with timed("export"), run.store.read() as connection:
         for name in DATASETS:
             write_csv(stream(connection, name, Scope(run.today)), io.BytesIO())
+    with timed("pack"):
+        export_month_end(run, truth.days[-1].as_of.isoformat()[:7])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(f"  peak memory {peak} MB so far")
     with timed("check"), run.store.read() as connection:
         books = Books(connection, run.home, run.chart)
         broken = [invariant.name for invariant, rows in check(books) if rows]

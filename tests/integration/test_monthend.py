@@ -15,7 +15,16 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from office import NOW, Office, cents, check, lockbox_file, receivable, receivables_csv
+from office import (
+    NOW,
+    Office,
+    cents,
+    check,
+    lockbox_file,
+    receivable,
+    receivables_csv,
+    statement,
+)
 from sqlalchemy import Connection, insert
 
 from recond import periods
@@ -63,8 +72,8 @@ def statements(office: Office, month: str, day: dt.date = APRIL) -> dict[str, St
     with run.store.read() as connection:
         asked = month_of(connection, run, month, checklist(connection, run, month))
         made = {name: make(asked) for name, make in STATEMENTS.items()}
-    for name, statement in made.items():
-        for tie in statement.ties:
+    for name, one in made.items():
+        for tie in one.ties:
             assert tie.difference_cents == 0, (name, tie)
     return made
 
@@ -243,11 +252,11 @@ def test_the_workbook_holds_numbers_as_numbers_and_ids_as_text(office: Office) -
     settled(office)
     book = zipfile.ZipFile(io.BytesIO(pack(office, "2026-03")["month-end-2026-03.xlsx"]))
     names = book.read("xl/workbook.xml").decode()
-    assert names.count("<sheet ") == len(STATEMENTS) + 1
+    assert names.count("<sheet ") == len(STATEMENTS) + 2, "the front, the charts, the statements"
     front = book.read("xl/worksheets/sheet1.xml").decode()
     assert "<f>C4-D4</f>" in front
     assert 'orientation="landscape"' in front
-    ageing = 2 + list(STATEMENTS).index("unapplied_credit")
+    ageing = 3 + list(STATEMENTS).index("unapplied_credit")
     sheet = book.read(f"xl/worksheets/sheet{ageing}.xml").decode()
     assert "<v>1.3</v>" in sheet or "<v>1.30</v>" in sheet
     assert A in book.read("xl/sharedStrings.xml").decode()
@@ -331,13 +340,36 @@ def test_letters_that_the_certificate_cannot_write_become_their_nearest() -> Non
     assert latin("Łódź José 北") == "?odz Jose ?"
 
 
+def test_the_pack_of_a_past_day_is_the_one_that_was_made_then(office: Office) -> None:
+    settled(office)
+    then = pack(office, "2026-03", MARCH)
+    names = f"account_number,customer_name,status\n{A},SOMEBODY ELSE,closed\n"
+    office.take("receivables", "accounts.csv", names, APRIL)
+    pay(office, 1000, B, dt.date(2026, 3, 30), APRIL)
+    assert pack(office, "2026-03", APRIL) != then
+    folder, closed = export_month_end(office.run(APRIL), "2026-03", MARCH)
+    assert not closed
+    now = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    assert [name for name in then if then[name] != now[name]] == []
+    folder, _ = export_month_end(office.run(APRIL), "2026-03")
+    assert {path.name for path in folder.iterdir()} == now.keys()
+
+
 # --- books as of a past day -----------------------------------------------------------------------
 
 
+ALL = ("receivables", "applications", "journal", "receipts", "files", "exceptions", "deposits",
+       "bank_lines", "clearings", "returns", "charges", "return_rates", "drawers",
+       "proof_of_cash", "sources")  # fmt: skip
+
+
 def told(office: Office, day: dt.date, as_of: dt.date | None) -> dict[str, bytes]:
+    """Every dataset, and every file of the month's pack."""
     made = {}
     run = office.run(day)
-    for name in ("receivables", "applications", "journal", "receipts", "files", "exceptions"):
+    folder, _ = export_month_end(run, "2026-03", as_of)
+    made |= {path.name: path.read_bytes() for path in folder.iterdir()}
+    for name in ALL:
         with run.store.read() as connection:
             out = io.BytesIO()
             table = stream(connection, name, Scope(as_of or day, as_of)).read_all()
@@ -348,19 +380,66 @@ def told(office: Office, day: dt.date, as_of: dt.date | None) -> dict[str, bytes
     return made
 
 
+def _first(then: dict[str, bytes], now: dict[str, bytes], changed: list[str]) -> str:
+    text = [
+        name for name in changed if not name.endswith((".parquet", ".xlsx", ".pdf", "SUMS", "json"))
+    ]
+    one = text[0]
+    left, right = then[one].decode().splitlines(), now[one].decode().splitlines()
+    return f"{one}: {sorted(set(left) ^ set(right))[:6]}"
+
+
+def bank(office: Office, dice: random.Random, day: dt.date, opening: int) -> int:
+    """A statement: most deposits credited, a stray credit, a returned check; its closing."""
+    lines = [
+        ("115", cents(row["amount"]), f"LOCKBOX {row['reference']}")
+        for row in office.rows("deposits", day)
+        if row["state"] == "in_transit" and dice.random() < 0.7
+    ]
+    if dice.random() < 0.4:
+        lines.append(("169", dice.randrange(100, 900), "STRAY"))
+    checks = [r for r in office.rows("receipts", day) if r["tender"] == "CHECK"]
+    if checks and dice.random() < 0.5:
+        one = dice.choice(checks)
+        lines.append(("555", cents(one["amount"]), f"RETURNED CHECK {one['check_number']}"))
+    if not lines:
+        return opening
+    office.take("bank", f"{day}.bai2", statement(opening, lines, day), day)
+    return opening + sum(c if code < "400" else -c for code, c, _ in lines)
+
+
+def drawer(office: Office, dice: random.Random, day: dt.date, number: int) -> None:
+    """A receipt at the counter and its close, sometimes a day late and sometimes short."""
+    head = ("receipt_number,drawer,cashier,business_date,time,account_number,item_number,tender,"
+            "amount\n")  # fmt: skip
+    amount = dice.randrange(100, 5000)
+    row = f"{number + 1},D1,ana,{day},10:00,{A},,CASH,{amount / 100:.2f}\n"
+    office.take("cashier", f"r{number}.csv", head + row, day)
+    counted = amount - dice.choice([0, 0, 100])
+    arrives = day + dt.timedelta(days=dice.choice([0, 0, 1]))
+    close = "drawer,cashier,business_date,opening_float,counted_cash,counted_checks,deposit_bag\n"
+    close += f"D1,ana,{day},0.00,{counted / 100:.2f},0.00,B{number}\n"
+    if arrives == day:
+        office.take("cashier", f"c{number}.csv", close, day)
+    else:
+        office.drop("cashier", f"c{number}.csv", close)  # the next day's run takes it
+
+
 def accept(connection: Connection, run: Run, file_id: str, reason: str) -> str:
     return corrections.accept(connection, run, file_id, None, reason)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_books_as_of_any_past_day_are_those_of_that_day(tmp_path: Path, seed: int) -> None:
-    """A random history: bills, payments, reversals, snapshots that contain and that do not."""
+    """A random history: bills, payments, reversals, snapshots that contain and that do not,
+    accounts that change, what the bank brings and takes back, drawers."""
     dice = random.Random(seed)
     office = office_in(tmp_path)
     bills: dict[tuple[str, str], int] = {}
     seen: list[tuple[dt.date, dict[str, bytes]]] = []
     undecided: list[str] = []
-    for number in range(6):
+    balance = 100_000_00
+    for number in range(5):
         day = MARCH + dt.timedelta(days=number)
         account = dice.choice([A, B])
         bills[account, f"I{number}"] = dice.randrange(100, 9000)
@@ -398,9 +477,19 @@ def test_books_as_of_any_past_day_are_those_of_that_day(tmp_path: Path, seed: in
             decide = dice.choice([corrections.reject, accept])
             with run.store.write() as connection:
                 decide(connection, run, undecided.pop(), "dice")
+        names = csv.writer(text := io.StringIO(), lineterminator="\n")
+        names.writerow(("account_number", "customer_name", "status"))
+        names.writerow((B, f"NAME {number // 2}", dice.choice(["active", "final", "closed"])))
+        office.take("receivables", f"accounts{number}.csv", text.getvalue(), day)
+        balance = bank(office, dice, day, balance)
+        drawer(office, dice, day, number)
         seen.append((day, told(office, day, None)))
+    late = MARCH + dt.timedelta(days=9)
     for day, then in seen:
-        assert told(office, MARCH + dt.timedelta(days=9), day) == then, day
+        now = told(office, late, day)
+        changed = [name for name in then if then[name] != now[name]]
+        assert not changed, f"{day}: {' '.join(changed)}: {_first(then, now, changed)}"
+        assert now.keys() == then.keys()
     office.prove()
     statements(office, "2026-03")
     office.close()

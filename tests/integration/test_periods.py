@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from recond import periods
 from recond.cli import main
 from recond.closing import checklist
 from recond.errors import PeriodClosedError, RefusedError, UsageError
+from recond.exports.statements import STATEMENTS
 from recond.pipeline import corrections
 from recond.pipeline.handover import export_postings
+from recond.pipeline.monthend import month_of
 from recond.store import schema
 
 A = "1000456012"
@@ -221,3 +224,43 @@ def test_close_locks_once_and_says_why_not(
     assert recond("close", "2026-02", "--reopen", *home) == 2
     assert recond("close", "2026-02", "--reopen", "--reason", "late", *home) == 0
     assert recond("close", "2026-02", "--reopen", "--reason", "late", *home) == 3
+
+
+def test_a_soft_closed_month_takes_only_what_people_decide(tmp_path: Path) -> None:
+    office = Office(tmp_path / "home")
+    items = receivables_csv([receivable("1000456012", "1W", "WATER", "2026-03-28", 9000)])
+    march, april = dt.date(2026, 3, 16), dt.date(2026, 4, 2)
+    office.take("receivables", "open.csv", items, march)
+    first = lockbox_file([check(4000, ("1000456012", None))], march)
+    office.take("lockbox", "march.bai", first, march)
+    run = office.run(april)
+    who = periods.Who("ana", NOW, april)
+    with run.store.write() as connection:
+        periods.soft_close(connection, "2026-03", who)
+        assert periods.state(connection, "2026-03", april) == "soft-closed"
+        with pytest.raises(RefusedError, match="soft-closed"):
+            periods.soft_close(connection, "2026-03", who)
+    late = lockbox_file([check(1000, ("1000456012", None))], dt.date(2026, 3, 30), time="1000")
+    office.take("lockbox", "late.bai", late, april)
+    months = {row["description"]: row["period"] for row in office.rows("journal")}
+    assert (months["march.bai"], months["late.bai"]) == ("2026-03", "2026-04")
+    (deposit,) = [row for row in office.rows("deposits") if str(row["amount"]) == "10.00"]
+    assert str(deposit["business_date"]) == "2026-03-30"
+    application = office.rows("applications")[0]["application_id"]
+    with run.store.write() as connection:
+        corrections.reverse(connection, replace(run, actor="jane"), application, "misapplied")
+    assert "2026-03" in {row["period"] for row in office.rows("journal")
+                         if row["source"] == "reverse"}  # fmt: skip
+    with run.store.read() as connection:
+        for name in ("ar_roll_forward", "deposits_in_transit", "daily_cash"):
+            for month in ("2026-03", "2026-04"):
+                made = STATEMENTS[name](month_of(connection, run, month, []))
+                assert [tie for tie in made.ties if tie.difference_cents] == [], (name, month)
+    with run.store.write() as connection:
+        assert periods.reopen(connection, "2026-03", replace(who, reason="more to come"))
+        assert periods.state(connection, "2026-03", april) == "open"
+        periods.soft_close(connection, "2026-03", who)
+        periods.close(connection, "2026-03", who, None)
+        assert periods.state(connection, "2026-03", april) == "closed"
+    office.prove()
+    office.close()

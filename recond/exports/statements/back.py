@@ -171,7 +171,7 @@ def return_rates(month: Month) -> Statement:
                        ("rate_hundredths", INT), ("limit_hundredths", INT),
                        ("over", TEXT)])  # fmt: skip
     payments = month.number(select(func.count()).select_from(back))
-    tie = Tie("returned items by code = payments that came back", every, payments)
+    tie = Tie("returned items by code = payments that came back", every, payments, counts=True)
     return Statement("Return rates", pa.Table.from_pylist(listed, schema=shape), (tie,))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, cast, func, select
 
 from recond.closing import Gate
 from recond.matching.policy import Rules
-from recond.money import decimal_from_cents
+from recond.money import decimal_from_cents, format_grouped
 from recond.posting import Chart
 from recond.store import schema
 from recond.store.engine import fetch_arrow
@@ -32,6 +32,7 @@ class Month:
     rules: Rules
     gates: Sequence[Gate]
     unclaimed_years: int = 3
+    as_of: dt.date | None = None  # whose books these are (`store.pastbooks`); None: today's
 
     def rows(self, query: Any, shape: Mapping[str, pa.DataType]) -> pa.Table:
         """The rows of a query with these columns."""
@@ -60,16 +61,21 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """Two figures that have to be equal, in cents."""
+    """Two figures that have to be equal: cents, or numbers of things where it `counts`."""
 
     says: str
     left_cents: int
     right_cents: int
+    counts: bool = False
 
     @property
     def difference_cents(self) -> int:
         """Zero when the statement ties."""
         return self.left_cents - self.right_cents
+
+    def figure(self, value: int) -> str:
+        """One of its figures as people read it."""
+        return str(value) if self.counts else format_grouped(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,8 +72,13 @@ def exception_ageing(month: Month) -> Statement:
     grouped = grouped.rename_columns({f"{name}_sum": name for name in names}).sort_by("code")
     ages = sum(summed(grouped, name) for name in names if name not in {"questions", "amount_cents"})
     ties = (
-        Tie("questions by age = questions", ages, found.num_rows),
-        Tie("questions by code = questions", summed(grouped, "questions"), found.num_rows),
+        Tie("questions by age = questions", ages, found.num_rows, counts=True),
+        Tie(
+            "questions by code = questions",
+            summed(grouped, "questions"),
+            found.num_rows,
+            counts=True,
+        ),
     )
     return Statement("Exception ageing", shown(grouped), ties, summed(grouped, "amount_cents"))
 

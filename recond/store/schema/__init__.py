@@ -51,6 +51,7 @@ from recond.store.schema.intake import batch, file, file_past, job, meta, proble
 from recond.store.schema.mirror import (
     account,
     account_alias,
+    account_version,
     item,
     item_and_balance,
     item_balance,
@@ -78,6 +79,7 @@ from recond.store.schema.queue import (
     work_file,
     work_row,
 )
+from recond.store.schema.retention import disposal, legal_hold
 
 IMMUTABLE = (
     receipt,
@@ -97,6 +99,9 @@ IMMUTABLE = (
     clearing,
     charge,
     item_version,
+    account_version,
+    legal_hold,
+    disposal,
     audit_event,
     exception_past,
     file_past,
@@ -111,6 +116,7 @@ __all__ = [
     "TEXT",
     "account",
     "account_alias",
+    "account_version",
     "acknowledgement",
     "adjustment",
     "advice",
@@ -126,6 +132,7 @@ __all__ = [
     "decision",
     "decision_made",
     "deposit",
+    "disposal",
     "drawer_close",
     "drawer_session",
     "drift",
@@ -144,6 +151,7 @@ __all__ = [
     "job",
     "journal_line",
     "journaled_entry",
+    "legal_hold",
     "line_part",
     "meta",
     "metadata",

@@ -19,9 +19,9 @@ outbox = keyed_only(
     Column("rows", INT, nullable=False),
     cents("total_cents"),
     text("sha256", nullable=False),
-    text("layout"),  # of a journal: entry, day or month, and detailed where it is
+    text("layout"),  # of journals: entry, day or month, detailed; of a disposal: why
     Column("delivered", INT, nullable=False),
-    CheckConstraint("kind IN ('postings', 'refunds', 'journals')", name="kind_known"),
+    CheckConstraint("kind IN ('postings', 'refunds', 'journals', 'disposals')", name="kind_known"),
 )
 
 # Which posting file holds the postings of an entry.

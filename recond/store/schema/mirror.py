@@ -31,6 +31,21 @@ account = Table(
     sqlite_strict=True,
 )
 
+# What accounts were: a row when they were first named and one a change, with the file that said so.
+account_version = keyed_only(
+    "account_version",
+    Column("account_key", INT, nullable=False),
+    Column("version", INT, nullable=False),  # from 1
+    text("since_date", nullable=False),  # the business date
+    Column("file_no", INT),
+    *(
+        Column(column.name, column.type, nullable=column.nullable)
+        for column in account.c
+        if column.name not in {"account_key", "account_number", "reference_key", "since_entry"}
+    ),
+    PrimaryKeyConstraint("account_key", "version"),
+)
+
 account_alias = keyed_only(
     "account_alias",
     text("reference_key", nullable=False),

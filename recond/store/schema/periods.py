@@ -14,11 +14,16 @@ period_change = keyed_only(
     text("month", nullable=False),
     text("action", nullable=False),
     text("closed_through", nullable=False),  # after the change; empty: every month is open
+    # Up to here recond dates nothing by itself any more, people may; never before closed_through.
+    text("soft_through", nullable=False),
     Column("last_entry", INT, nullable=False),  # the last entry before the change
     text("business_date", nullable=False),
     text("changed_at", nullable=False),
     text("changed_by", nullable=False),
     text("reason"),
     text("pack_sha256"),  # of the frozen pack's SHA256SUMS
-    CheckConstraint("action IN ('close', 'ask_reopen', 'reopen')", name="action_known"),
+    CheckConstraint(
+        "action IN ('soft_close', 'end_soft', 'close', 'ask_reopen', 'reopen')",
+        name="action_known",
+    ),
 )

@@ -1,0 +1,148 @@
+"""What came over from billing and what was handed on: changes of master data, refund and journal
+files with their answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import and_, case, func, select
+
+from recond.exports.columns import FileIds, int64s
+from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
+from recond.receivables.history import ACCOUNT
+from recond.store import schema
+
+account, version = schema.account, schema.account_version
+outbox, answer = schema.outbox, schema.file_answer
+TEXT, INT, DATE = pa.string(), pa.int64(), pa.date32()
+# Columns whose changes are told; the key of a name follows from the name.
+TOLD = tuple(name for name in ACCOUNT if name != "name_key")
+
+
+def master_changes(month: Month) -> Statement:
+    """What files of the month changed of accounts: field, before, after; a status that goes back
+    to what it was earlier is marked, for it can hide a bill (domain section 2.9). Ties to the
+    accounts that there are."""
+    old, older = version.alias(), version.alias()
+    names = [column for name in TOLD for column in
+             (old.c[name].label(f"old_{name}"), version.c[name].label(f"new_{name}"))]  # fmt: skip
+    here = and_(version.c.since_date >= month.first.isoformat(),
+                version.c.since_date <= month.last.isoformat())  # fmt: skip
+    back = (
+        select(older.c.version)
+        .where(older.c.account_key == version.c.account_key,
+               older.c.version < version.c.version - 1, older.c.status == version.c.status)
+        .exists()
+    )  # fmt: skip
+    query = (
+        select(version.c.since_date, account.c.account_number, version.c.file_no,
+               case((back, 1), else_=0).label("back"), *names)
+        .join(old, and_(old.c.account_key == version.c.account_key,
+                        old.c.version == version.c.version - 1))
+        .join(account, account.c.account_key == version.c.account_key)
+        .where(here)
+        .order_by(version.c.since_date, account.c.account_number, version.c.version)
+    )  # fmt: skip
+    money = {name for name in TOLD if name.endswith("_cents")}
+    shape = {"since_date": DATE, "account_number": TEXT, "file_no": INT, "back": INT}
+    shape |= {f"{when}_{name}": INT if name in money else TEXT
+              for name in TOLD for when in ("old", "new")}  # fmt: skip
+    found = month.rows(query, shape)
+    table = _told(month, found)
+    known = func.count(version.c.account_key.distinct())
+    before = month.number(select(known).where(version.c.since_date < month.first.isoformat()))
+    fresh = month.number(select(func.count()).where(here, version.c.version == 1))
+    after = month.number(select(known).where(version.c.since_date <= month.last.isoformat()))
+    changed = month.number(select(func.count()).where(here, version.c.version > 1))
+    ties = (
+        Tie("accounts before + new ones = accounts", before + fresh, after, counts=True),
+        Tie("changed accounts listed = changes that files made", found.num_rows, changed,
+            counts=True),
+    )  # fmt: skip
+    return Statement("Changes of master data", table, ties)
+
+
+def _told(month: Month, found: pa.Table) -> pa.Table:
+    """One row a field that changed; changes of a day are few."""
+    files = FileIds.load(month.connection)
+    numbers = int64s(found["file_no"].fill_null(0))
+    ids = files.of_files(numbers).to_pylist() if found.num_rows else []
+    rows: list[dict[str, Any]] = []
+    for row, file_id in zip(found.to_pylist(), ids, strict=True):
+        for name in TOLD:
+            old, new = row[f"old_{name}"], row[f"new_{name}"]
+            if old != new:
+                flip = name == "status" and row["back"]
+                rows.append({
+                    "date": row["since_date"], "account_number": row["account_number"],
+                    "field": name.removesuffix("_cents"), "old": _text(name, old),
+                    "new": _text(name, new), "flips_back": "yes" if flip else "no",
+                    "file_id": file_id if row["file_no"] is not None else None,
+                })  # fmt: skip
+    shape = pa.schema([("date", DATE), ("account_number", TEXT), ("field", TEXT), ("old", TEXT),
+                       ("new", TEXT), ("flips_back", TEXT), ("file_id", TEXT)])  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=shape)
+
+
+def _text(name: str, value: Any) -> str | None:
+    if value is None or not name.endswith("_cents"):
+        return value if value is None else str(value)
+    sign = "-" if value < 0 else ""
+    return f"{sign}{abs(value) // 100}.{abs(value) % 100:02d}"
+
+
+def handed_on(month: Month) -> Statement:
+    """Refund and journal files of the month's business dates with what was answered by its end.
+    Ties to the refunds and the entries that they hold."""
+    last = month.last.isoformat()
+    answered = (
+        select(
+            answer.c.outbox_no,
+            *(func.sum(case((answer.c.status == status, 1), else_=0)).label(status.lower())
+              for status in ("ACCEPTED", "DUPLICATE", "REJECTED")),
+        )
+        .join(schema.file, schema.file.c.file_no == answer.c.file_no)
+        .where(schema.file.c.business_date <= last)
+        .group_by(answer.c.outbox_no)
+        .subquery()
+    )  # fmt: skip
+    mine = and_(outbox.c.kind != "postings", outbox.c.business_date >= month.first.isoformat(),
+                outbox.c.business_date <= last)  # fmt: skip
+    told = ("accepted", "duplicate", "rejected")
+    query = (
+        select(outbox.c.kind, outbox.c.file_id, outbox.c.business_date, outbox.c.layout,
+               outbox.c.rows, *(func.coalesce(answered.c[n], 0).label(n) for n in told),
+               outbox.c.total_cents.label("amount_cents"), outbox.c.sha256)
+        .outerjoin(answered, answered.c.outbox_no == outbox.c.outbox_no)
+        .where(mine)
+        .order_by(outbox.c.outbox_no)
+    )  # fmt: skip
+    shape = {"kind": TEXT, "file_id": TEXT, "business_date": DATE, "layout": TEXT, "rows": INT,
+             **dict.fromkeys(told, INT), "amount_cents": INT, "sha256": TEXT}  # fmt: skip
+    table = month.rows(query, shape)
+    asked, lines, written = schema.refund_line, schema.journal_line, schema.journaled_entry
+    refunds = month.number(
+        select(total(asked.c.cents))
+        .join(outbox, outbox.c.outbox_no == asked.c.outbox_no)
+        .where(mine)
+    )
+    debits, credits_ = (
+        month.number(
+            select(total(side))
+            .join(written, written.c.entry_no == lines.c.entry_no)
+            .join(outbox, outbox.c.outbox_no == written.c.outbox_no)
+            .where(mine)
+        )
+        for side in (lines.c.debit_cents, lines.c.credit_cents)
+    )
+    amounts = {
+        kind: summed(table.filter(pa.compute.equal(table["kind"], kind)), "amount_cents")
+        for kind in ("refunds", "journals")
+    }
+    ties = (
+        Tie("refund files = the refunds that they ask for", amounts["refunds"], refunds),
+        Tie("journal files = debits of their entries", amounts["journals"], debits),
+        Tie("debits of their entries = credits", debits, credits_),
+    )
+    return Statement("Files for payables and the ledger", shown(table), ties)
