@@ -210,15 +210,32 @@ def fixed_view(block: LineBlock, width: int) -> tuple[Bytes, Ints]:
     if block.rows is not None and block.rows.shape[1] >= width:
         return block.rows[:, :width], lengths
     view = np.full((count, width), SPACE, dtype=np.uint8)
-    full = lengths >= width
-    view[full] = block.data[block.starts[full][:, None] + np.arange(width)]
-    short = np.flatnonzero(~full & (lengths > 0))
-    if len(short):
-        place = block.starts[short][:, None] + np.arange(width)
-        inside = np.arange(width) < lengths[short][:, None]
-        padded = block.data[np.minimum(place, len(block.data) - 1)]
-        view[short] = np.where(inside, padded, np.uint8(SPACE))
+    full = np.flatnonzero(lengths >= width)
+    view[full] = rows_at(block.data, block.starts[full], width)
+    # Few lengths are usual; the lines of each are placed at once.
+    for length in np.unique(lengths[lengths < width]).tolist() if len(full) < count else ():
+        if length:
+            rows = np.flatnonzero(lengths == length)
+            view[rows, :length] = rows_at(block.data, block.starts[rows], length)
     return view, lengths
+
+
+def rows_at(data: Bytes, starts: Ints, width: int) -> Bytes:
+    """The `width` bytes from each start, as an `(n, width)` array; all of them are in the data."""
+    if not len(starts):
+        return np.empty((0, width), dtype=np.uint8)
+    # One element a row: copying bytes one by one takes ten times as long.
+    windows = np.ndarray((len(data) - width + 1,), f"V{width}", data, 0, (1,))
+    return windows[starts].view(np.uint8).reshape(len(starts), width)
+
+
+def rows_of(view: Bytes, rows: Ints, start: int, stop: int) -> Bytes:
+    """Columns `[start:stop]` of some rows of a view."""
+    part = view[:, start:stop]
+    if stop - start < 2 or view.strides[1] != 1:
+        return part[rows]
+    packed = part.view(f"V{stop - start}")[:, 0][rows]
+    return packed.view(np.uint8).reshape(len(rows), stop - start)
 
 
 def digits(view: Bytes) -> tuple[Ints, Mask]:

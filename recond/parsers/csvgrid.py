@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.arrays import Bools, Ints
-from recond.parsers.columns import CR, LF, LONGEST, SPACE, Bytes, blank_to_null, raw_column
+from recond.parsers.columns import CR, LF, LONGEST, SPACE, Bytes, blank_to_null, raw_column, rows_at
 from recond.parsers.texts import ASCII_LIKE
 from recond.parsers.typed import Value, Wrong, convert, date_of
 from recond.parsers.words import plain_cents
@@ -142,7 +142,7 @@ class Grid:
         first = self.data[start]
         edges = (first == SPACE) | (first == _TAB) | (last == SPACE) | (last == _TAB)
         if low == high:
-            text = raw_column(_rows(self.data, start, high), plain=True)
+            text = raw_column(rows_at(self.data, start, high), plain=True)
         else:
             text = _gathered(self.data, start, end).view(pa.string())
         if (edges & (length > 0)).any():
@@ -172,12 +172,6 @@ def grid(
     if np.count_nonzero(data == CR) != len(table) or not (data[table[:, -1]] == CR).all():
         return None
     return Grid(data, table, line, offset, 2)
-
-
-def _rows(data: Bytes, start: Ints, width: int) -> Bytes:
-    """`width` bytes from each start as an `(n, width)` array."""
-    windows = np.ndarray((len(data) - width + 1,), f"V{width}", data, 0, (1,))
-    return windows[start].view(np.uint8).reshape(len(start), width)
 
 
 def _gathered(data: Bytes, start: Ints, end: Ints) -> pa.BinaryArray:
@@ -210,7 +204,7 @@ def typed_column(
     if value.type == "date" and len(rows) > 1:
         width = int(end[0] - start[0])
         if width and bool((end - start == width).all()):
-            texts = _rows(records.data, start, width)
+            texts = rows_at(records.data, start, width)
             if bool((texts == texts[0]).all()):  # a file has few different dates
                 date = date_of(texts[0].tobytes().decode("utf-8"), value.format)
                 if date is not None:

@@ -18,7 +18,18 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from recond.model import Format, Parsed
-from recond.parsers.columns import LONGEST, SPACE, LineBlock, fixed_view, line_blocks, split_lines
+from recond.parsers.columns import (
+    CR,
+    LF,
+    LONGEST,
+    SPACE,
+    Bytes,
+    Ints,
+    LineBlock,
+    Whole,
+    fixed_view,
+    line_blocks,
+)
 from recond.parsers.lockbox_checks import checks_of
 from recond.parsers.lockbox_state import State
 
@@ -146,7 +157,7 @@ def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
     if not isinstance(layout, Layout):
         raise TypeError(f"format {fmt.name} is not of grammar lockbox")
     state = State(layout, fmt)
-    for block in _whole_checks(line_blocks(source), layout.overflow_first):
+    for block in line_blocks(source, whole=_whole_checks(layout.overflow_first), reuse=True):
         kept = _records(block, state)
         if len(kept.starts):
             view, lengths = fixed_view(kept, layout.width)
@@ -154,41 +165,17 @@ def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
     yield state.finish()
 
 
-def _whole_checks(blocks: Iterator[LineBlock], overflow_first: bool) -> Iterator[LineBlock]:
-    """The blocks, cut so that no check is parted from its overflow records: before the last
+def _whole_checks(overflow_first: bool) -> Whole:
+    """Where blocks are cut so that no check is parted from its overflow records: before the last
     record of another kind, or behind it where overflow records come first."""
-    held: LineBlock | None = None
-    for block in blocks:
-        joined = block if held is None else _join(held, block)
-        first = joined.data[joined.starts]
-        others = np.flatnonzero((first != ord("4")) & (joined.ends > joined.starts))
+
+    def whole(data: Bytes, starts: Ints) -> int:
+        first = data[starts]
+        others = np.flatnonzero((first != ord("4")) & (first != LF) & (first != CR))
         cut = int(others[-1]) + overflow_first if len(others) else 0
-        if cut == 0 and len(joined.data) < LONGEST * 16:
-            held = joined
-            continue
-        cut = cut or len(joined.starts)
-        yield _part(joined, 0, cut)
-        held = _part(joined, cut, len(joined.starts)) if cut < len(joined.starts) else None
-    if held is not None:
-        yield held
+        return len(starts) if cut == 0 and len(data) >= LONGEST * 16 else cut
 
-
-def _join(one: LineBlock, other: LineBlock) -> LineBlock:
-    data = np.concatenate([one.data, other.data])
-    starts, ends = split_lines(data)
-    return LineBlock(data, starts, ends, one.first_line, one.offset)
-
-
-def _part(block: LineBlock, first: int, last: int) -> LineBlock:
-    begin = int(block.starts[first])
-    end = int(block.starts[last]) if last < len(block.starts) else len(block.data)
-    return LineBlock(
-        block.data[begin:end],
-        block.starts[first:last] - begin,
-        block.ends[first:last] - begin,
-        block.first_line + first,
-        block.offset + begin,
-    )
+    return whole
 
 
 def _records(block: LineBlock, state: State) -> LineBlock:

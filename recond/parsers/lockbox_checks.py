@@ -9,7 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.model import RECEIPTS, SET_ASIDE, Parsed
-from recond.parsers.columns import SPACE, Bytes, Ints, LineBlock, Mask, digits, text_column
+from recond.parsers.columns import (
+    SPACE,
+    Bytes,
+    Ints,
+    LineBlock,
+    Mask,
+    constant,
+    digits,
+    text_column,
+)
 from recond.parsers.dates import NO_DATE, date_column, day_of
 from recond.parsers.lockbox_dates import check_dates
 from recond.parsers.lockbox_overflow import remittances_of
@@ -22,8 +31,10 @@ from recond.parsers.lockbox_state import (
     printed,
     text_of,
 )
+from recond.parsers.pieces import joined_rows
 
 HIGH = 128
+_WEIGHTS = np.array([3, 7, 1] * 3, dtype=np.int32)
 
 if TYPE_CHECKING:
     from recond.parsers.lockbox import Columns
@@ -50,17 +61,22 @@ def checks_of(state: State, block: LineBlock, view: Bytes, lengths: Ints) -> Par
     tables = {"set_aside": _unreadable(state, block, view, rows[bad], batch_ord)}
     good = rows[~bad]
     remittances, spoiled = remittances_of(state, block, view, kinds, ordinal, batch_ord)
-    remittances = remittances.filter(
-        pc.invert(pc.is_in(remittances["ordinal"], value_set=pa.array(ordinal[rows[bad]])))
-    )
+    remittances = _without(remittances, ordinal[rows[bad]])
     tables["receipts"] = _receipts(state, block, view, lengths, good, cents[~bad], ordinal,
                                    batch_ord, remittances)  # fmt: skip
-    keep = pc.invert(pc.is_in(remittances["ordinal"], value_set=pa.array(spoiled, pa.int64())))
-    tables["remittances"] = remittances.filter(keep)
+    tables["remittances"] = _without(remittances, np.array(spoiled, dtype=np.int64))
     _take_totals(state, view, kinds, batch_ord)
     state.records += len(kinds)
     _take_trailer(state, view, kinds)
     return Parsed(tables, state.notes.drain())
+
+
+def _without(remittances: pa.Table, ordinals: Ints) -> pa.Table:
+    """The remittances that are not of those checks."""
+    if not len(ordinals):
+        return remittances
+    of = pc.is_in(remittances["ordinal"], value_set=pa.array(ordinals))
+    return remittances.filter(pc.invert(of))
 
 
 def _amounts(view: Bytes) -> tuple[Ints, Mask]:
@@ -149,7 +165,9 @@ def _check_numbers(state: State, view: Bytes, rows: Ints, batch_ord: Ints) -> No
         before[0], first[0] = opening, False
     wrapped = (before >= 999) & (item <= 1)
     backwards = ~first & (item <= before) & ~wrapped
-    for row in np.flatnonzero(other | backwards | unread):  # no limit: every batch must be held
+    wrong = np.flatnonzero(other | backwards | unread)
+    few = state.notes.first_of_each("BATCH_STRUCTURE", batch_ord[rows[wrong]])
+    for row in wrong[few]:  # of every batch, for each of them must be held
         words = "carries another batch's number" if other[row] else "does not follow the one before"
         span = check.batch if other[row] else check.item
         state.notes.add(
@@ -160,6 +178,7 @@ def _check_numbers(state: State, view: Bytes, rows: Ints, batch_ord: Ints) -> No
             field=printed(span),
             batch_ord=int(batch_ord[rows[row]]),
         )
+    state.notes.count_others()
     if known[-1]:
         state.batches[int(batch_ord[rows][-1]) - 1].last_item = int(item[-1])
 
@@ -186,28 +205,36 @@ def _unreadable(
     state: State, block: LineBlock, view: Bytes, rows: Ints, batch_ord: Ints
 ) -> pa.Table:
     """Checks whose amount cannot be read: kept in their place, their batch is held."""
-    span = state.layout.check.amount
-    kept = []
-    for number, row in enumerate(rows, state.unreadable - len(rows) + 1):
-        line = int(state.lines[row])
+    span, name = state.layout.check.amount, state.layout.check.remitter
+    for place in state.notes.first_of_each("BATCH_UNREADABLE", batch_ord[rows]):
+        row = int(rows[place])
         state.notes.add(
             "BATCH_UNREADABLE",
-            f"The amount of a check reads {text_of(view, int(row), span)!r}, which is no amount in"
+            f"The amount of a check reads {text_of(view, row, span)!r}, which is no amount in"
             " cents; ask the bank for the file again.",
-            line=line,
-            byte_offset=_offset(block, int(row)) + span[0],
+            line=int(state.lines[row]),
+            byte_offset=_offset(block, row) + span[0],
             field=printed(span),
             batch_ord=int(batch_ord[row]),
         )
-        kept.append(
-            {
-                "ordinal": number, "line": line, "byte_offset": _offset(block, int(row)),
-                "byte_length": int(block.ends[row] - block.starts[row]),
-                "batch_ord": int(batch_ord[row]), "kind": "UNREADABLE",
-                "payer_name": text_of(view, int(row), state.layout.check.remitter) or None,
-            }
-        )  # fmt: skip
-    return pa.Table.from_pylist(kept, schema=SET_ASIDE)
+    state.notes.count_others()
+    first = state.unreadable - len(rows) + 1
+    columns = {
+        "ordinal": np.arange(first, first + len(rows)),
+        "line": state.lines[rows],
+        "byte_offset": block.offset + block.starts[rows],
+        "byte_length": block.ends[rows] - block.starts[rows],
+        "batch_ord": batch_ord[rows],
+        "kind": constant("UNREADABLE", len(rows)),
+        "payer_name": [text_of(view, row, name) or None for row in rows],
+    }
+    arrays = [
+        pa.array(columns[one.name], one.type)
+        if one.name in columns
+        else pa.nulls(len(rows), one.type)
+        for one in SET_ASIDE
+    ]
+    return pa.Table.from_arrays(arrays, schema=SET_ASIDE)
 
 
 def _receipts(
@@ -231,8 +258,11 @@ def _receipts(
     account = _clean(state, view, rows, check.account, "account number")
     _check_routing(state, view, rows, check.routing)
     check_dates(state, view, rows, day[batch_ord[rows]])
-    payer = pc.binary_join_element_wise(pc.fill_null(routing, ""), pc.fill_null(account, ""), ":")
-    payer = pc.if_else(pc.equal(payer, ":"), pa.scalar(None, pa.string()), payer)
+    payer = joined_rows([routing, account], ":")
+    if payer is None:
+        parts = (pc.fill_null(routing, ""), pc.fill_null(account, ""))
+        payer = pc.binary_join_element_wise(*parts, ":")
+        payer = pc.if_else(pc.equal(payer, ":"), pa.scalar(None, pa.string()), payer)
     told = _joined(remittances, ordinal[rows])
     if count and int(lengths[rows].min()) < check.number[1] and state.notes.first("RECORD_PADDED"):
         state.notes.add("RECORD_PADDED", "Checks end before their check number and are padded.",
@@ -245,8 +275,8 @@ def _receipts(
         "batch_ord": pa.array(batch_ord[rows].astype(np.int32)),
         "batch": labels.take(pa.array(batch_ord[rows])),
         "sequence": text_column(field_of(view, rows, check.item)),
-        "channel": pa.repeat(pa.scalar(fmt.channel or "LOCKBOX"), count),
-        "tender": pa.repeat(pa.scalar(fmt.tender or "CHECK"), count),
+        "channel": constant(fmt.channel or "LOCKBOX", count),
+        "tender": constant(fmt.tender or "CHECK", count),
         "amount_cents": pa.array(cents),
         "received_date": deposited,
         "deposit_date": deposited,
@@ -256,9 +286,11 @@ def _receipts(
         "payer_name": _names(field_of(view, rows, check.remitter)),
         "payer_account": payer,
     }
-    for name in RECEIPTS.names:
-        columns.setdefault(name, pa.nulls(count, RECEIPTS.field(name).type))
-    return pa.table(columns).select(RECEIPTS.names).cast(RECEIPTS)
+    arrays = [
+        columns[field.name] if field.name in columns else pa.nulls(count, field.type)
+        for field in RECEIPTS
+    ]
+    return pa.Table.from_arrays(arrays, schema=RECEIPTS)
 
 
 def _names(view: Bytes) -> pa.Array:
@@ -277,7 +309,10 @@ def _names(view: Bytes) -> pa.Array:
 
 def _clean(state: State, view: Bytes, rows: Ints, span: Columns, what: str) -> pa.Array:
     """Digits that a machine read from the check; what it could not read is left blank."""
-    text = text_column(field_of(view, rows, span))
+    part = field_of(view, rows, span)
+    text = text_column(part)
+    if bool((((part - np.uint8(ord("0"))) < 10) | (part == SPACE) | (part == ord("-"))).all()):
+        return text
     dirty = pc.fill_null(pc.match_substring_regex(text, "[^0-9 -]"), False)
     if not pc.any(dirty).as_py():
         return text
@@ -297,8 +332,7 @@ def _check_routing(state: State, view: Bytes, rows: Ints, span: Columns) -> None
     if part.shape[1] != 9 or not len(rows):
         return
     _, unread = digits(part)
-    weights = np.array([3, 7, 1] * 3, np.int64)
-    total = ((part.astype(np.int64) - ord("0")) * weights).sum(axis=1)
+    total = (part - np.uint8(ord("0"))).astype(np.int32) @ _WEIGHTS
     wrong = np.flatnonzero(~unread & (total % 10 != 0))
     if len(wrong) and state.notes.first("CHECK_DIGIT_WRONG"):
         row = int(rows[wrong[0]])
@@ -315,10 +349,15 @@ def _joined(remittances: pa.Table, ordinals: Ints) -> pa.Array:
     """References of each receipt as read, several joined by ';'; null where there are none."""
     told = remittances.filter(pc.is_valid(remittances["reference"]))
     owner = told["ordinal"].combine_chunks().to_numpy(zero_copy_only=False)
-    first, counts = np.unique(owner, return_counts=True)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]).astype(np.int32)
     texts = told["reference"].combine_chunks()
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), texts), ";")
+    if bool((owner[1:] > owner[:-1]).all()):  # one a check, as most have
+        first, joined = owner, texts
+    else:
+        first, counts = np.unique(owner, return_counts=True)
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]).astype(np.int32)
+        joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), texts), ";")
+    if len(first) == len(ordinals) and bool((first == ordinals).all()):
+        return joined
     place = np.searchsorted(first, ordinals)
     inside = place < len(first)
     inside[inside] = first[place[inside]] == ordinals[inside]
@@ -368,8 +407,8 @@ def _take_batch_total(
 
 
 def _figure(view: Bytes, row: int, span: Columns) -> int | None:
-    found, bad = digits(view[row : row + 1, span[0] : span[1]])
-    return None if bool(bad[0]) else int(found[0])
+    raw = view[row, span[0] : span[1]].tobytes()
+    return int(raw) if raw.isdigit() else None
 
 
 def _take_trailer(state: State, view: Bytes, kinds: Bytes) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from recond.model import REMITTANCES
-from recond.parsers.columns import Bytes, Ints, LineBlock, Mask, digits, text_column
+from recond.parsers.columns import Bytes, Ints, LineBlock, Mask, constant, digits, text_column
 from recond.parsers.lockbox_state import State, field_of, printed, text_of
 
 
@@ -45,13 +45,13 @@ def remittances_of(
             "line": pa.array(state.lines[rows]),
             "byte_offset": pa.array(block.offset + block.starts[rows]),
             "byte_length": pa.array(block.ends[rows] - block.starts[rows]),
-            "kind": pa.repeat(pa.scalar("REFERENCE"), len(rows)),
+            "kind": constant("REFERENCE", len(rows)),
             "reference": text_column(field_of(view, rows, own.reference)),
             "amount_cents": pa.array(cents, mask=blank | garbled),
         },
         schema=REMITTANCES,
     )
-    return table.filter(pa.array(same)), spoiled
+    return table if same.all() else table.filter(pa.array(same)), spoiled
 
 
 def _owners(is_check: Mask, overflow_first: bool) -> Ints:
@@ -75,7 +75,9 @@ def _note_overflow(
     state: State, view: Bytes, rows: Ints, wrong: Mask, same: Mask, batch_ord: Ints
 ) -> None:
     own = state.layout.overflow
-    for row in np.flatnonzero(wrong):  # no limit: every batch must be held
+    found = np.flatnonzero(wrong)
+    few = state.notes.first_of_each("BATCH_STRUCTURE", batch_ord[rows[found]])
+    for row in found[few]:  # of every batch, for each of them must be held
         words = (
             "An overflow record belongs to another check than the one beside it"
             if not same[row]
@@ -88,6 +90,7 @@ def _note_overflow(
             field=printed((own.batch[0], own.indicator[1])),
             batch_ord=int(batch_ord[rows[row]]),
         )
+    state.notes.count_others()
 
 
 def _note_amounts(state: State, view: Bytes, rows: Ints, owner: Ints) -> list[int]:

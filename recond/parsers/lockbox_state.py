@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from recond.model import BATCHES, CONTROLS, Format, Parsed, Transmission
-from recond.parsers.columns import Bytes, Ints, LineBlock
+from recond.parsers.columns import Bytes, Ints, LineBlock, rows_of
 from recond.parsers.dates import iso
 from recond.parsers.notes import Notes
 
@@ -34,7 +34,7 @@ FOLLOWS = {
 
 def field_of(view: Bytes, rows: Ints, span: Columns) -> Bytes:
     """One field of some records, as bytes."""
-    return view[rows, span[0] : span[1]]
+    return rows_of(view, rows, *span)
 
 
 def text_of(view: Bytes, row: int | np.integer[Any], span: Columns) -> str:

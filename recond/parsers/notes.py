@@ -7,6 +7,9 @@ nothing that holds is ever lost. Problems of single receipts are all kept.
 
 from __future__ import annotations
 
+import numpy as np
+
+from recond.arrays import Ints
 from recond.exceptions.codes import CODES
 from recond.model import Problem
 
@@ -20,6 +23,7 @@ class Notes:
         self.kept = kept  # of each kind
         self._seen: dict[tuple[str, int | None], int] = {}
         self._fresh: list[Problem] = []
+        self._later: list[tuple[str, int, int | None]] = []
 
     def first(self, code: str) -> bool:
         """Whether no problem of that code was told yet, of the file as a whole."""
@@ -48,6 +52,23 @@ class Notes:
         """Count further problems of a kind without a sentence for each."""
         key = (code, batch_ord if CODES[code].scope == "BATCH" else None)
         self._seen[key] = self._seen.get(key, 0) + number
+
+    def first_of_each(self, code: str, batch_ord: Ints) -> list[int]:
+        """The places that get a sentence, the first few of each batch; `count_others` counts the
+        rest when those were added. `batch_ord` never falls."""
+        starts = np.searchsorted(batch_ord, batch_ord)
+        shown = np.arange(len(batch_ord)) - starts < self.kept
+        places: list[int] = np.flatnonzero(shown).tolist()
+        batches, counts = np.unique(batch_ord[~shown], return_counts=True)
+        for batch, number in zip(batches.tolist(), counts.tolist(), strict=True):
+            self._later.append((code, number, batch))
+        return places
+
+    def count_others(self) -> None:
+        """Count what `first_of_each` left out."""
+        for code, number, batch in self._later:
+            self.count(code, number, batch)
+        self._later.clear()
 
     def drain(self) -> tuple[Problem, ...]:
         """The problems since the last call, in the order of their lines."""
