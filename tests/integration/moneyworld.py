@@ -320,6 +320,7 @@ class World:
     def _settle(self, some: Sequence[Expected]) -> None:
         """The bank brings or takes what is expected, each on its day."""
         for one in some:
+            self.day = max(self.day, one.day)
             self._statement(one.day, (self._code(one), abs(one.left), self._text(one)))
         assert {done.state for done in self.office.process(self.day)} <= {"accepted"}
 
