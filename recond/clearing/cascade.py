@@ -68,8 +68,9 @@ def _candidates(sides: Sides) -> _Candidates:
     against = _names_another(sides, deposit, line) & ~stream
     inside = (days >= -sides.limits.before) & (days <= sides.limits.after)
     kept = own | (sides.fits(deposit, line) & inside)
-    found = (deposit, line, days, own, stream, against)
-    return _Candidates(*(column[kept] for column in found))
+    return _Candidates(
+        deposit[kept], line[kept], days[kept], own[kept], stream[kept], against[kept]
+    )
 
 
 def _names_another(sides: Sides, deposit: Ints, line: Ints) -> Bools:

@@ -41,7 +41,7 @@ def counts(keys: Ints) -> Ints:
 
 def once(keys: Ints) -> Bools:
     """Which rows have a key that no other row has."""
-    return counts(keys) == 1
+    return np.asarray(counts(keys) == 1, np.bool_)
 
 
 def first(keys: Ints) -> Bools:
