@@ -114,6 +114,7 @@ class Gl(Section):
     cash_over: str = "4900"
     cash_short: str = "5900"
     fees: str = "5910"  # of banks and card processors
+    convenience_fees: str = "4910"  # that a card processor passes on
     equity_in_pool: str = "1110"
     receivables: str = "1200"
     billing_contra: str = "4000"
@@ -204,6 +205,9 @@ class Merchant(Section):
     merchant_id: str
     model: Literal["net", "gross"] = "net"
     lag_days: int = Field(default=0, ge=0)  # bank days from settlement to credit
+    by_brand: bool = False  # each brand of a batch is a credit of its own
+    rounding: Amount = 0  # as much may a credit differ; the difference is a fee
+    convenience_fees: Literal["kept", "passed_on"] = "kept"
 
 
 class ReturnFee(Section):
@@ -380,6 +384,7 @@ class Settings(BaseSettings):
             cash_over=gl.cash_over,
             cash_short=gl.cash_short,
             fees=gl.fees,
+            convenience_fees=gl.convenience_fees,
             equity_in_pool=gl.equity_in_pool,
             receivables=gl.receivables,
             billing_contra=gl.billing_contra,

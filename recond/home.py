@@ -154,6 +154,7 @@ refunds_payable = "2120"
 cash_over = "4900"
 cash_short = "5900"
 fees = "5910"                # of banks and card processors
+convenience_fees = "4910"    # that a card processor passes on
 equity_in_pool = "1110"
 receivables = "1200"
 billing_contra = "4000"

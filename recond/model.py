@@ -50,6 +50,7 @@ RECEIPTS = _schema(
     ("payer_account", TEXT),  # routing and account as read; stored only as a keyed hash
     ("drawer", TEXT),  # counter only
     ("taken_by", TEXT),  # the cashier; counter only
+    ("brand", TEXT),  # the card's; card settlements only
     ("payment", TEXT),  # rows with the same text are tenders of one payment; null: its own
 )
 

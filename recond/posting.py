@@ -73,6 +73,7 @@ class Chart:
     cash_over: str = "4900"
     cash_short: str = "5900"
     fees: str = "5910"
+    convenience_fees: str = "4910"
     equity_in_pool: str = "1110"
     receivables: str = "1200"
     billing_contra: str = "4000"

@@ -53,13 +53,19 @@ def deposits(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
     withdrawn = (
         select(taken_back.c.deposit_no)
         .where(taken_back.c.withdraws_no == deposit.c.deposit_no,
-               scope.known(taken_back.c.made_date))
+               taken_back.c.receipts_cents != 0, scope.known(taken_back.c.made_date))
         .exists()
+    )  # fmt: skip
+    rounded = (
+        select(func.coalesce(func.sum(taken_back.c.amount_cents), 0))
+        .where(taken_back.c.withdraws_no == deposit.c.deposit_no,
+               taken_back.c.receipts_cents == 0, scope.known(taken_back.c.made_date))
+        .scalar_subquery()
     )  # fmt: skip
     cents = func.coalesce(brought.scalar_subquery(), 0)
     state = case(
         (withdrawn, "withdrawn"),
-        (cents == deposit.c.amount_cents, "reconciled"),
+        (cents == deposit.c.amount_cents + rounded, "reconciled"),
         (cents == 0, "in_transit"),
         else_="discrepant",
     )

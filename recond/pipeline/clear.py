@@ -33,7 +33,16 @@ from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
 from recond.model import SUSPENSE
 from recond.money import format_cents
-from recond.pipeline import bankbook, deposits, drawers, moves, returns, statements, suspense
+from recond.pipeline import (
+    bankbook,
+    deposits,
+    drawers,
+    moves,
+    returns,
+    settlements,
+    statements,
+    suspense,
+)
 from recond.pipeline.carry import carry
 from recond.pipeline.run import Run
 from recond.store import schema
@@ -59,7 +68,7 @@ class Done:
 def clear(connection: Connection, run: Run) -> Done:
     """Make the deposits that are due, pair what can be paired, ask about the rest."""
     statements.ask_chain(connection, run)
-    made = deposits.make(connection, run) + drawers.settle(connection, run)
+    made = settlements.make(connection, run) + drawers.settle(connection, run)
     _carry(connection, run)
     returned = returns.take(connection, run)
     lines = open_lines(connection, run)
@@ -325,8 +334,12 @@ def _bring(connection: Connection, run: Run, rows: pa.Table) -> None:
     ).all()
     left = {row[0]: int(row[1]) for row in found}
     _set_left(connection, staged, left)
-    open_rest = [number for number, cents in left.items() if cents]
-    _answer(connection, run, [number for number, cents in left.items() if not cents])
+    open_rest = [
+        number
+        for number, cents in left.items()
+        if cents and not settlements.round_off(connection, run, number, cents)
+    ]
+    _answer(connection, run, sorted(set(left) - set(open_rest)))
     if open_rest:
         _ask_differing(connection, run, open_rest, left)
 

@@ -1,8 +1,7 @@
-"""Deposits: which money is expected at the bank (contract section 5).
+"""Deposits: which money is expected at the bank, and what of it is left (contract section 5).
 
-Every first posting of receipts leaves their sums in `undeposited`; here they become deposits: one
-a lockbox and day of a file, an ACH file and its day, a merchant's card batch. Money of the counter
-waits for the drawer's close (`pipeline.drawers`). What a held batch holds makes none.
+Every first posting of receipts leaves their sums in `undeposited`; `pipeline.settlements` and
+`pipeline.drawers` make deposits of them. What a held batch holds makes none.
 """
 
 from __future__ import annotations
@@ -10,17 +9,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, delete, func, select
 
-from recond import ids, posting
-from recond.clearing.words import token
+from recond import ids
 from recond.ledger import BOOKED, Source, shut_through
-from recond.model import ITEM
-from recond.money import split
 from recond.pipeline.run import Run
 from recond.posting import LEGS
 from recond.store import schema
@@ -30,12 +25,9 @@ undeposited, deposit, aside = schema.undeposited, schema.deposit, schema.set_asi
 
 KEYS = (
     "file_no", "batch_ord", "channel", "batch", "tender", "received_date", "deposit_date",
-    "drawer", "taken_by",
+    "drawer", "taken_by", "brand",
 )  # fmt: skip
 COUNTER = "CASHIER"
-# Money that is in the bank already, and money that waits for a drawer's close.
-NOT_HERE = ("BANK", COUNTER)
-KINDS = {"LOCKBOX": "lockbox", "ACH_CREDIT": "ach", "ACH_DEBIT": "ach", "CARD": "card"}
 FEE = "FEE"
 CHUNK = 500
 NETTED = ("REFUND", "CHARGEBACK", "CHARGEBACK_REVERSAL")
@@ -60,6 +52,7 @@ class Expected:
     streams: str = ""
     entry_no: int | None = None
     withdraws_no: int | None = None
+    brand: str = ""  # of a card batch whose brands settle apart
     batches: set[int] = field(default_factory=set)
 
     @property
@@ -83,7 +76,7 @@ def note(connection: Connection, receipts: pa.Table, sign: int = 1) -> None:
         "batch_ord": rows["batch_ord"].cast(pa.int64()),
         "cents": pc.multiply(rows["amount_cents"], sign),
     }
-    for name in ("channel", "batch", "tender", "drawer", "taken_by"):
+    for name in ("channel", "batch", "tender", "drawer", "taken_by", "brand"):
         columns[name] = pc.fill_null(rows[name], "")
     columns["tender"] = pc.if_else(counter, columns["tender"], "")
     for name in ("received_date", "deposit_date"):
@@ -104,6 +97,7 @@ def note_batches(connection: Connection, file_no: int) -> None:
     rows = connection.execute(
         select(
             aside.c.batch_ord,
+            func.coalesce(aside.c.code, "").label("brand"),
             func.max(batch.batch).label("batch"),
             func.max(aside.c.effective_date).label("day"),
         )
@@ -116,15 +110,17 @@ def note_batches(connection: Connection, file_no: int) -> None:
             aside.c.kind.in_((*NETTED, FEE)),
             batch.state == "accepted",
         )
-        .group_by(aside.c.batch_ord)
+        .group_by(aside.c.batch_ord, func.coalesce(aside.c.code, ""))
+        .order_by(aside.c.batch_ord, func.coalesce(aside.c.code, ""))
     ).all()
-    known = set(
-        connection.scalars(
-            select(undeposited.c.batch_ord).where(
+    known = {
+        tuple(row)
+        for row in connection.execute(
+            select(undeposited.c.batch_ord, undeposited.c.brand).where(
                 undeposited.c.file_no == file_no, undeposited.c.channel == "CARD"
             )
         )
-    )
+    }
     made = [
         {
             **dict.fromkeys(KEYS, ""),
@@ -132,12 +128,13 @@ def note_batches(connection: Connection, file_no: int) -> None:
             "batch_ord": row.batch_ord,
             "channel": "CARD",
             "batch": row.batch or "",
+            "brand": row.brand,
             "deposit_date": row.day or "",
             "receipts": 0,
             "cents": 0,
         }
         for row in rows
-        if row.batch_ord not in known
+        if (row.batch_ord, row.brand) not in known
     ]
     if made:
         _insert(connection, pa.Table.from_pylist(made))
@@ -149,128 +146,7 @@ def _insert(connection: Connection, rows: pa.Table) -> None:
     insert_table(connection, undeposited, rows.append_column("undeposited_no", numbers))
 
 
-# --- deposits of files ----------------------------------------------------------------------------
-
-
-def make(connection: Connection, run: Run) -> int:
-    """Make the deposits of everything posted that no deposit holds yet; counter money stays."""
-    rows = connection.execute(
-        select(undeposited)
-        .where(undeposited.c.channel.not_in(NOT_HERE))
-        .order_by(undeposited.c.undeposited_no)
-    ).all()
-    if not rows:
-        return 0
-    sources = _sources(connection, {row.file_no for row in rows})
-    groups: dict[tuple[Any, ...], Expected] = {}
-    for row in rows:  # one a batch, never one a receipt
-        source = sources.get((row.file_no, row.batch_ord)) or ""
-        day = row.deposit_date or row.received_date
-        label = row.batch if row.channel == "CARD" else source
-        key = (row.file_no, row.channel, "" if row.channel.startswith("ACH") else label, day)
-        made = groups.get(key)
-        if made is None:
-            made = groups[key] = _expected(run, row, source, dt.date.fromisoformat(day))
-        elif source:
-            made.streams = " ".join(dict.fromkeys(f"{made.streams} {token(source)}".split()))
-        made.receipts_cents += row.cents
-        made.batches.add(row.batch_ord)
-    chosen = [made for made in groups.values() if made.receipts_cents or made.kind == "card"]
-    for made in chosen:
-        if made.receipts_cents < 0:
-            _withdraw(connection, made)
-        if made.kind == "card":
-            _net_of_fees(connection, run, made)
-    connection.execute(delete(undeposited).where(undeposited.c.channel.not_in(NOT_HERE)))
-    return write(connection, run, chosen)
-
-
-def _sources(connection: Connection, files: set[int]) -> dict[tuple[int, int], str | None]:
-    batch = schema.batch.c
-    rows = connection.execute(
-        select(batch.file_no, batch.batch_ord, batch.source).where(batch.file_no.in_(sorted(files)))
-    )
-    return {(row.file_no, row.batch_ord): row.source for row in rows}
-
-
-def _expected(run: Run, row: Any, source: str, day: dt.date) -> Expected:
-    calendar, lag = run.calendar, 0
-    own, streams, reference = "", token(source), source
-    if row.channel == "CARD":
-        merchant, _, number = row.batch.partition(" ")
-        reference, own, streams = row.batch, token(number), token(merchant)
-        lag = run.merchant(merchant).lag_days
-    return Expected(
-        row.file_no, row.batch_ord, KINDS[row.channel], row.channel, day,
-        calendar.bank_day(day, lag), reference=reference, own=own, streams=streams,
-    )  # fmt: skip
-
-
-def _net_of_fees(connection: Connection, run: Run, made: Expected) -> None:
-    """What the processor keeps: refunds and chargebacks within the batch, and, where it settles
-    net, its fees, booked to the funds whose money was paid (domain E36)."""
-    model = run.merchant(made.reference.partition(" ")[0]).model
-    before = connection.scalar(
-        select(deposit.c.deposit_no).where(
-            deposit.c.file_no == made.file_no, deposit.c.batch_ord == made.batch_ord
-        )
-    )
-    if before is not None:  # a later part of a batch: its fees went with the first
-        return
-    rows = connection.execute(
-        select(aside.c.kind, func.sum(aside.c.amount_cents))
-        .where(aside.c.file_no == made.file_no, aside.c.batch_ord.in_(sorted(made.batches)))
-        .group_by(aside.c.kind)
-    )
-    sums = {kind: int(cents or 0) for kind, cents in rows}
-    made.aside_cents = sum(sums.get(kind, 0) for kind in NETTED)
-    if model == "net":
-        made.fee_cents = sums.get(FEE, 0)
-    if made.fee_cents:
-        shares = _funds(connection, made)
-        made.entry_no = book_fees(connection, run, made, shares)
-
-
-def _funds(connection: Connection, made: Expected) -> dict[str, int]:
-    """Cents by fund of the receipts of a deposit's batches, as they were first applied."""
-    placement, receipt = schema.placement.c, schema.receipt.c
-    low = schema.receipt_key(made.file_no, 0)
-    rows = connection.execute(
-        select(placement.fund, func.sum(placement.cents))
-        .join(schema.receipt, receipt.receipt_no == placement.receipt_no)
-        .where(
-            placement.receipt_no.between(low, schema.receipt_key(made.file_no + 1, 0) - 1),
-            placement.bucket == ITEM,
-            placement.version == 1,
-            receipt.batch_ord.in_(sorted(made.batches)),
-        )
-        .group_by(placement.fund)
-        .order_by(placement.fund)
-    )
-    return {fund: int(cents) for fund, cents in rows if cents > 0}
-
-
-def book_fees(connection: Connection, run: Run, made: Expected, shares: dict[str, int]) -> int:
-    """Book a deposit's fees: expense in the funds whose money was paid, by largest remainder,
-    out of the channel's clearing account. Returns the entry."""
-    chart, ledger = run.chart, run.ledger(connection)
-    rest = made.receipts_cents - sum(shares.values())
-    weights = dict(shares)
-    if rest > 0 or not weights:
-        weights[chart.pool_fund] = weights.get(chart.pool_fund, 0) + max(rest, 1)
-    names = sorted(weights)
-    parts = split(-made.fee_cents, [weights[name] for name in names])
-    clearing = posting.clearing_account(pa.array([made.channel]), chart)[0].as_py()
-    legs = [(chart.pool_fund, clearing, made.fee_cents)]
-    for fund, cents in zip(names, parts, strict=True):
-        legs.append((fund, chart.fees, cents))
-        if fund != chart.pool_fund:
-            legs.append((fund, chart.equity_in_pool, -cents))
-            legs.append((chart.pool_fund, chart.due_to_funds, cents))
-    key = f"{_stem(connection, made.file_no)}-fees-{made.batch_ord}"
-    entry_no = ledger.next_entry_no()
-    book(connection, run, key, made.business_date, legs, f"card fees of {made.reference}", made)
-    return entry_no
+# --- rows of deposits -----------------------------------------------------------------------------
 
 
 def book(
@@ -297,7 +173,8 @@ def book(
     ledger.book(entries, pa.Table.from_pylist(rows, schema=LEGS), source)
 
 
-def _stem(connection: Connection, file_no: int) -> str:
+def stem(connection: Connection, file_no: int) -> str:
+    """A file's part of the keys of entries about its deposits."""
     return ids.files_of(connection, {file_no})[file_no][1:]
 
 
@@ -372,26 +249,7 @@ _COPIED = (
 )  # fmt: skip
 
 
-# --- deposits that are taken back -----------------------------------------------------------------
-
-
-def _withdraw(connection: Connection, made: Expected) -> None:
-    """Receipts of a deposit left the books (their file was replaced): less is expected of it.
-    What the bank brought already is then too much; the deposit that follows takes it over."""
-    found = connection.execute(
-        select(deposit.c.deposit_no, deposit.c.amount_cents)
-        .where(
-            deposit.c.file_no == made.file_no,
-            deposit.c.batch_ord == made.batch_ord,
-            deposit.c.withdraws_no.is_(None),
-        )
-        .order_by(deposit.c.deposit_no)
-    ).first()
-    if found is None:
-        return
-    made.withdraws_no = found.deposit_no
-    left = left_of(connection, found.deposit_no) + made.receipts_cents
-    set_left(connection, {found.deposit_no: left})
+# --- what is left of deposits -----------------------------------------------------------------
 
 
 def left_of(connection: Connection, deposit_no: int) -> int:
@@ -422,7 +280,7 @@ def of_receipts(connection: Connection, receipt_nos: Iterable[int]) -> pa.Table:
         connection, "departing", pa.table({"receipt_no": pa.array(sorted(receipt_nos), pa.int64())})
     )
     names = ("batch_ord", "channel", "batch", "tender", "received_date", "deposit_date", "drawer",
-             "taken_by", "amount_cents")  # fmt: skip
+             "taken_by", "brand", "amount_cents")  # fmt: skip
     rows = connection.execute(
         select(receipt.receipt_no.label("ordinal"), *(receipt[name] for name in names))
         .join(staged, staged.c.receipt_no == receipt.receipt_no)

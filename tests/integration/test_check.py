@@ -70,7 +70,7 @@ DAMAGE = {
     "I1.decided": "INSERT INTO receipt SELECT receipt_no + 50, line, byte_offset, byte_length,"
     " batch_ord, batch, sequence, channel, tender, amount_cents, received_date, deposit_date,"
     " account_on_item, reference, check_number, trace_number, payer_name, payer_key, repeat_key,"
-    " drawer, taken_by, payment FROM receipt LIMIT 1",
+    " drawer, taken_by, brand, payment FROM receipt LIMIT 1",
     "I1.clearing": "UPDATE journal_line SET debit_cents = debit_cents + 1"
     " WHERE gl_account = '1080'",
     "I1.deposited": "UPDATE deposit SET receipts_cents = receipts_cents + 1",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,8 +14,18 @@ from recond.calendar import Calendar
 from recond.clearing import words
 from recond.clearing.cascade import clear
 from recond.clearing.drawers import Count, Outcome, judge, missing_numbers, sum_of_counts
+from recond.clearing.kinds import kinds_of
 from recond.clearing.subsets import unique_subset
-from recond.clearing.tables import ACH, ANY, CARD, COUNTER, LOCKBOX, OPEN_DEPOSITS, OPEN_LINES
+from recond.clearing.tables import (
+    ACH,
+    ANY,
+    CARD,
+    COUNTER,
+    LOCKBOX,
+    OPEN_DEPOSITS,
+    OPEN_LINES,
+    RETURN,
+)
 
 Deposit = tuple[int, int, int, str, str]  # kind, day, cents, own, streams
 Line = tuple[int, int, int, str]  # kinds, day, cents, words
@@ -147,6 +159,25 @@ def test_the_one_subset_is_the_one_that_counting_finds(amounts: list[int], targe
         assert sorted(found) == sums[0]
     else:
         assert found == (() if not sums else None)
+
+
+@pytest.mark.parametrize(
+    ("code", "cents", "kinds"),
+    [("115", 1, LOCKBOX), ("147", 1, CARD), ("142", 1, ACH | CARD), ("174", 1, COUNTER | LOCKBOX),
+     ("195", 1, 0), ("399", 1, ANY), (None, 1, ANY), ("NMSC", 1, ANY),
+     ("555", -1, RETURN), ("415", -1, LOCKBOX), ("695", -1, COUNTER | LOCKBOX),
+     ("466", -1, ACH | CARD | RETURN), ("699", -1, ANY | RETURN), ("661", -1, RETURN),
+     (None, -1, RETURN), ("NMSC", -1, RETURN), ("115", -1, RETURN)],
+)  # fmt: skip
+def test_what_a_code_may_bring_or_take(code: str | None, cents: int, kinds: int) -> None:
+    found = kinds_of(pa.array([code], pa.string()), np.array([cents]))
+    assert found.tolist() == [kinds]
+
+
+def test_what_was_credited_too_much_is_taken_back() -> None:
+    left = [(LOCKBOX, 10, -1000, "", "4471")]
+    assert run(left, [(LOCKBOX, 12, -1000, "DEPOSIT CORRECTION")]) == [(1, 1, -1000, "window")]
+    assert run(left, [(RETURN, 12, -1000, "ANALYSIS FEE")]) == []
 
 
 def test_tokens_lose_padding_and_case() -> None:

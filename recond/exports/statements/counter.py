@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, case, func, select, union_all
 
 from recond.clearing.drawers import missing_numbers
 from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
@@ -199,7 +199,7 @@ def card_settlements(month: Month) -> Statement:
         earlier.c.file_no == deposit.c.file_no, earlier.c.kind == "card",
         earlier.c.reference == deposit.c.reference, earlier.c.deposit_no < deposit.c.deposit_no,
     )  # fmt: skip
-    once = and_(sums.c.file_no == deposit.c.file_no, sums.c.batch == deposit.c.reference,
+    once = and_(sums.c.file_no == deposit.c.file_no, sums.c.reference == deposit.c.reference,
                 ~again.exists())  # fmt: skip
     brought = credited(month)
     query = (
@@ -231,26 +231,28 @@ def card_settlements(month: Month) -> Statement:
         Tie("sales + withheld + deducted fees = net", of["sales"] + kept + of["deducted_fees"],
             of["net"]),
         Tie("deducted fees = expense in the ledger", -of["deducted_fees"],
-            booked(month, month.chart.fees)),
+            booked(month, month.chart.fees, month.chart.convenience_fees)),
     )  # fmt: skip
     return Statement("Card settlements and fees", shown(table), ties, of["net"])
 
 
 def _netted() -> Any:
-    """A subquery by file and batch of what the records say was taken from it."""
+    """A subquery of what the records say was taken from a batch, and from its brands."""
     batch = schema.batch
     kinds = dict(zip(("refunds_cents", "chargebacks_cents", "reversals_cents"), NETTED,
                      strict=True))  # fmt: skip
     kinds["stated_fees_cents"] = FEE
-    return (
-        select(
-            aside.c.file_no, batch.c.batch,
-            *(total(case((aside.c.kind == kind, aside.c.amount_cents), else_=0)).label(name)
-              for name, kind in kinds.items()),
-        )
+    sums = [
+        total(case((aside.c.kind == kind, aside.c.amount_cents), else_=0)).label(name)
+        for name, kind in kinds.items()
+    ]
+    of_brand = batch.c.batch.concat(" ").concat(aside.c.code)  # of deposits by brand
+    parts = [
+        select(aside.c.file_no, name.label("reference"), *sums)
         .join(batch, and_(batch.c.file_no == aside.c.file_no,
                           batch.c.batch_ord == aside.c.batch_ord))
         .where(aside.c.kind.in_([*NETTED, FEE]), batch.c.state == "accepted")
-        .group_by(aside.c.file_no, batch.c.batch)
-        .subquery()
-    )  # fmt: skip
+        .group_by(aside.c.file_no, name)
+        for name in (batch.c.batch, of_brand)
+    ]  # fmt: skip
+    return union_all(*parts).subquery()

@@ -165,6 +165,7 @@ undeposited = Table(
     text("deposit_date", nullable=False),
     text("drawer", nullable=False),
     text("taken_by", nullable=False),
+    text("brand", nullable=False),
     Column("receipts", INT, nullable=False),
     cents("cents"),
     Index("ix_undeposited_drawer", "drawer", "received_date"),

@@ -29,6 +29,7 @@ receipt = Table(
     Column("repeat_key", INT),  # hash of payer, amount and check or trace number
     text("drawer"),
     text("taken_by"),
+    text("brand"),
     text("payment"),
     Index("ix_receipt_repeat_key", "repeat_key"),
     Index(
