@@ -23,18 +23,25 @@ import pyarrow as pa
 from recond.arrays import Bools, Ints
 from recond.clearing import joins, sums
 from recond.clearing.sides import Sides, few
-from recond.clearing.tables import PAIRS, Cleared, Limits
+from recond.clearing.tables import PAIRS, SOURCES, Cleared, Limits
 
 ROUNDS = 3  # what one tier takes away may make another tier's candidate the only one
 
 
-def clear(deposits: pa.Table, lines: pa.Table, limits: Limits | None = None) -> Cleared:
+def clear(
+    deposits: pa.Table,
+    lines: pa.Table,
+    limits: Limits | None = None,
+    sources: pa.Table | None = None,
+) -> Cleared:
     """Pair OPEN_DEPOSITS with OPEN_LINES. A line is paired whole or not at all; its cents go to
-    its deposits as they fit, a difference to the one deposit that it names.
+    its deposits as they fit, a difference to the one deposit that it names. SOURCES: where money
+    came from before.
 
     Both tables are ordered by their key; so is what comes out.
     """
-    sides = Sides(deposits, lines, limits or Limits())
+    known = SOURCES.empty_table() if sources is None else sources
+    sides = Sides(deposits, lines, known, limits or Limits())
     pairs = _candidates(sides)
     for _ in range(ROUNDS):
         before = len(sides.made)
@@ -74,9 +81,9 @@ def _candidates(sides: Sides) -> _Candidates:
 
 
 def _names_another(sides: Sides, deposit: Ints, line: Ints) -> Bools:
-    """Whether a line names a stream of the deposit's kind of money (of another deposit)."""
-    tokens = sides.streams
-    kind = sides.deposit_kind[tokens.deposit]
+    """Whether a line names a source of the deposit's kind of money."""
+    tokens = sides.sources
+    kind = sides.source_kind[tokens.deposit]
     mine = joins.first(joins.codes(tokens.deposit_token, kind))
     i, j = joins.join(tokens.line_token, tokens.deposit_token[mine])
     key = tokens.line[i] * 64 + kind[mine][j]

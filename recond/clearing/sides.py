@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from recond.arrays import Bools, Ints, bools, ints
 from recond.clearing import joins, words
-from recond.clearing.tables import Doubt, Limits
+from recond.clearing.tables import SOURCES, Doubt, Limits
 
 Pair = tuple[Ints, Ints]  # places of deposits and of lines
 
@@ -18,7 +18,9 @@ Pair = tuple[Ints, Ints]  # places of deposits and of lines
 class Sides:
     """Deposits and lines, and which of them are still open."""
 
-    def __init__(self, deposits: pa.Table, lines: pa.Table, limits: Limits) -> None:
+    def __init__(
+        self, deposits: pa.Table, lines: pa.Table, sources: pa.Table, limits: Limits
+    ) -> None:
         self.limits = limits
         self.deposit_no, self.line_no = ints(deposits["deposit_no"]), ints(lines["line_no"])
         self.deposit_kind, self.line_kinds = ints(deposits["kinds"]), ints(lines["kinds"])
@@ -32,6 +34,9 @@ class Sides:
         said = words.tokens(lines["words"].combine_chunks())
         self.own = Tokens.of(deposits["own"], said)
         self.streams = Tokens.of(deposits["streams"], said)
+        # every known source, whether or not a deposit of it is open
+        known = pa.concat_tables([sources, deposits.select(SOURCES.names)])
+        self.sources, self.source_kind = Tokens.of(known["streams"], said), ints(known["kinds"])
 
     def take(self, deposit: Ints, line: Ints, rule: str) -> None:
         """Pair these deposits and lines."""

@@ -39,6 +39,10 @@ OPEN_LINES = pa.schema(
     ]
 )
 
+# Where money of each kind came from so far: a line that names one of these is not another's,
+# whether or not a deposit of it is open.
+SOURCES = pa.schema([pa.field("kinds", pa.int64()), pa.field("streams", pa.string())])
+
 PAIRS = pa.schema(
     [
         pa.field("deposit_no", pa.int64()),

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from recond import ids
 from recond.exceptions.questions import exception_id
-from recond.pipeline import clear, suspense
+from recond.pipeline import suspense, unreconciled
 from recond.pipeline.run import Run
 from recond.store import schema
 
@@ -48,5 +48,5 @@ def book_fee(connection: Connection, run: Run, key: int) -> None:
 
 
 def _lines(connection: Connection, run: Run, key: int) -> pa.Table:
-    lines = clear.open_lines(connection, run)
+    lines = unreconciled.open_lines(connection, run)
     return lines.filter(pc.equal(lines["line_no"], key))

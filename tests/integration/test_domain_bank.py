@@ -103,6 +103,10 @@ def test_e34_a_held_batch_makes_no_deposit_and_its_credit_waits(office: Office) 
     assert [cents(row["amount"]) for row in office.rows("deposits")] == [10000]
     bank(office, 0, [("115", 15000, "LOCKBOX 0012345")], TUE, WED)
     assert ("BANK_CREDIT_UNMATCHED", 15000) in asked(office)
+    told = [q["message"] for q in office.rows("exceptions") if q["code"].startswith("BANK_CREDIT")]
+    deposit = office.rows("deposits")[0]["deposit_id"]
+    words = f"it equals deposit {deposit} plus batch 002 of two.bai (50.00), which is held"
+    assert words in told[0]
     from recond.pipeline import corrections
     from recond.pipeline.clear import clear
 
@@ -114,6 +118,33 @@ def test_e34_a_held_batch_makes_no_deposit_and_its_credit_waits(office: Office) 
     assert office.rows("bank_lines")[0]["state"] == "cleared"
     assert office.journal()["100", "1010"] == 15000
     assert "BANK_CREDIT_UNMATCHED" not in office.questions()
+
+
+def test_e34_the_bank_credits_more_and_corrects_it(office: Office) -> None:
+    lockbox(office, 3418225, TUE, TUE)
+    bank(office, 0, [("115", 3419225, "LOCKBOX 0012345")], TUE, WED)
+    assert asked(office) == [("DEPOSIT_AMOUNT_DIFFERS", 1000)]
+    assert clearing_balances(office) == {"1080": -1000}
+    lines = [("661", 1000, "ANALYSIS FEE"), ("695", 1000, "DEPOSIT CORRECTION")]
+    bank(office, 3419225, lines, THU, THU)
+    assert asked(office) == []
+    assert office.rows("deposits")[0]["state"] == "reconciled"
+    rules = {row["rule"] for row in office.rows("clearings")}
+    assert rules == {"differs", "window"}
+    assert office.journal()["100", "5910"] == 1000  # the fee of that amount is a fee
+    assert clearing_balances(office) == {}
+
+
+def test_the_credit_of_another_box_is_no_credit_of_this_one(office: Office) -> None:
+    """Glendale's check in the wrong account: the amount alone pairs nothing."""
+    lockbox(office, 318450, MON, MON)
+    lockbox(office, 5000, MON, MON, box="0099887", time="1000")
+    lines = [("115", 318450, "LOCKBOX 0099887"), ("115", 5000, "LOCKBOX 0099887")]
+    bank(office, 0, lines, MON, TUE)
+    assert asked(office) == [("CREDIT_ELSEWHERE", 318450)]
+    assert [row["state"] for row in office.rows("deposits")] == ["in_transit", "reconciled"]
+    office.process(FRIDAY + dt.timedelta(days=7))
+    assert ("DEPOSIT_NOT_CREDITED", 318450) in asked(office)
 
 
 def test_e40_a_deposit_that_is_on_no_statement(office: Office) -> None:
@@ -431,6 +462,23 @@ def test_a_credit_of_the_right_amount_that_names_another_lockbox(
     assert desk.answer(row, "link", open_one["deposit_id"])[0] == "APPLIED"
     assert clearing_balances(office) == {}
     assert asked(office) == []
+
+
+def test_a_line_of_a_later_day_and_a_line_that_is_shown_cannot_be_linked_yet(
+    office: Office, tmp_path: Path
+) -> None:
+    lockbox(office, 3000, FRIDAY - dt.timedelta(days=4), FRIDAY)
+    bank(office, 0, [("399", 2500, "MISC CREDIT")], THU, FRIDAY)
+    shown = statement(2500, [("399", 2500, "MISC")], FRIDAY, modifier="4")
+    office.take("bank", "shown.bai2", shown, FRIDAY)
+    later, same_day = [row["bank_line_id"] for row in office.rows("bank_lines")]
+    desk = Desk(office, tmp_path / "answers")
+    row = desk.row("DEPOSIT_NOT_CREDITED")
+    status, message = desk.answer(row, "link", str(later))
+    assert (status, "has the value date 2026-03-19 and is in the books from that day on" in message) == (
+        "ERROR_ACTION", True,
+    )  # fmt: skip
+    assert "shown only" in desk.answer(row, "link", str(same_day))[1]
 
 
 def test_a_credit_may_be_acknowledged_and_is_not_asked_again(

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from recond.clearing.cascade import clear
-from recond.clearing.tables import OPEN_DEPOSITS, OPEN_LINES, Limits
+from recond.clearing.tables import OPEN_DEPOSITS, OPEN_LINES, SOURCES, Limits
 
 KINDS = (1, 2, 4, 8, 16)
 Row = dict[str, Any]
@@ -30,6 +30,7 @@ class Naive:
     deposits: list[Row]
     lines: list[Row]
     limits: Limits
+    sources: list[Row]
 
     def __post_init__(self) -> None:
         self.open_d, self.open_l = set(range(len(self.deposits))), set(range(len(self.lines)))
@@ -48,9 +49,9 @@ class Naive:
     def another(self, d: int, n: int) -> bool:
         """The line names a source of that kind of money, and not this deposit's."""
         kind = self.deposits[d]["kinds"]
-        named = {t for e, row in enumerate(self.deposits) if row["kinds"] == kind
-                 for t in self.streams[e] & self.words[n]}  # fmt: skip
-        return bool(named) and not self.streams[d] & self.words[n]
+        known = {t for row in (*self.deposits, *self.sources) if row["kinds"] == kind
+                 for t in tokens(row["streams"])}  # fmt: skip
+        return bool(known & self.words[n]) and not self.streams[d] & self.words[n]
 
     def take(self, pairs: Iterable[Pair], rule: str) -> None:
         for d, n in list(pairs):
@@ -225,7 +226,8 @@ def world(rng: random.Random) -> tuple[list[Row], list[Row]]:
         if rng.random() < 0.4 and some:
             some = [d for d in deposits if (d["kinds"], d["day"]) == (
                 some[0]["kinds"], some[0]["day"])]  # fmt: skip
-        words = [str(some[0][rng.choice(("own", "streams"))]) if some else "", "REF17"]
+        words = [str(some[0][rng.choice(("own", "streams"))]) if some else "",
+                 rng.choice(("REF17", "REF17", "BOX 007700"))]  # fmt: skip
         lines.append(
             {"line_no": 2 * n + 5,
              "kinds": rng.choice((15, 15, some[0]["kinds"] if some else 1, 6, 0, 16)),
@@ -241,12 +243,14 @@ def test_the_cascade_does_what_its_rules_say() -> None:
     for _ in range(400):
         deposits, lines = world(rng)
         limits = Limits(equal_pairs=rng.choice((4, 4096)), subset_items=rng.choice((3, 24)))
-        naive = Naive(deposits, lines, limits)
+        sources = [{"kinds": rng.choice(KINDS), "streams": "7700"} for _ in range(rng.randrange(3))]
+        naive = Naive(deposits, lines, limits, sources)
         naive.run()
         found = clear(
             pa.Table.from_pylist(deposits, schema=OPEN_DEPOSITS),
             pa.Table.from_pylist(lines, schema=OPEN_LINES),
             limits,
+            pa.Table.from_pylist(sources, schema=SOURCES),
         )
         pairs = {(r["deposit_no"], r["line_no"], r["rule"]) for r in found.pairs.to_pylist()}
         assert pairs == {

@@ -90,10 +90,10 @@ def _pair(case: Case, target: str) -> Plan | None:
     if found is None:
         return None
     deposit_no, line_key = found
-    cents = clear.open_cents(case.connection, case.run, deposit_no, line_key)
-    if cents is None:
-        _not_yet(case, line_key, target)
-        raise refuse(f"{target}: the deposit or the bank line is reconciled already")
+    why_not = clear.cannot_pair(case.connection, case.run, deposit_no, line_key)
+    if why_not is not None:
+        raise refuse(f"{target}: {why_not}")
+    cents = clear.cents_of(case.connection, case.run, line_key)
     if case.question.code in DEBITS and cents != _left(case, deposit_no):
         raise refuse(f"{target} is of another amount than the debit of {format_cents(-cents)}")
 
