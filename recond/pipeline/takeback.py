@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select
 
 from recond import ids
 from recond.clearing import return_codes
+from recond.clearing.words import token
 from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
 from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
@@ -157,10 +158,23 @@ def _expect(connection: Connection, run: Run, one: Back, owner: Standing, cents:
         one.file_no, one.ordinal, "return" if cents < 0 else "redeposit", owner.channel, day,
         run.calendar.bank_day(day), aside_cents=cents, reference=f"{one.kind} {one.code}".strip(),
         entry_no=_entry_of(connection, owner.receipt_no),
+        streams=token(_source(connection, owner)),
     )  # fmt: skip
     first = (connection.scalar(select(func.max(schema.deposit.c.deposit_no))) or 0) + 1
     deposits.write(connection, run, [made])
     return first
+
+
+def _source(connection: Connection, owner: Standing) -> str | None:
+    """Where the payment came from: the line of the bank may name it again."""
+    batch = schema.batch.c
+    found: str | None = connection.scalar(
+        select(batch.source).where(
+            batch.file_no == owner.receipt_no >> schema.ORDINAL_BITS,
+            batch.batch_ord == owner.batch_ord,
+        )
+    )
+    return found
 
 
 def _entry_of(connection: Connection, receipt_no: int) -> int | None:

@@ -112,7 +112,12 @@ def open_deposits(connection: Connection, run: Run) -> pa.Table:
         select(
             opened.deposit_no, deposit.c.channel, deposit.c.kind, deposit.c.expected_date,
             opened.left_cents, deposit.c.own, deposit.c.streams,
-            case((opened.left_cents != deposit.c.amount_cents, 1), else_=0).label("touched"),
+            # what comes back is over one payment, and no other amount is that
+            case(
+                (opened.left_cents != deposit.c.amount_cents, 1),
+                (deposit.c.kind.in_(("return", "redeposit")), 1),
+                else_=0,
+            ).label("touched"),
             case((held, 1), else_=0).label("held"),
         )
         .join(deposit, deposit.c.deposit_no == opened.deposit_no)
