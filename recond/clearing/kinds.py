@@ -33,6 +33,7 @@ KINDS = {code: bits for bits, codes in _CREDITS.items() for code in codes}
 DEBIT_KINDS = {code: bits for bits, codes in _DEBITS.items() for code in codes}
 # Debits by which the bank takes back an item that it had credited.
 TAKEN_BACK = frozenset((*_DEBITS[RETURN], "554"))
+ADJUSTED = frozenset(_DEBITS[LOCKBOX])  # by which it corrects what a lockbox read
 DIRECT = frozenset(_CREDITS[NOTHING])
 OF_CHANNEL = {
     "LOCKBOX": LOCKBOX,

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, select
 
 from recond.clearing import cascade
-from recond.clearing.kinds import TAKEN_BACK
+from recond.clearing.kinds import ADJUSTED, TAKEN_BACK
 from recond.clearing.tables import PAIRS, Cleared, Limits
 from recond.pipeline import (
     brought,
@@ -85,17 +85,12 @@ def _take_back(
     count = 0
     while True:
         debits, doubts = returns.of_lines(connection, run, _taken_back(left))
-        if debits:
-            count += len(debits)
-            pairs = _pair(connection, run, left).pairs
-            brought.write(connection, run, left, pairs)
-            left = _without(left, pairs)
-        pairs = pa.concat_tables(
-            [
-                returns.announced_debits(connection, run, _taken_back(left)),
-                returns.again(connection, run, left.filter(pc.greater(left["amount_cents"], 0))),
-            ]
-        )
+        count += debits.num_rows
+        brought.write(connection, run, left, debits)
+        left = _without(left, debits)
+        credits_ = left.filter(pc.greater(left["amount_cents"], 0))
+        said = returns.announced_debits(connection, run, _taken_back(left))
+        pairs = pa.concat_tables([said, returns.again(connection, run, credits_)])
         brought.write(connection, run, left, pairs)
         left = _without(left, pairs)
         if not pairs.num_rows:
@@ -118,7 +113,7 @@ def _without(lines: pa.Table, pairs: pa.Table) -> pa.Table:
 
 def _taken_back(lines: pa.Table) -> list[dict[str, Any]]:
     """Debits by which the bank takes items back, as their type code says."""
-    codes = pa.array(sorted(TAKEN_BACK))
+    codes = pa.array(sorted(TAKEN_BACK | ADJUSTED))
     chosen = pc.and_(
         pc.less(lines["amount_cents"], 0),
         pc.fill_null(pc.is_in(lines["type_code"], value_set=codes), False),

@@ -13,8 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
+from recond.clearing.kinds import ADJUSTED
 from recond.clearing.tables import PAIRS
 from recond.clearing.words import token
 from recond.exceptions.desk import Question
@@ -29,6 +30,8 @@ from recond.store import schema
 aside, receipt, item = schema.set_aside, schema.receipt, schema.return_item
 NETWORK = ("RETURN",)
 NOTICE = "NOC"
+UNKNOWN = "BANK_DEBIT_UNKNOWN"
+BY_NUMBER = ("LOCKBOX", "CASHIER", "ACH_CREDIT", "ACH_DEBIT")
 WINDOW_DAYS = 180  # how long before a return its original is looked for
 
 
@@ -140,20 +143,60 @@ def _book(connection: Connection, run: Run, one: Back, owner: moves.Standing) ->
 
 def of_lines(
     connection: Connection, run: Run, lines: Sequence[dict[str, Any]]
-) -> tuple[list[int], dict[int, tuple[str, str]]]:
+) -> tuple[pa.Table, dict[int, tuple[str, str]]]:
     """Reverse the receipts that debits of a statement take back: the one check (or ACH entry) of
-    the amount whose number stands in the line. Returns the lines that found their original, and
-    code and words of those whose original was returned before."""
-    done, doubts = [], {}
+    the amount whose number stands in the line. Returns PAIRS of the deposits the other way round
+    and the lines, and code and words of lines whose original was returned before, or is over
+    another amount."""
+    pairs, doubts = [], {}
     for row in lines:  # debits by which the bank takes items back: a few a day
-        back = _of_line(connection, run, row, "BANK_RETURN")
+        kind = "LOCKBOX_ADJUSTMENT" if row["type_code"] in ADJUSTED else "BANK_RETURN"
+        back = _of_line(connection, run, row, kind)
         found = _live(connection, back.originals)
         if len(found) == 1:
-            takeback.reverse(connection, run, back, found[0])
-            done.append(row["line_no"])
+            deposit_no = takeback.reverse(connection, run, back, found[0])
+            pairs.append(_pair(deposit_no, row, "returned", "the bank takes it back by its number"))
         elif back.originals and not found:
             doubts[row["line_no"]] = (AGAIN, "its original was returned or voided before")
-    return done, doubts
+        elif kind == "LOCKBOX_ADJUSTMENT":
+            named = _named(connection, row)
+            if named:
+                words = f"it corrects {named}; reverse what was applied too much"
+                doubts[row["line_no"]] = (UNKNOWN, words)
+    return pa.Table.from_pylist(pairs, schema=PAIRS), doubts
+
+
+def _pair(deposit_no: int | None, row: dict[str, Any], rule: str, words: str) -> dict[str, Any]:
+    return {
+        "deposit_no": deposit_no,
+        "line_no": row["line_no"],
+        "cents": row["amount_cents"],
+        "rule": rule,
+        "evidence": words,
+    }
+
+
+def _named(connection: Connection, row: dict[str, Any]) -> str:
+    """The lockbox checks that a line names by number, whatever their amount, in words."""
+    numbers = sorted({one for one in _short(row) if one})
+    rows = connection.execute(
+        select(receipt.c.receipt_no, receipt.c.check_number, receipt.c.amount_cents)
+        .where(
+            receipt.c.channel == "LOCKBOX",
+            func.ltrim(receipt.c.check_number, "0").in_(numbers),
+            receipt.c.received_date >= _first_day(row),
+            receipt.c.received_date <= str(row["value_date"]),
+        )
+        .order_by(receipt.c.receipt_no)
+    ).all()
+    return ", ".join(
+        f"check {one.check_number} over {format_cents(one.amount_cents)}" for one in rows[:3]
+    )
+
+
+def _first_day(row: dict[str, Any]) -> str:
+    first = dt.date.fromisoformat(str(row["value_date"])) - dt.timedelta(days=WINDOW_DAYS)
+    return first.isoformat()
 
 
 def announced_debits(connection: Connection, run: Run, lines: Sequence[dict[str, Any]]) -> pa.Table:
@@ -178,15 +221,9 @@ def again(connection: Connection, run: Run, lines: pa.Table) -> pa.Table:
         back = _of_line(connection, run, row, "REDEPOSIT")
         found = _gone(connection, back.originals)
         if len(found) == 1:
-            pairs.append(
-                {
-                    "deposit_no": takeback.restore(connection, run, back, found[0]),
-                    "line_no": row["line_no"],
-                    "cents": row["amount_cents"],
-                    "rule": "redeposit",
-                    "evidence": "the bank brings a returned check again, by its number",
-                }
-            )
+            deposit_no = takeback.restore(connection, run, back, found[0])
+            words = "the bank brings a returned check again, by its number"
+            pairs.append(_pair(deposit_no, row, "redeposit", words))
     return pa.Table.from_pylist(pairs, schema=PAIRS)
 
 
@@ -195,13 +232,13 @@ def _of_line(connection: Connection, run: Run, row: dict[str, Any], kind: str) -
     cents = abs(row["amount_cents"])
     said = set(token(row["customer_reference"], row["reference"], row["text"]).split())
     said |= {one for one in _short(row) if one}
-    first = dt.date.fromisoformat(str(row["value_date"])) - dt.timedelta(days=WINDOW_DAYS)
+    channels = ("LOCKBOX",) if kind == "LOCKBOX_ADJUSTMENT" else BY_NUMBER
     rows = connection.execute(
         select(receipt.c.receipt_no, receipt.c.check_number, receipt.c.trace_number)
         .where(
             receipt.c.amount_cents == cents,
-            receipt.c.channel.in_(("LOCKBOX", "CASHIER", "ACH_CREDIT", "ACH_DEBIT")),
-            receipt.c.received_date >= first.isoformat(),
+            receipt.c.channel.in_(channels),
+            receipt.c.received_date >= _first_day(row),
             receipt.c.received_date <= str(row["value_date"]),
         )
         .order_by(receipt.c.receipt_no)
@@ -211,7 +248,7 @@ def _of_line(connection: Connection, run: Run, row: dict[str, Any], kind: str) -
         for one in rows
         if {(one.check_number or "").lstrip("0"), (one.trace_number or "").lstrip("0")} & said
     )
-    word = "debit" if kind == "BANK_RETURN" else "credit"
+    word = "credit" if kind == "REDEPOSIT" else "debit"
     return Back(
         row["file_no"], row["ordinal"], kind, row["type_code"] or "", cents,
         str(row["value_date"]), named,

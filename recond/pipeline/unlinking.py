@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 from recond import posting
 from recond.exceptions.questions import exception_id
 from recond.pipeline import bankbook, deposits, moves
-from recond.pipeline.clear import DIFFERS, LATE
+from recond.pipeline.deposit_questions import DIFFERS, LATE
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.run import Run
 from recond.store import schema

@@ -99,6 +99,40 @@ def test_a_return_that_names_no_known_check_is_asked_after_some_days(office: Off
     assert receipt["state"] == "applied"
 
 
+def test_equal_checks_that_come_back_on_one_day_are_told_apart(office: Office) -> None:
+    checks = [check(5000, (ACCOUNT, None), number=number) for number in ("4711", "4712")]
+    office.take("lockbox", "day.bai", lockbox_file(checks, MON), MON)
+    lines = [("115", 10000, "LOCKBOX 0012345"), ("555", 5000, "RETURNED CHECK 4711"),
+             ("555", 5000, "RETURNED CHECK 4712")]  # fmt: skip
+    office.take("bank", "mon.bai2", statement(0, lines, MON), TUE)
+    assert [row["state"] for row in office.rows("returns")] == ["debited", "debited"]
+    assert {row["state"] for row in office.rows("bank_lines")} == {"cleared"}
+    assert asked(office) == []
+    assert ("100", "1080") not in office.journal()
+
+
+def test_a_lockbox_adjustment_takes_its_check_back_without_a_fee(office: Office) -> None:
+    before = paid_by_check(office)
+    lines = [("415", 10000, "LOCKBOX ADJUSTMENT CHECK 4711")]
+    office.take("bank", "thu.bai2", statement(10000, lines, THU), FRI)
+    assert office.open_cents() == before
+    (row,) = office.rows("returns")
+    assert (row["kind"], row["state"]) == ("LOCKBOX_ADJUSTMENT", "debited")
+    assert office.rows("charges") == []
+    assert asked(office) == []
+
+
+def test_a_lockbox_adjustment_over_a_part_names_its_check_and_is_asked(office: Office) -> None:
+    """E61: a check of 90.00 was read as 900.00; nobody guesses which item gives the rest back."""
+    paid_by_check(office, 90000)
+    lines = [("415", 81000, "LOCKBOX ADJUSTMENT CHECK 4711")]
+    office.take("bank", "thu.bai2", statement(90000, lines, THU), FRI)
+    assert ("BANK_DEBIT_UNKNOWN", 81000) in asked(office)
+    (told,) = [r["message"] for r in office.rows("exceptions") if r["code"] == "BANK_DEBIT_UNKNOWN"]
+    assert "it corrects check 0000004711 over 900.00" in told
+    assert office.rows("returns") == []
+
+
 def autopay(office: Office, today: dt.date = MON) -> None:
     entries = [
         Entry("27", 8800, "1000000002", "PAT PAYER", trace=1),
