@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 
 from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
 from recond.model import CREDIT, ITEM, SUSPENSE
@@ -20,33 +22,46 @@ SAME = and_(
 )
 
 
+PLACES = ((ITEM, "applied_cents"), (CREDIT, "on_account_cents"), (SUSPENSE, "suspense_cents"))
+
+
+def _first(month: Month) -> ColumnElement[bool]:
+    """SQL: a decision is the first about its receipt, and of the month."""
+    return and_(decision.c.version == 1, entry.c.period == month.month)
+
+
+def first_placed(
+    month: Month, columns: Sequence[ColumnElement[str]], *counts: ColumnElement[int]
+) -> pa.Table:
+    """Receipts dated in the month by some columns (text) and `counts`, with their cents where
+    they were first placed, `amount_cents` in all."""
+    sums = [
+        total(case((placement.c.bucket == bucket, placement.c.cents), else_=0)).label(name)
+        for bucket, name in PLACES
+    ]
+    query = (
+        select(*columns, *counts, *sums, total(placement.c.cents).label("amount_cents"))
+        .select_from(placement)
+        .join(decision, SAME)
+        .join(entry, entry.c.entry_no == decision.c.entry_no)
+        .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
+        .where(_first(month))
+        .group_by(*columns)
+        .order_by(*columns)
+    )
+    names = [name for _, name in PLACES]
+    shape = dict.fromkeys([column.name for column in columns], TEXT)
+    shape |= dict.fromkeys([*(one.name for one in counts), *names, "amount_cents"], INT)
+    return month.rows(query, shape)
+
+
 def daily_cash(month: Month) -> Statement:
     """Receipts by day, channel, tender and fund, as they were first placed; what is not on an
     item stands in the pool fund. Ties to the clearing accounts that the money came into."""
     fund = func.coalesce(placement.c.fund, month.chart.pool_fund)
     columns = (entry.c.effective_date, receipt.c.channel, receipt.c.tender, fund.label("fund"))
-    sums = [
-        total(case((placement.c.bucket == bucket, placement.c.cents), else_=0)).label(name)
-        for bucket, name in (
-            (ITEM, "applied_cents"), (CREDIT, "on_account_cents"), (SUSPENSE, "suspense_cents"),
-        )
-    ]  # fmt: skip
-    first = and_(decision.c.version == 1, entry.c.period == month.month)
-    query = (
-        select(*columns, *sums, total(placement.c.cents).label("amount_cents"))
-        .select_from(placement)
-        .join(decision, SAME)
-        .join(entry, entry.c.entry_no == decision.c.entry_no)
-        .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
-        .where(first)
-        .group_by(*columns)
-        .order_by(*columns)
-    )
-    shape = {
-        "effective_date": TEXT, "channel": TEXT, "tender": TEXT, "fund": TEXT,
-        "applied_cents": INT, "on_account_cents": INT, "suspense_cents": INT, "amount_cents": INT,
-    }  # fmt: skip
-    table = month.rows(query, shape)
+    table = first_placed(month, columns)
+    first = _first(month)
     amount = summed(table, "amount_cents")
     facts = month.number(
         select(total(receipt.c.amount_cents))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import case, func, or_, select
 
 from recond.exports.columns import FileIds, int64s
 from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
-from recond.exports.statements.cash import SAME
-from recond.model import CREDIT, ITEM, SUSPENSE
+from recond.exports.statements.cash import SAME, first_placed
 from recond.store import schema
 
 entry, receipt = schema.entry, schema.receipt
@@ -85,28 +84,8 @@ def exception_ageing(month: Month) -> Statement:
 
 def statistics(month: Month) -> Statement:
     """Receipts of the month by channel and by the rule that placed them first."""
-    columns = (receipt.c.channel, decision.c.rule)
-    sums = [
-        total(case((placement.c.bucket == bucket, placement.c.cents), else_=0)).label(name)
-        for bucket, name in (
-            (ITEM, "applied_cents"), (CREDIT, "on_account_cents"), (SUSPENSE, "suspense_cents"),
-        )
-    ]  # fmt: skip
-    first = and_(decision.c.version == 1, entry.c.period == month.month)
-    query = (
-        select(*columns, func.count(placement.c.receipt_no.distinct()).label("receipts"), *sums,
-               total(placement.c.cents).label("amount_cents"))
-        .select_from(placement)
-        .join(decision, SAME)
-        .join(entry, entry.c.entry_no == decision.c.entry_no)
-        .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
-        .where(first)
-        .group_by(*columns)
-        .order_by(*columns)
-    )  # fmt: skip
-    shape = {"channel": TEXT, "rule": TEXT, "receipts": INT, "applied_cents": INT,
-             "on_account_cents": INT, "suspense_cents": INT, "amount_cents": INT}  # fmt: skip
-    table = month.rows(query, shape)
+    receipts = func.count(placement.c.receipt_no.distinct()).label("receipts")
+    table = first_placed(month, (receipt.c.channel, decision.c.rule), receipts)
     amount = summed(table, "amount_cents")
     parts = sum(summed(table, n) for n in ("applied_cents", "on_account_cents", "suspense_cents"))
     tie = Tie("applied + on account + suspense = receipts", parts, amount)
