@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
 def rss_mb() -> int:
-    """The highest resident memory of this process so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    """The highest resident memory of this process so far, in MB.
+
+    Not `ru_maxrss`, which also knows the parent's memory from before the program was loaded.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 def report(work: Callable[[], dict[str, Any]]) -> None:
