@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,8 @@ from recond.formats import read_format
 from recond.model import Parsed
 from recond.parsers import lockbox
 from recond.parsers.columns import line_blocks
+from recond.parsers.lockbox_state import State
+from recond.parsers.lockbox_totals import take_trailer
 from recond.pipeline.reading import read as judge
 from tests.unit.achfiles import Read
 from tests.unit.formatfiles import ROOT
@@ -584,3 +587,14 @@ def test_a_check_dated_oddly_is_told_and_posted(dated: str, said: str) -> None:
         told = result.told("DATE_UNUSUAL")
         assert (told.line, told.field) == (6, "47-52")
         assert said in told.message
+
+
+def test_a_file_of_more_records_than_its_trailer_can_say_is_no_wrong_file() -> None:
+    path = ROOT / "formats" / "bai_lockbox.toml"
+    fmt = read_format(path.read_text(), str(path))
+    assert isinstance(fmt.layout, lockbox.Layout)
+    state = State(fmt.layout, fmt)
+    state.records, state.lines = 1_000_007, np.array([1_000_007])
+    line = np.frombuffer(b"9000007".ljust(fmt.layout.width), dtype=np.uint8)
+    take_trailer(state, line.reshape(1, -1), line[:1])
+    assert [(c["declared"], c["found"]) for c in state.controls] == [(7, 7)]
