@@ -83,16 +83,11 @@ def content(path: str) -> bytes:
 
 
 def cases() -> list[Any]:
-    """Every sample, most of them only in the long mode: of each format, status and collection one
-    stands in the suite, and every one that is argued."""
-    seen: set[tuple[str, ...]] = set()
-    found = []
-    for path, row in ROWS.items():
-        kind = (row["format"], row["status"], row["source_repo"])
-        short = (kind not in seen or Path(path).name in ARGUED) and len(content(path)) < LARGE
-        seen.add(kind)
-        found.append(pytest.param(path, marks=[] if short else [pytest.mark.long], id=path))
-    return found
+    """Every sample, large ones only in the long mode."""
+    return [
+        pytest.param(path, marks=[] if len(content(path)) < LARGE else [pytest.mark.long], id=path)
+        for path in ROWS
+    ]
 
 
 def small(*statuses: str) -> list[str]:
@@ -150,6 +145,7 @@ def test_process_does_what_the_status_of_a_sample_asks(path: str, office: office
     if taken.state == "held":
         assert office.journal() == {}
         assert {r["state"] for r in office.rows("receipts")} <= {"held"}
+        return  # there is nothing in the books that could be proved
     if taken.state == "accepted":
         assert_facts(row["format"], json.loads(row["expected_facts_json"]), office)
     office.prove()
