@@ -167,7 +167,7 @@ def bai2(data: bytes) -> Sums:
                 kind = record[1].strip()
                 # 700 to 929 say no direction: such money is asked about and stands in no line.
                 moves = "100" <= kind < "700" or kind >= "930"
-                line = written and kind not in _NO_LINES and moves
+                line = kind not in _NO_LINES and moves  # a blank amount is a line of nothing
                 money.update([abs(amount)] if line else [])
                 account += amount
             case "49" | "98" | "99":
