@@ -287,7 +287,7 @@ def x12(data: bytes) -> Sums:
         elif fields[0] == "AMT" and inside in {"DEP", "BAT"} and kind == "823":
             said[inside] = cents(fields[2])
         elif fields[0] == "BPR" and kind in {"820", "823"}:
-            amount = cents(fields[2])
+            amount = cents(fields[2]) if len(fields) > 2 else 0
             money[amount] += 1
             held = {level: found + amount for level, found in held.items()}
         if fields[0] not in {"AMT", "QTY"}:
