@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, literal_column, select
 
 from recond import ids
 from recond.ledger import BOOKED, Source, shut_through
@@ -94,10 +94,11 @@ def note(connection: Connection, receipts: pa.Table, sign: int = 1) -> None:
 def note_batches(connection: Connection, file_no: int) -> None:
     """Card batches of a file that hold no sale (refunds, a monthly fee) make a deposit too."""
     batch = schema.batch.c
+    brand = func.coalesce(aside.c.code, literal_column("''"))  # no parameter: it is grouped by
     rows = connection.execute(
         select(
             aside.c.batch_ord,
-            func.coalesce(aside.c.code, "").label("brand"),
+            brand.label("brand"),
             func.max(batch.batch).label("batch"),
             func.max(aside.c.effective_date).label("day"),
         )
@@ -110,8 +111,8 @@ def note_batches(connection: Connection, file_no: int) -> None:
             aside.c.kind.in_((*NETTED, FEE)),
             batch.state == "accepted",
         )
-        .group_by(aside.c.batch_ord, func.coalesce(aside.c.code, ""))
-        .order_by(aside.c.batch_ord, func.coalesce(aside.c.code, ""))
+        .group_by(aside.c.batch_ord, brand)
+        .order_by(aside.c.batch_ord, brand)
     ).all()
     known = {
         tuple(row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import and_, case, func, select, union_all
+from sqlalchemy import and_, case, func, literal_column, select, union_all
 
 from recond.clearing.drawers import missing_numbers
 from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
@@ -246,7 +246,9 @@ def _netted() -> Any:
         total(case((aside.c.kind == kind, aside.c.amount_cents), else_=0)).label(name)
         for name, kind in kinds.items()
     ]
-    of_brand = batch.c.batch.concat(" ").concat(aside.c.code)  # of deposits by brand
+    of_brand = batch.c.batch.concat(literal_column("' '")).concat(
+        aside.c.code
+    )  # of deposits by brand
     parts = [
         select(aside.c.file_no, name.label("reference"), *sums)
         .join(batch, and_(batch.c.file_no == aside.c.file_no,
