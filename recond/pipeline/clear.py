@@ -53,19 +53,21 @@ def clear(connection: Connection, run: Run) -> Done:
     made = settlements.make(connection, run) + drawers.settle(connection, run)
     _carry(connection, run)
     returned = returns.take(connection, run)
-    lines = unreconciled.open_lines(connection, run)
+    every = unreconciled.open_lines(connection, run)
+    lines, named = _named_items(connection, run, every)
     found = _pair(connection, run, lines)
     brought.write(connection, run, lines, found.pairs)
     left, back, repeated = _take_back(connection, run, _without(lines, found.pairs))
+    returned += named + back
     doubts = deposit_questions.beside_held(connection, left)
     doubts |= {doubt.line_no: deposit_questions.told(connection, doubt) for doubt in found.doubts}
-    cleared = lines.num_rows - left.num_rows
+    cleared = every.num_rows - left.num_rows
     if not left.num_rows:
         asked = deposit_questions.ask_late(connection, run)
-        return Done(made, cleared, returned + back, 0, 0, asked)
+        return Done(made, cleared, returned, 0, 0, asked)
     done = suspense.take(connection, run, left, doubts | repeated)
     asked = deposit_questions.ask_late(connection, run)
-    return Done(made, cleared, returned + back, done.suspense, done.fees, done.asked + asked)
+    return Done(made, cleared, returned, done.suspense, done.fees, done.asked + asked)
 
 
 def _carry(connection: Connection, run: Run) -> None:
@@ -75,6 +77,18 @@ def _carry(connection: Connection, run: Run) -> None:
     deposit_questions.answer(connection, run, sorted(set(left) - set(differ)))
     if differ:
         deposit_questions.ask_differing(connection, run, differ, left)
+
+
+def _named_items(connection: Connection, run: Run, lines: pa.Table) -> tuple[pa.Table, int]:
+    """Checks that go back or come again, before any deposit: a line that names a check's number
+    and has its amount is that check's, though a deposit or a return on its way has the same
+    amount. Returns the lines that are left, and how many receipts went back."""
+    gone, _ = returns.of_lines(connection, run, _taken_back(lines, TAKEN_BACK))
+    brought.write(connection, run, lines, gone)
+    left = _without(lines, gone)
+    again = returns.again(connection, run, left.filter(pc.greater(left["amount_cents"], 0)))
+    brought.write(connection, run, left, again)
+    return _without(left, again), gone.num_rows
 
 
 def _take_back(
@@ -111,9 +125,11 @@ def _without(lines: pa.Table, pairs: pa.Table) -> pa.Table:
     return lines.filter(pc.invert(pc.is_in(lines["line_no"], value_set=brought.lines_of(pairs))))
 
 
-def _taken_back(lines: pa.Table) -> list[dict[str, Any]]:
+def _taken_back(
+    lines: pa.Table, type_codes: frozenset[str] = TAKEN_BACK | ADJUSTED
+) -> list[dict[str, Any]]:
     """Debits by which the bank takes items back, as their type code says."""
-    codes = pa.array(sorted(TAKEN_BACK | ADJUSTED))
+    codes = pa.array(sorted(type_codes))
     chosen = pc.and_(
         pc.less(lines["amount_cents"], 0),
         pc.fill_null(pc.is_in(lines["type_code"], value_set=codes), False),

@@ -210,6 +210,30 @@ def test_a_redeposit_pays_on_account_what_is_not_open_any_more(office: Office) -
     assert (cents(first["applied_amount"]), cents(first["on_account_amount"])) == (800, 8000)
 
 
+def test_a_redeposit_is_its_checks_though_a_deposit_has_the_amount(office: Office) -> None:
+    paid(office, 8800, (X, None))
+    bounced(office, 8800, 8800, WED, THU)
+    other = lockbox_file([check(8800, ("1000000003", None), number="9")], THU, box="0099999")
+    office.take("lockbox", "thu.bai", other, THU)
+    redeposited(office, 8800, THU, FRI)
+    assert [row["state"] for row in office.rows("receipts")] == ["applied", "applied"]
+    assert [row["kind"] for row in office.rows("returns")] == ["BANK_RETURN", "REDEPOSIT"]
+    waits = [row["reference"] for row in office.rows("deposits") if row["state"] == "in_transit"]
+    assert waits == ["0099999"]
+
+
+def test_a_bounced_check_and_a_returned_debit_of_one_amount_are_told_apart(office: Office) -> None:
+    paid(office, 8800, (X, None))
+    autopay(office)
+    (trace,) = (row["trace_number"] for row in office.rows("receipts") if row["trace_number"])
+    back(office, "ret", "R10", str(trace), WED)
+    lines = [("557", 8800, "ACH RETURN"), ("555", 8800, "RETURNED NSF CHECK 4711")]
+    office.take("bank", "wed.bai2", statement(8800, lines, WED), THU)
+    assert sorted(str(row["state"]) for row in office.rows("receipts")) == ["returned"] * 2
+    assert [row["state"] for row in office.rows("returns")] == ["debited", "debited"]
+    assert asked(office) == []
+
+
 def autopay(office: Office, effective: str = "260317", today: dt.date = TUE) -> str:
     entries = [Entry("27", 8800, X, "PAT PAYER", trace=1)]
     batch = Batch(entries, company_id="1866000111", effective=effective)
