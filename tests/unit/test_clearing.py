@@ -89,6 +89,12 @@ def test_one_credit_for_all_batches_of_a_box() -> None:
     ]  # fmt: skip
 
 
+def test_sums_are_looked_for_two_bank_days_around() -> None:
+    deposits = [(LOCKBOX, 10, 500, "", "4471"), (LOCKBOX, 10, 700, "", "4471")]
+    assert len(run(deposits, [(LOCKBOX, 12, 1200, "BOX 4471")])) == 2
+    assert run(deposits, [(LOCKBOX, 13, 1200, "BOX 4471")]) == []
+
+
 def test_e35_one_ach_credit_for_two_settlements() -> None:
     deposits = [(ACH, 9, 803250, "", ""), (ACH, 10, 442350, "", "")]
     assert run(deposits, [(ACH | CARD, 10, 1245600, "ACH")]) == [
