@@ -32,6 +32,7 @@ def days(view: Bytes, order: str = "YYMMDD", pivot: int = PIVOT) -> tuple[Ints, 
 
 def number_days(number: Ints, bad: Mask, pivot: int = PIVOT) -> tuple[Ints, Mask]:
     """Days of numbers YYMMDD, and a mask of those that are no date or are `bad` already (0)."""
+    number = np.where(bad, 0, number)  # what was no number can be any
     month = number // 100
     day = number - month * 100
     first, length = _months(pivot)

@@ -93,7 +93,7 @@ DAMAGE = {
     "I3.versions": "UPDATE decision SET version = 3 WHERE receipt_no IN"
     " (SELECT min(receipt_no) FROM receipt)",
     "I6.log": "UPDATE entry SET description = 'another' WHERE entry_no = 1",
-    "I8.closed": "INSERT INTO period_change VALUES (1, '2026-03', 'close', '2026-03', 1,"
+    "I8.closed": "INSERT INTO period_change VALUES (1, '2026-03', 'close', '2026-03', '', 1,"
     " '2026-03-16', '', 'ana', NULL, NULL)",
     "I5.arrivals": "UPDATE file SET file_no = 9 WHERE file_no = 1",
 }

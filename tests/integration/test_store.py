@@ -192,6 +192,8 @@ CHECKED = {
     ("period_change", "action"): "close",
     ("acknowledgement", "status"): "ACCEPTED",
     ("decision_made", "status"): "APPLIED",
+    ("file_answer", "status"): "ACCEPTED",
+    ("legal_hold", "file_no"): 1,
 }
 
 
@@ -201,7 +203,7 @@ def a_row(name: str) -> dict[str, Any]:
     filled = {
         c.name: CHECKED.get((name, c.name), "x" if c.type is schema.TEXT else 1)
         for c in columns
-        if not c.nullable
+        if not c.nullable or (name, c.name) in CHECKED
     }
     return {**filled, **MONEY.get(name, {})}
 
