@@ -4,11 +4,13 @@ identifies, and credits for which a new bill has appeared. Runs after every pass
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Select, and_, cast, delete, exists, func, select
+from sqlalchemy import Connection, Select, Subquery, and_, cast, delete, exists, func, select
 
 from recond.ledger import Source, closed_through
 from recond.matching.cascade import match
@@ -17,6 +19,7 @@ from recond.model import (
     BOOK_ACCOUNTS,
     BOOK_ITEMS,
     CREDIT,
+    ITEM,
     RECEIPTS,
     REMITTANCES,
     Matched,
@@ -182,19 +185,59 @@ def _move_identified(connection: Connection, run: Run, matched: Matched) -> int:
 
 def _apply_credits(connection: Connection, run: Run) -> int:
     """Credits on account pay items that appeared after the credit was placed (domain E12)."""
-    lots = _available(fetch_arrow(connection, _credit_lots(), LOTS))
+    lots = _lots()
+    newer = (
+        exists()
+        .select_from(schema.item_and_balance)
+        .where(
+            item.c.account_key == lots.c.account_key,
+            balance.c.open_cents > 0,
+            item.c.since_entry > lots.c.placed_entry,
+        )
+    )
+    return _apply(connection, run, _in_order(lots).where(newer))
+
+
+def pay_reopened(connection: Connection, run: Run, voided: Sequence[int]) -> int:
+    """Credits on account pay what receipts had paid that are voided now.
+
+    A voided receipt never was: a payment that came after it and found its bill paid, above all
+    the corrected entry of the same cash, would have paid that bill.
+    """
+    reopened = pa.array(
+        connection.scalars(
+            select(placement.c.item_key)
+            .distinct()
+            .where(placement.c.receipt_no.in_(voided), placement.c.bucket == ITEM)
+        ).all(),
+        pa.int64(),
+    )
+    lots, owned = _lots(), item.alias()
+    of_account = exists().where(
+        owned.c.item_key.in_(reopened.to_pylist()), owned.c.account_key == lots.c.account_key
+    )
+    return _apply(connection, run, _in_order(lots).where(of_account), reopened)
+
+
+def _apply(
+    connection: Connection, run: Run, chosen: Select[Any], reopened: pa.Array | None = None
+) -> int:
+    lots = _available(fetch_arrow(connection, chosen, LOTS))
     if lots.num_rows == 0:
         return 0
     applied = 0
     keys = pc.unique(lots["ordinal"]).sort()
     for allowed, mine in sources.by_restriction(connection, run, keys):
         some = lots.filter(pc.is_in(lots["ordinal"], value_set=mine))
-        applied += _apply_lots(connection, allowed, some)
+        applied += _apply_lots(connection, allowed, some, reopened)
     return applied
 
 
-def _apply_lots(connection: Connection, run: Run, credits_: pa.Table) -> int:
-    """Credits of money that may pay the same charges."""
+def _apply_lots(
+    connection: Connection, run: Run, credits_: pa.Table, reopened: pa.Array | None
+) -> int:
+    """Credits of money that may pay the same charges; of `reopened` items only those, as if they
+    had appeared now."""
     staged = stage(
         connection,
         "credited",
@@ -209,6 +252,11 @@ def _apply_lots(connection: Connection, run: Run, credits_: pa.Table) -> int:
         .order_by(item.c.item_key),
         BOOK_ITEMS,
     )
+    if reopened is not None:
+        items = items.filter(pc.is_in(items["item_key"], value_set=reopened))
+        place_of = items.schema.get_field_index("since_entry")
+        now = pa.repeat(pa.scalar(_NOW, pa.int64()), items.num_rows)
+        items = items.set_column(place_of, BOOK_ITEMS.field("since_entry"), now)
     accounts = fetch_arrow(
         connection,
         select(*(schema.account.c[name] for name in BOOK_ACCOUNTS.names))
@@ -217,9 +265,11 @@ def _apply_lots(connection: Connection, run: Run, credits_: pa.Table) -> int:
         BOOK_ACCOUNTS,
     )
     placements = apply_credits(credits_, items, run.rules, accounts)
-    return _move_credits(connection, run, placements)
+    why = "a bill that appeared later" if reopened is None else "what a voided receipt had paid"
+    return _move_credits(connection, run, placements, why)
 
 
+_NOW = 2**62  # later than every entry
 LOTS = CREDITS.append(pa.field("payment", pa.string()))
 
 
@@ -245,22 +295,19 @@ def _available(lots: pa.Table) -> pa.Table:
     return pa.Table.from_pylist(left, schema=LOTS).select(CREDITS.names)
 
 
-def _credit_lots() -> Select[tuple[int, int, int, str, int, str]]:
-    """What stands on account, by receipt: only accounts with an item that is newer than the
-    credit's last placing and still open."""
+def _lots() -> Subquery:
+    """What stands on account, by receipt and account, with the entry that placed it last."""
     same = and_(
         decision.c.receipt_no == placement.c.receipt_no,
         decision.c.version == placement.c.version,
     )
-    cents = cast(func.sum(placement.c.cents), schema.INT).label("cents")
-    placed = func.max(decision.c.entry_no).label("placed_entry")
-    lots = (
+    return (
         select(
             placement.c.receipt_no.label("ordinal"),
             placement.c.account_key,
-            cents,
+            cast(func.sum(placement.c.cents), schema.INT).label("cents"),
             func.min(receipt.c.received_date).label("received_date"),
-            placed,
+            func.max(decision.c.entry_no).label("placed_entry"),
             func.min(receipt.c.payment).label("payment"),
         )
         .join(decision, same)
@@ -270,23 +317,13 @@ def _credit_lots() -> Select[tuple[int, int, int, str, int, str]]:
         .having(func.sum(placement.c.cents) != 0)
         .subquery()
     )
-    newer = (
-        exists()
-        .select_from(schema.item_and_balance)
-        .where(
-            item.c.account_key == lots.c.account_key,
-            balance.c.open_cents > 0,
-            item.c.since_entry > lots.c.placed_entry,
-        )
-    )
-    return (
-        select(*lots.c)
-        .where(newer)
-        .order_by(lots.c.account_key, lots.c.received_date, lots.c.ordinal)
-    )
 
 
-def _move_credits(connection: Connection, run: Run, placements: pa.Table) -> int:
+def _in_order(lots: Subquery) -> Select[Any]:
+    return select(*lots.c).order_by(lots.c.account_key, lots.c.received_date, lots.c.ordinal)
+
+
+def _move_credits(connection: Connection, run: Run, placements: pa.Table, why: str) -> int:
     placed: dict[int, list[Stand]] = {}
     for row in placements.to_pylist():
         placed.setdefault(row["ordinal"], []).append(
@@ -299,14 +336,14 @@ def _move_credits(connection: Connection, run: Run, placements: pa.Table) -> int
         Move(
             number,
             "credit_applied",
-            "credit on account pays a bill that appeared later",
+            f"credit on account pays {why}",
             _used(stands),
             stands,
             stands[0].account_key,
         )
         for number, stands in placed.items()
     ]
-    moves.write(connection, run, made, "match", "credits applied to new bills")
+    moves.write(connection, run, made, "match", f"credit pays {why}")
     return len(made)
 
 

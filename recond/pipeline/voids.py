@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, select
 
 from recond.exceptions.desk import Question
 from recond.money import format_cents
-from recond.pipeline import moves
+from recond.pipeline import moves, rematch
 from recond.pipeline.run import Run
 from recond.store import schema
 
@@ -55,6 +55,7 @@ def take_voids(connection: Connection, run: Run, file_no: int, file_id: str, fil
         )
     if voided:
         moves.take_out(connection, run, voided, "void", f"void in {file_name}")
+        rematch.pay_reopened(connection, run, voided)
     run.desk(connection).open(questions)
     return len(voided)
 

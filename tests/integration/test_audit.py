@@ -81,7 +81,8 @@ def test_the_log_holds_and_grows_with_every_change(office: Office) -> None:
 
 
 ADDED = (
-    "INSERT INTO period_change VALUES (1, '2026-01', 'close', '2026-01', '', 0, '', '', '', NULL, NULL)"
+    "INSERT INTO period_change VALUES (1, '2026-01', 'close', '2026-01', '', 0, '', '', '',"
+    " NULL, NULL)"
 )
 TAMPERED = {
     "entry": ("UPDATE entry SET description = 'nothing'", "entry 1 was changed"),

@@ -205,6 +205,38 @@ def test_an_approved_void_takes_its_receipt_out_of_the_books(office: Office) -> 
     office.prove()
 
 
+def test_the_corrected_entry_of_a_voided_receipt_pays_its_bill(office: Office) -> None:
+    text = counter(
+        {"receipt_number": "1", "account_number": A, "amount": "50.00"},
+        {"receipt_number": "2", "account_number": A, "amount": "-50.00", "void_of": "1",
+         "approved_by": "lee"},
+        {"receipt_number": "3", "account_number": A, "amount": "60.00"},
+    )  # fmt: skip
+    office.take("cashier", "till.csv", text)
+    assert [(r["state"], str(r["on_account_amount"])) for r in office.rows("receipts")] == [
+        ("voided", "0.00"),
+        ("partial", "10.00"),
+    ]
+    assert office.applied() == {"W01": 5000}
+    assert office.journal()[("100", "1083")] == 6000
+    office.prove()
+
+
+def test_a_void_moves_no_credit_to_bills_that_it_has_not_reopened(office: Office) -> None:
+    office.take("cashier", "a.csv", counter(
+        {"receipt_number": "1", "account_number": A, "amount": "60.00"}
+    ))  # fmt: skip
+    before = office.applied()
+    text = counter(
+        {"receipt_number": "2", "account_number": B, "amount": "20.00"},
+        {"receipt_number": "3", "account_number": B, "amount": "-20.00", "void_of": "2",
+         "approved_by": "lee"},
+    )  # fmt: skip
+    office.take("cashier", "b.csv", text)
+    assert office.applied() == before
+    office.prove()
+
+
 def test_a_counter_file_with_more_rows_counts_the_old_ones_once(office: Office) -> None:
     first = {"receipt_number": "1", "account_number": A, "amount": "10.00"}
     second = {"receipt_number": "2", "account_number": B, "amount": "20.00"}
