@@ -12,7 +12,7 @@ met. What no other room's test shows is tested here.
 | 89 | approving one's own request, one's own account | `test_domain_decisions.py::test_e47_refunds`, `test_e66_who_took_the_payment_approves_nothing_of_it`, here `test_ones_own_account_needs_another_person` |
 | 90 | identity in a cell is a claim | `test_domain_decisions.py::test_dropped_files_answer_as_their_owner`, `test_a_folder_that_somebody_else_made_speaks_for_nobody` |
 | 91 | a refund split below the limit | `test_domain_decisions.py::test_split_refunds_are_one_large_refund`, `test_queue_bulk.py::test_a_month_has_its_most` |
-| 92 | a write-off after a payment | `test_screens.py::test_a_round_adjustment_before_the_cut_off_is_found`, here `test_who_wrote_off_what_stands_beside_the_payments` |
+| 92 | a write-off after a payment | `test_screens.py::test_debt_forgiven_after_cash_is_found`, `test_a_round_adjustment_before_the_cut_off_is_found`, here `test_who_wrote_off_what_stands_beside_the_payments` |
 | 93 | payers credited elsewhere again and again | `test_screens.py::test_a_chain_of_borrowed_payments_is_found_link_by_link`, `test_owners.py::test_payers_are_suggested_and_shown_masked_and_accounts_are_spared` |
 | 94 | voids without approver, missing receipt numbers | `test_domain_bank.py::test_e30_a_missing_number`, `test_pipeline.py` |
 | 95 | a question grows old | `test_queue_work.py::test_large_questions_are_overdue_sooner_and_held_ones_never`, statement `exception_ageing` |

@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from office import Office, check, csv_text, lockbox_file, receivable, receivables_csv
 from queueoffice import Desk
+from sqlalchemy import select
 
+from recond import adjusting
 from recond.exports.statements import STATEMENTS
+from recond.ledger import Source
 from recond.pipeline.handover import export_journals, export_refunds
 from recond.pipeline.monthend import month_of
+from recond.store import schema
 
 A, B, C = "1000456012", "1000456013", "1000456014"
 MARCH = dt.date(2026, 3, 16)
@@ -160,6 +165,28 @@ def test_a_round_adjustment_before_the_cut_off_is_found(office: Office, desk: De
         assert status == "PENDING_APPROVAL"
     rows = found(office, "round adjustment")
     assert [(row["person"], str(row["amount"])) for row in rows] == [("jane", "300.00")]
+
+
+def test_debt_forgiven_after_cash_is_found(office: Office) -> None:
+    counter(office, dt.date(2026, 3, 17), ("1", A, "CASH", "400.00", "ANN ADAMS"))
+    counter(office, dt.date(2026, 3, 17), ("2", B, "CHECK", "400.00", "BOB BROWN"))
+    run = replace(office.run(dt.date(2026, 3, 20)), actor="jane")
+    with run.store.write() as connection:
+        for number in (A, B):
+            rows = connection.execute(
+                select(schema.item.c.item_key, schema.item.c.charge_type, schema.item.c.fund)
+                .join(schema.account, schema.account.c.account_key == schema.item.c.account_key)
+                .where(schema.account.c.account_number == number)
+            ).all()
+            debts = pa.Table.from_pylist(
+                [{**row._mapping, "cents": 60000} for row in rows], schema=adjusting.WRITTEN_OFF
+            )
+            source = Source("write_off", f"Dtest{number}", "written off")
+            adjusting.write_off(run.ledger(connection), debts, source)
+    (forgiven,) = found(office, "forgiven after cash")
+    assert (forgiven["account_number"], str(forgiven["amount"])) == (A, "600.00")
+    assert (forgiven["person"], forgiven["receipt_id"] is not None) == ("jane", True)
+    assert forgiven["says"] == "written off after ana took cash for the account on 2026-03-17"
 
 
 def test_changes_of_master_data_stand_with_before_and_after(office: Office) -> None:

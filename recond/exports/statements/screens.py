@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, cast, func, or_, select
 
 from recond.exports.columns import FileIds, int64s
 from recond.exports.statements.base import Month, Statement, Tie, total
@@ -30,6 +30,7 @@ ROUND_CENTS = 100_00
 CUT_OFF_DAYS = 3  # before the month's end
 MOVED_DAYS = 30  # between a change of name or address and a refund
 LAPPING_DAYS = 30  # between two links of a chain
+CASH_DAYS = 30  # between cash at the counter and debt that is forgiven on the same account
 ADJUSTMENTS = ("refund", "write_off", "transfer", "reverse", "on_account", "duplicate")
 
 _SHAPE = pa.schema(
@@ -43,7 +44,8 @@ Screen = tuple[list[Row], Tie]
 def fraud_screens(month: Month) -> Statement:
     """Findings of every screen, in order, with how much each of them looked at."""
     made: Sequence[Callable[[Month], Screen]] = (
-        _composition, _void_after_close, _round_adjustments, _refund_after_move, _lapping,
+        _composition, _void_after_close, _round_adjustments, _forgiven_after_cash,
+        _refund_after_move, _lapping,
     )  # fmt: skip
     rows: list[Row] = []
     ties = []
@@ -176,6 +178,60 @@ def _round_adjustments(month: Month) -> Screen:
     return rows, _looked(
         month, what, len(found), select(func.count()).select_from(made).where(here)
     )
+
+
+def _forgiven_after_cash(month: Month) -> Screen:
+    """Debt written off on an account that paid cash at the counter shortly before: a write-off
+    covers cash that was taken and not recorded whole (reliability section 2, fault 92)."""
+    made = schema.adjustment
+    here = and_(made.c.kind == "write_off", made.c.cents < 0, entry.c.period == month.month)
+    query = (
+        select(entry.c.effective_date.label("date"), entry.c.decided_by.label("person"),
+               schema.item.c.account_key, account.c.account_number,
+               cast(-func.sum(made.c.cents), schema.INT).label("amount_cents"))
+        .select_from(made)
+        .join(entry, entry.c.entry_no == made.c.entry_no)
+        .join(schema.item, schema.item.c.item_key == made.c.item_key)
+        .join(account, account.c.account_key == schema.item.c.account_key)
+        .where(here)
+        .group_by(entry.c.entry_no, entry.c.effective_date, entry.c.decided_by,
+                  schema.item.c.account_key, account.c.account_number)
+        .order_by(entry.c.entry_no, schema.item.c.account_key)
+    )  # fmt: skip
+    shape = {"date": DATE, "person": TEXT, "account_key": INT, "account_number": TEXT,
+             "amount_cents": INT}  # fmt: skip
+    found = month.rows(query, shape).to_pylist()
+    rows = []
+    for row in found:  # write-offs are decided by people, so they are few
+        cash = _last_cash(month, row["account_key"], row["date"])
+        if cash is not None:
+            rows.append({
+                "screen": "forgiven after cash", "receipt_no": cash.receipt_no,
+                "says": f"written off after {cash.taken_by or 'the counter'} took cash for the"
+                        f" account on {cash.received_date}",
+                **{name: row[name] for name in
+                   ("date", "person", "account_number", "amount_cents")},
+            })  # fmt: skip
+    looked = sum(row["amount_cents"] for row in found)
+    every = select(-func.sum(made.c.cents)).select_from(made).join(
+        entry, entry.c.entry_no == made.c.entry_no
+    )  # fmt: skip
+    return rows, Tie("write-offs looked at = write-offs of the month", looked,
+                     month.number(every.where(here)))  # fmt: skip
+
+
+def _last_cash(month: Month, account_key: int, day: dt.date) -> Any:
+    """The last cash for an account within CASH_DAYS before a day."""
+    return month.connection.execute(
+        select(receipt.c.receipt_no, receipt.c.taken_by, receipt.c.received_date)
+        .join(decision, decision.c.receipt_no == receipt.c.receipt_no)
+        .where(
+            decision.c.account_key == account_key, receipt.c.tender == "CASH",
+            receipt.c.amount_cents > 0, receipt.c.received_date <= day.isoformat(),
+            receipt.c.received_date >= (day - dt.timedelta(days=CASH_DAYS)).isoformat(),
+        )
+        .order_by(receipt.c.received_date.desc(), receipt.c.receipt_no.desc())
+    ).first()  # fmt: skip
 
 
 def _refund_after_move(month: Month) -> Screen:
