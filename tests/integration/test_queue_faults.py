@@ -20,7 +20,7 @@ met. What no other room's test shows is tested here.
 | 97 | the month's pack, then a late entry | `test_monthend.py::test_a_closed_months_pack_is_the_same_bytes_for_ever` |
 | 98 | somebody edits a row of the database | `test_store.py::test_money_is_only_added_to`, `test_audit.py::test_whoever_changes_a_row_is_found` |
 | 99 | the tail of the log is cut | `test_audit.py::test_verify_prints_the_head_and_finds_a_cut` |
-| 100 | the approver leaves; the role file is edited | here `test_without_a_second_person_nothing_is_approved` |
+| 100 | the approver leaves; the role file is edited | here `test_without_a_second_person_nothing_is_approved`, `test_audit.py::test_the_log_holds_and_grows_with_every_change` |
 """  # noqa: E501
 
 from __future__ import annotations
