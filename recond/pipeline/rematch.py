@@ -199,28 +199,42 @@ def _apply_credits(connection: Connection, run: Run) -> int:
 
 
 def pay_reopened(connection: Connection, run: Run, voided: Sequence[int]) -> int:
-    """Credits on account pay what receipts had paid that are voided now.
+    """Credits on account pay what receipts had paid that were voided just now.
 
-    A voided receipt never was: a payment that came after it and found its bill paid, above all
-    the corrected entry of the same cash, would have paid that bill.
+    A voided receipt never was: a payment of its file or a later one that found the bill paid,
+    above all the corrected entry of the same cash, would have paid it. Credit that stood there
+    before stays, and no item takes more than the void has given back.
     """
-    reopened = pa.array(
-        connection.scalars(
-            select(placement.c.item_key)
-            .distinct()
-            .where(placement.c.receipt_no.in_(voided), placement.c.bucket == ITEM)
-        ).all(),
-        pa.int64(),
-    )
-    lots, owned = _lots(), item.alias()
-    of_account = exists().where(
-        owned.c.item_key.in_(reopened.to_pylist()), owned.c.account_key == lots.c.account_key
-    )
-    return _apply(connection, run, _in_order(lots).where(of_account), reopened)
+    lots, gone = _lots(), placement.alias()
+    before_file = gone.c.receipt_no - gone.c.receipt_no % (1 << schema.ORDINAL_BITS)
+    since = exists().where(
+        gone.c.receipt_no.in_(voided), gone.c.bucket == ITEM,
+        gone.c.account_key == lots.c.account_key, lots.c.ordinal >= before_file,
+    )  # fmt: skip
+    return _apply(connection, run, _in_order(lots).where(since), _given_back(connection, voided))
+
+
+_REOPENED = pa.schema([pa.field("item_key", pa.int64()), pa.field("cents", pa.int64())])
+
+
+def _given_back(connection: Connection, voided: Sequence[int]) -> pa.Table:
+    """Cents by item that the last decision of these receipts took off it."""
+    every = decision.alias()
+    last = select(func.max(every.c.version)).where(every.c.receipt_no == placement.c.receipt_no)
+    found = (
+        select(placement.c.item_key, cast(-func.sum(placement.c.cents), schema.INT).label("cents"))
+        .where(
+            placement.c.receipt_no.in_(voided), placement.c.bucket == ITEM,
+            placement.c.version == last.scalar_subquery(),
+        )
+        .group_by(placement.c.item_key)
+        .order_by(placement.c.item_key)
+    )  # fmt: skip
+    return fetch_arrow(connection, found, _REOPENED)
 
 
 def _apply(
-    connection: Connection, run: Run, chosen: Select[Any], reopened: pa.Array | None = None
+    connection: Connection, run: Run, chosen: Select[Any], reopened: pa.Table | None = None
 ) -> int:
     lots = _available(fetch_arrow(connection, chosen, LOTS))
     if lots.num_rows == 0:
@@ -234,10 +248,10 @@ def _apply(
 
 
 def _apply_lots(
-    connection: Connection, run: Run, credits_: pa.Table, reopened: pa.Array | None
+    connection: Connection, run: Run, credits_: pa.Table, reopened: pa.Table | None
 ) -> int:
-    """Credits of money that may pay the same charges; of `reopened` items only those, as if they
-    had appeared now."""
+    """Credits of money that may pay the same charges; with `reopened` only those items, as if so
+    many cents of them had appeared now."""
     staged = stage(
         connection,
         "credited",
@@ -253,10 +267,7 @@ def _apply_lots(
         BOOK_ITEMS,
     )
     if reopened is not None:
-        items = items.filter(pc.is_in(items["item_key"], value_set=reopened))
-        place_of = items.schema.get_field_index("since_entry")
-        now = pa.repeat(pa.scalar(_NOW, pa.int64()), items.num_rows)
-        items = items.set_column(place_of, BOOK_ITEMS.field("since_entry"), now)
+        items = _as_new(items, reopened)
     accounts = fetch_arrow(
         connection,
         select(*(schema.account.c[name] for name in BOOK_ACCOUNTS.names))
@@ -270,6 +281,19 @@ def _apply_lots(
 
 
 _NOW = 2**62  # later than every entry
+
+
+def _as_new(items: pa.Table, reopened: pa.Table) -> pa.Table:
+    """The items (BOOK_ITEMS) that were reopened, no more open than that and newer than all."""
+    place_of = pc.index_in(items["item_key"], value_set=reopened["item_key"].combine_chunks())
+    items = items.append_column("given_back", reopened["cents"].take(place_of))
+    items = items.filter(pc.is_valid(place_of))
+    columns = {name: items[name] for name in BOOK_ITEMS.names}
+    columns["open_cents"] = pc.min_element_wise(items["open_cents"], items["given_back"])
+    columns["since_entry"] = pa.repeat(pa.scalar(_NOW, pa.int64()), items.num_rows)
+    return pa.table(columns, schema=BOOK_ITEMS)
+
+
 LOTS = CREDITS.append(pa.field("payment", pa.string()))
 
 

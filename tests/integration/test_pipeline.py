@@ -222,19 +222,51 @@ def test_the_corrected_entry_of_a_voided_receipt_pays_its_bill(office: Office) -
     office.prove()
 
 
-def test_a_void_moves_no_credit_to_bills_that_it_has_not_reopened(office: Office) -> None:
+def test_credit_from_before_a_voided_receipt_stays(office: Office) -> None:
     office.take("cashier", "a.csv", counter(
         {"receipt_number": "1", "account_number": A, "amount": "60.00"}
     ))  # fmt: skip
-    before = office.applied()
+    reverse_all(office)  # the bill is open again beside credit of 10.00
     text = counter(
-        {"receipt_number": "2", "account_number": B, "amount": "20.00"},
-        {"receipt_number": "3", "account_number": B, "amount": "-20.00", "void_of": "2",
+        {"receipt_number": "2", "account_number": A, "amount": "20.00"},
+        {"receipt_number": "3", "account_number": A, "amount": "-20.00", "void_of": "2",
          "approved_by": "lee"},
     )  # fmt: skip
     office.take("cashier", "b.csv", text)
-    assert office.applied() == before
+    assert office.applied() == {}
+    assert office.open_cents()["W01"] == 5000
+    assert on_account(office) == ["10.00", "0.00"]
     office.prove()
+
+
+def test_credit_pays_no_more_than_a_void_gives_back(office: Office) -> None:
+    for number, amount in (("1", "20.00"), ("2", "60.00")):
+        office.take("cashier", f"{number}.csv", counter(
+            {"receipt_number": number, "account_number": A, "amount": amount}
+        ))  # fmt: skip
+    reverse_all(office, "30.00")
+    text = counter(
+        {"receipt_number": "3", "account_number": A, "amount": "-20.00", "void_of": "1",
+         "approved_by": "lee"},
+    )  # fmt: skip
+    office.take("cashier", "void.csv", text)
+    assert office.applied() == {"W01": 2000}
+    assert office.open_cents()["W01"] == 3000
+    assert on_account(office) == ["0.00", "10.00"]
+    office.prove()
+
+
+def reverse_all(office: Office, amount: str | None = None) -> None:
+    """Reverse every application, or those of one amount."""
+    run = office.run()
+    with run.store.write() as connection:
+        for row in office.rows("applications"):
+            if amount in (None, str(row["amount"])):
+                corrections.reverse(connection, run, row["application_id"], "wrong")
+
+
+def on_account(office: Office) -> list[str]:
+    return [str(row["on_account_amount"]) for row in office.rows("receipts")]
 
 
 def test_a_counter_file_with_more_rows_counts_the_old_ones_once(office: Office) -> None:
