@@ -55,10 +55,6 @@ class Outcome:
 
     rows: tuple[Row, ...] = field(default=())
 
-    def with_status(self, *statuses: str) -> list[Row]:
-        """The rows with one of these statuses."""
-        return [row for row in self.rows if row.verdict and row.verdict.status in statuses]
-
 
 def understand(connection: Connection, key: bytes, rows: Sequence[SheetRow]) -> list[Row]:
     """What each row is, before anything is done: steps 1 to 5 of clerk-sheet 3.2, and answers

@@ -38,7 +38,6 @@ from recond.store.engine import insert_table, stage
 
 BY = ("entry", "day", "month")
 DETAILED = "detailed"
-LAYOUTS = (*BY, *(f"{by} {DETAILED}" for by in BY))
 COLUMNS = (
     "journal_id", "line", "gl_date", "period", "fund", "gl_account", "debit", "credit", "entries",
     "entry_id", "source", "description",

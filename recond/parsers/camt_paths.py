@@ -69,4 +69,4 @@ def _build() -> tuple[Paths, dict[str, int]]:
 
 
 PATHS, NUMBERS = _build()
-MSG, STMT, NTRY, TX = 1, 2, 3, 4
+STMT, NTRY, TX = 2, 3, 4

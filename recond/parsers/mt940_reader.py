@@ -133,7 +133,7 @@ class Reader:
             self._close()
         elif name == "20":
             self._close()
-            self._open = Statement(self._told.place, began=True)
+            self._open = Statement(self._told.place)
         elif name in ("86", "12", "13", "21"):
             return
         else:

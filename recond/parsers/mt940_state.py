@@ -55,7 +55,6 @@ class Statement:
     """A message from its :20: to its end."""
 
     place: tuple[int, int]  # line and byte offset
-    began: bool = False  # with a :20:
     account: str | None = None
     number: str | None = None
     reported: str | None = None  # 13D, as written

@@ -63,8 +63,8 @@ def export_refunds(
 def export_journals(
     run: Run, layout: str, as_of: dt.date | None = None, *, dry_run: bool = False
 ) -> outbox.Written | None:
-    """Write the entries that no journal file holds yet, in one of `journals.LAYOUTS`; as
-    `export_postings`."""
+    """Write the entries that no journal file holds yet, as `export_postings`. `layout`: one of
+    `journals.BY`, with " detailed" behind it or not."""
 
     def fresh(connection: Connection, day: dt.date) -> outbox.Content | None:
         return journals.fresh(connection, day, layout)

@@ -243,15 +243,3 @@ def _remove(run: Run) -> None:
         if path.exists():
             path.unlink()
             durable.fsync_folder(path.parent)
-
-
-def disposed_of(connection: Connection, sha256: str) -> str | None:
-    """The certificate by which these bytes left the archive, None while they are there."""
-    outbox = schema.outbox
-    found: str | None = connection.scalar(
-        select(outbox.c.file_id)
-        .join(disposal, disposal.c.outbox_no == outbox.c.outbox_no)
-        .where(disposal.c.sha256 == sha256)
-        .limit(1)
-    )
-    return found

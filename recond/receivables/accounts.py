@@ -30,10 +30,6 @@ _NOT_TOLD = {"account_number", "old_account_number", "old_number_from", "old_num
              "since_entry", "reference_key"}  # fmt: skip
 
 
-def _text_or_null(rows: pa.Table, name: str) -> pa.ChunkedArray:
-    return rows[name].cast(pa.string())
-
-
 def load_accounts(connection: Connection, rows: pa.Table, *, full: bool, entry_no: int) -> None:
     """Bring the mirror's accounts to what an accounts file (ACCOUNTS) says.
 
