@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from sqlalchemy import cast, func, or_, select
+from sqlalchemy import func, or_, select
 
 from recond import intake
 from recond.adjusting import FORGIVEN
+from recond.check.books import Books, Broken, summed
 from recond.exceptions.decisions.approvals import open_request
 from recond.store import schema
 
-if TYPE_CHECKING:
-    from recond.check import Books, Broken
-
 made, exception, decision = schema.decision_made, schema.exception, schema.decision
 line, adjustment = schema.journal_line, schema.adjustment
-
-
-def _sum(column: Any) -> Any:
-    return cast(func.coalesce(func.sum(column), 0), schema.INT)
 
 
 def written_off_differs(books: Books) -> list[Broken]:
@@ -27,13 +19,13 @@ def written_off_differs(books: Books) -> list[Broken]:
     than was written off."""
     entries, accounts = select(adjustment.c.entry_no), select(adjustment.c.gl_account)
     journal = books.number(
-        select(_sum(line.c.debit_cents) - _sum(line.c.credit_cents)).where(
+        select(summed(line.c.debit_cents) - summed(line.c.credit_cents)).where(
             line.c.entry_no.in_(entries), line.c.gl_account.in_(accounts)
         )
     )
-    rows = books.number(select(-_sum(adjustment.c.cents)))
+    rows = books.number(select(-summed(adjustment.c.cents)))
     beyond = (
-        select(adjustment.c.item_key, _sum(adjustment.c.cents).label("beyond"))
+        select(adjustment.c.item_key, summed(adjustment.c.cents).label("beyond"))
         .where(adjustment.c.kind.in_(FORGIVEN))
         .group_by(adjustment.c.item_key)
         .having(func.sum(adjustment.c.cents) > 0)

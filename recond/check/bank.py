@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import and_, cast, exists, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 
+from recond.check.books import Books, Broken, summed
 from recond.model import RETURNED, VOIDED
 from recond.store import schema
-
-if TYPE_CHECKING:
-    from recond.check import Books, Broken
 
 receipt, placement, line = schema.receipt, schema.placement, schema.journal_line
 # Entries that place no receipt: they are proved by what they say of deposits and lines.
 SOURCES = ("deposit", "clear")
-
-
-def _sum(column: Any) -> Any:
-    return cast(func.coalesce(func.sum(column), 0), schema.INT)
-
-
-def _balance(books: Books, gl_account: str) -> int:
-    """Credits less debits of an account of the pool fund."""
-    return books.number(
-        select(_sum(line.c.credit_cents) - _sum(line.c.debit_cents)).where(
-            line.c.fund == books.chart.pool_fund, line.c.gl_account == gl_account
-        )
-    )
 
 
 def clearing_differs(books: Books) -> list[Broken]:
@@ -45,9 +30,9 @@ def clearing_differs(books: Books) -> list[Broken]:
             if account != bank:
                 wanted[account] = wanted.get(account, 0) + sign * int(cents)
 
-    add(select(deposit.c.channel, _sum(deposit.c.amount_cents)).group_by(deposit.c.channel))
+    add(select(deposit.c.channel, summed(deposit.c.amount_cents)).group_by(deposit.c.channel))
     brought = (
-        select(deposit.c.channel, _sum(clearing.c.cents))
+        select(deposit.c.channel, summed(clearing.c.cents))
         .join(deposit, deposit.c.deposit_no == clearing.c.deposit_no)
         .group_by(deposit.c.channel)
     )
@@ -56,21 +41,21 @@ def clearing_differs(books: Books) -> list[Broken]:
     # what a person took back without an item of the bank is expected from nobody: it left
     named = exists().where(item.c.receipt_no == receipt.c.receipt_no)
     posted = (
-        select(receipt.c.channel, _sum(placement.c.cents))
+        select(receipt.c.channel, summed(placement.c.cents))
         .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
         .where(placement.c.bucket != VOIDED, or_(placement.c.bucket != RETURNED, named))
         .group_by(receipt.c.channel)
     )
     add(posted)
-    add(select(deposit.c.channel, _sum(deposit.c.receipts_cents)).group_by(deposit.c.channel), -1)
+    add(select(deposit.c.channel, summed(deposit.c.receipts_cents)).group_by(deposit.c.channel), -1)
     # refunds and chargebacks of a card batch: the bank kept them, the journal waits for their
     # receipts, and the receipts that were found are returned
-    aside = select(deposit.c.channel, _sum(deposit.c.aside_cents)).where(deposit.c.kind == "card")
+    aside = select(deposit.c.channel, summed(deposit.c.aside_cents)).where(deposit.c.kind == "card")
     add(aside.group_by(deposit.c.channel), -1)
-    booked = select(receipt.c.channel, _sum(item.c.reversed_cents))
+    booked = select(receipt.c.channel, summed(item.c.reversed_cents))
     booked = booked.join(receipt, receipt.c.receipt_no == item.c.receipt_no)
     add(booked.where(item.c.deposit_no.is_(None)).group_by(receipt.c.channel), -1)
-    found = {account: -_balance(books, account) for account in set(accounts.values()) - {bank}}
+    found = {account: -books.credit_of(account) for account in set(accounts.values()) - {bank}}
     return [
         {"gl_account": account, "journal": found[account], "not_reconciled": wanted.get(account, 0)}
         for account in sorted(found)
@@ -83,14 +68,14 @@ def undeposited(books: Books) -> list[Broken]:
     waiting = schema.undeposited
     sums: dict[str, list[int]] = {}
     queries = (
-        select(receipt.c.channel, _sum(placement.c.cents))
+        select(receipt.c.channel, summed(placement.c.cents))
         .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
         .where(placement.c.bucket != VOIDED, receipt.c.channel != "BANK")
         .group_by(receipt.c.channel),
-        select(schema.deposit.c.channel, _sum(schema.deposit.c.receipts_cents)).group_by(
+        select(schema.deposit.c.channel, summed(schema.deposit.c.receipts_cents)).group_by(
             schema.deposit.c.channel
         ),
-        select(waiting.c.channel, _sum(waiting.c.cents)).group_by(waiting.c.channel),
+        select(waiting.c.channel, summed(waiting.c.cents)).group_by(waiting.c.channel),
     )
     for place, query in enumerate(queries):
         for channel, cents in books.connection.execute(query):
@@ -104,13 +89,13 @@ def undeposited(books: Books) -> list[Broken]:
 
 def bank_differs(books: Books) -> list[Broken]:
     """The bank account in the journal is what lines brought, and bank receipts that stand."""
-    cleared = books.number(select(_sum(schema.clearing.c.cents)))
+    cleared = books.number(select(summed(schema.clearing.c.cents)))
     standing = books.number(
-        select(_sum(placement.c.cents))
+        select(summed(placement.c.cents))
         .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
         .where(placement.c.bucket != VOIDED, receipt.c.channel == "BANK")
     )
-    journal = -_balance(books, books.chart.bank)
+    journal = -books.credit_of(books.chart.bank)
     if journal == cleared + standing:
         return []
     return [{"bank": journal, "cleared": cleared, "in_receipts": standing}]
@@ -121,7 +106,10 @@ def lines_differ(books: Books) -> list[Broken]:
     clearing, line_ = schema.clearing.c, schema.bank_line.c
     return books.rows(
         select(
-            line_.file_no, line_.ordinal, line_.amount_cents, _sum(clearing.cents).label("cleared")
+            line_.file_no,
+            line_.ordinal,
+            line_.amount_cents,
+            summed(clearing.cents).label("cleared"),
         )
         .join(
             schema.clearing,
@@ -137,7 +125,7 @@ def twice(books: Books) -> list[Broken]:
     clearing = schema.clearing.c
     key = clearing.file_no * (1 << schema.ORDINAL_BITS) + clearing.ordinal
     return books.rows(
-        select(receipt.c.receipt_no, _sum(placement.c.cents).label("standing"))
+        select(receipt.c.receipt_no, summed(placement.c.cents).label("standing"))
         .join(placement, placement.c.receipt_no == receipt.c.receipt_no)
         .where(
             receipt.c.channel == "BANK",
@@ -155,13 +143,13 @@ def left_differs(books: Books) -> list[Broken]:
     """Deposits whose open rest is not their amount less what lines brought."""
     deposit, opened = schema.deposit.c, schema.open_deposit.c
     brought = (
-        select(_sum(schema.clearing.c.cents))
+        select(summed(schema.clearing.c.cents))
         .where(schema.clearing.c.deposit_no == deposit.deposit_no)
         .scalar_subquery()
     )
     withdrawal = schema.deposit.alias()
     withdrawn = (
-        select(_sum(withdrawal.c.amount_cents))
+        select(summed(withdrawal.c.amount_cents))
         .where(withdrawal.c.withdraws_no == deposit.deposit_no)
         .scalar_subquery()
     )
