@@ -1,0 +1,90 @@
+"""The verbs `recond audit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recond.cli.options import AsOfOption, DryRunOption, HomeOption, JsonOption, ReasonOption, day
+
+audit_app = typer.Typer(help="The tamper-evident log, and samples.", no_args_is_help=True)
+
+
+@audit_app.command("verify")
+def audit_verify(
+    home: HomeOption = None,
+    head: Annotated[
+        str | None, typer.Option("--head", help="A head noted earlier: it must be in the log.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Follow the chain of the log and compare every object with it (4 when they differ)."""
+    from recond.verbs.audit import audit_verify_verb
+
+    raise typer.Exit(audit_verify_verb(home, head, json))
+
+
+@audit_app.command("sample")
+def audit_sample(
+    n: Annotated[int, typer.Option("--n", min=1, help="How many items.")],
+    seed: Annotated[str, typer.Option("--seed", help="The same seed, the same sample.")],
+    method: Annotated[
+        str, typer.Option("--method", help="attribute, or monetary (by units of money).")
+    ] = "attribute",
+    month: Annotated[str | None, typer.Option("--month", help="Only receipts of it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A ZIP with the evidence of each item.")
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Posted receipts for an auditor, chosen the same on any machine."""
+    from recond.verbs.audit import audit_sample_verb
+
+    audit_sample_verb(home, n, seed, method, month, out, json)
+
+
+@audit_app.command("retention")
+def audit_retention(
+    home: HomeOption = None,
+    state: Annotated[
+        str | None,
+        typer.Option("--state", help="Only kept, disposable, overdue, on hold or disposed."),
+    ] = None,
+    json: JsonOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """How long the bytes of each file are kept."""
+    from recond.verbs.audit import retention_verb
+
+    retention_verb(home, state, json, day(as_of))
+
+
+@audit_app.command("hold")
+def audit_hold(
+    reason: ReasonOption,
+    series: Annotated[str | None, typer.Option("--series", help="Of [[retention]].")] = None,
+    file: Annotated[str | None, typer.Option("--file", help="One file's id.")] = None,
+    end: Annotated[int | None, typer.Option("--end", help="End the hold of this number.")] = None,
+    home: HomeOption = None,
+    as_of: AsOfOption = None,
+) -> None:
+    """Stop the disposal of a series or a file, whatever the schedule says."""
+    from recond.verbs.audit import hold_verb
+
+    hold_verb(home, series, file, end, reason, day(as_of))
+
+
+@audit_app.command("dispose")
+def audit_dispose(
+    reason: ReasonOption,
+    home: HomeOption = None,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Take the bytes that may go out of the archive, with a certificate."""
+    from recond.verbs.audit import dispose_verb
+
+    dispose_verb(home, reason, dry_run, day(as_of))
