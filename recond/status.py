@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, cast, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from recond.exceptions.desk import open_count
 from recond.exports import daily_proof
@@ -14,6 +14,7 @@ from recond.exports.scope import Scope
 from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import format_cents
 from recond.store import schema
+from recond.store.sql import total
 
 REFUSED_DAYS = 7  # how long a refused work list is told
 
@@ -57,16 +58,12 @@ class TieOut:
         return self.difference_cents == 0 and self.debit_cents == self.credit_cents
 
 
-def _sum(column: Any) -> Any:
-    return cast(func.coalesce(func.sum(column), 0), schema.INT)
-
-
 def tie_out(connection: Connection, day: dt.date | None = None) -> TieOut:
     """The tie-out of all receipts, or of those that a business day's runs posted."""
     on_day = entry.c.business_date == day.isoformat() if day else entry.c.entry_no > 0
     first = and_(decision.c.receipt_no == receipt.c.receipt_no, decision.c.version == 1)
     counted = connection.execute(
-        select(func.count(), _sum(receipt.c.amount_cents))
+        select(func.count(), total(receipt.c.amount_cents))
         .join(decision, first)
         .join(entry, entry.c.entry_no == decision.c.entry_no)
         .where(on_day)
@@ -79,18 +76,18 @@ def tie_out(connection: Connection, day: dt.date | None = None) -> TieOut:
     sums = {
         row[0]: int(row[1])
         for row in connection.execute(
-            select(placement.c.bucket, _sum(placement.c.cents))
+            select(placement.c.bucket, total(placement.c.cents))
             .where(placement.c.receipt_no.in_(chosen) if day else placement.c.bucket > 0)
             .group_by(placement.c.bucket)
         )
     }
     held = connection.execute(
-        select(func.count(), _sum(receipt.c.amount_cents))
+        select(func.count(), total(receipt.c.amount_cents))
         .outerjoin(decision, decision.c.receipt_no == receipt.c.receipt_no)
         .where(decision.c.receipt_no.is_(None))
     ).one()
     journal = connection.execute(
-        select(_sum(line.c.debit_cents), _sum(line.c.credit_cents))
+        select(total(line.c.debit_cents), total(line.c.credit_cents))
         .join(entry, entry.c.entry_no == line.c.entry_no)
         .where(on_day)
     ).one()

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from recond.cli import main
 from recond.exports.datasets import dataset
 from recond.home import Home, init, open_home
 from recond.pipeline import FileOutcome, process
@@ -44,6 +45,15 @@ def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = 
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
+
+
+def recond(*arguments: object) -> int:
+    """The exit code of a command line that is run in this process."""
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
 
 
 class Office:
@@ -115,6 +125,14 @@ class Office:
     def questions(self) -> list[str]:
         """Codes of the open questions, in order."""
         return [row["code"] for row in self.rows("exceptions") if row["status"] != "resolved"]
+
+    def asked(self) -> list[tuple[str, int]]:
+        """Code and cents of the open questions, in order."""
+        return [
+            (row["code"], cents(row["amount"]))
+            for row in self.rows("exceptions")
+            if row["status"] != "resolved"
+        ]
 
     def journal(self) -> dict[tuple[str, str], int]:
         """Debits less credits by fund and GL account; every entry balances inside each fund."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from office import TODAY, Office, cents
 
+from recond.exceptions.decisions import requests
 from recond.exceptions.queue import export
 from recond.exceptions.sheet import COLUMNS
 from recond.pipeline.worklists import import_file
@@ -129,3 +131,17 @@ def state(office: Office) -> dict[str, Any]:
         name: str(row[name])
         for name in ("state", "applied_amount", "on_account_amount", "suspense_amount")
     }
+
+
+def asker(usual: dt.date) -> Callable[..., str]:
+    """What calls a verb of `requests` as a person, in one transaction, on the usual day."""
+
+    def ask(
+        office: Office, person: str, verb: str, *words: object, day: dt.date = usual, **more: object
+    ) -> str:
+        run = replace(office.run(day), actor=person)
+        with run.write() as connection:
+            said: str = getattr(requests, verb)(connection, run, *words, **more)
+        return said
+
+    return ask

@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import and_, exists, func, or_, select
 
-from recond.check.books import Books, Broken, summed
+from recond.check.books import Books, Broken
 from recond.model import RETURNED, VOIDED
 from recond.store import schema
+from recond.store.sql import total
 
 receipt, placement, line = schema.receipt, schema.placement, schema.journal_line
 # Entries that place no receipt: they are proved by what they say of deposits and lines.
@@ -30,9 +31,9 @@ def clearing_differs(books: Books) -> list[Broken]:
             if account != bank:
                 wanted[account] = wanted.get(account, 0) + sign * int(cents)
 
-    add(select(deposit.c.channel, summed(deposit.c.amount_cents)).group_by(deposit.c.channel))
+    add(select(deposit.c.channel, total(deposit.c.amount_cents)).group_by(deposit.c.channel))
     brought = (
-        select(deposit.c.channel, summed(clearing.c.cents))
+        select(deposit.c.channel, total(clearing.c.cents))
         .join(deposit, deposit.c.deposit_no == clearing.c.deposit_no)
         .group_by(deposit.c.channel)
     )
@@ -41,18 +42,18 @@ def clearing_differs(books: Books) -> list[Broken]:
     # what a person took back without an item of the bank is expected from nobody: it left
     named = exists().where(item.c.receipt_no == receipt.c.receipt_no)
     posted = (
-        select(receipt.c.channel, summed(placement.c.cents))
+        select(receipt.c.channel, total(placement.c.cents))
         .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
         .where(placement.c.bucket != VOIDED, or_(placement.c.bucket != RETURNED, named))
         .group_by(receipt.c.channel)
     )
     add(posted)
-    add(select(deposit.c.channel, summed(deposit.c.receipts_cents)).group_by(deposit.c.channel), -1)
+    add(select(deposit.c.channel, total(deposit.c.receipts_cents)).group_by(deposit.c.channel), -1)
     # refunds and chargebacks of a card batch: the bank kept them, the journal waits for their
     # receipts, and the receipts that were found are returned
-    aside = select(deposit.c.channel, summed(deposit.c.aside_cents)).where(deposit.c.kind == "card")
+    aside = select(deposit.c.channel, total(deposit.c.aside_cents)).where(deposit.c.kind == "card")
     add(aside.group_by(deposit.c.channel), -1)
-    booked = select(receipt.c.channel, summed(item.c.reversed_cents))
+    booked = select(receipt.c.channel, total(item.c.reversed_cents))
     booked = booked.join(receipt, receipt.c.receipt_no == item.c.receipt_no)
     add(booked.where(item.c.deposit_no.is_(None)).group_by(receipt.c.channel), -1)
     found = {account: -books.credit_of(account) for account in set(accounts.values()) - {bank}}
@@ -68,14 +69,14 @@ def undeposited(books: Books) -> list[Broken]:
     waiting = schema.undeposited
     sums: dict[str, list[int]] = {}
     queries = (
-        select(receipt.c.channel, summed(placement.c.cents))
+        select(receipt.c.channel, total(placement.c.cents))
         .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
         .where(placement.c.bucket != VOIDED, receipt.c.channel != "BANK")
         .group_by(receipt.c.channel),
-        select(schema.deposit.c.channel, summed(schema.deposit.c.receipts_cents)).group_by(
+        select(schema.deposit.c.channel, total(schema.deposit.c.receipts_cents)).group_by(
             schema.deposit.c.channel
         ),
-        select(waiting.c.channel, summed(waiting.c.cents)).group_by(waiting.c.channel),
+        select(waiting.c.channel, total(waiting.c.cents)).group_by(waiting.c.channel),
     )
     for place, query in enumerate(queries):
         for channel, cents in books.connection.execute(query):
@@ -89,9 +90,9 @@ def undeposited(books: Books) -> list[Broken]:
 
 def bank_differs(books: Books) -> list[Broken]:
     """The bank account in the journal is what lines brought, and bank receipts that stand."""
-    cleared = books.number(select(summed(schema.clearing.c.cents)))
+    cleared = books.number(select(total(schema.clearing.c.cents)))
     standing = books.number(
-        select(summed(placement.c.cents))
+        select(total(placement.c.cents))
         .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
         .where(placement.c.bucket != VOIDED, receipt.c.channel == "BANK")
     )
@@ -109,7 +110,7 @@ def lines_differ(books: Books) -> list[Broken]:
             line_.file_no,
             line_.ordinal,
             line_.amount_cents,
-            summed(clearing.cents).label("cleared"),
+            total(clearing.cents).label("cleared"),
         )
         .join(
             schema.clearing,
@@ -125,7 +126,7 @@ def twice(books: Books) -> list[Broken]:
     clearing = schema.clearing.c
     key = clearing.file_no * (1 << schema.ORDINAL_BITS) + clearing.ordinal
     return books.rows(
-        select(receipt.c.receipt_no, summed(placement.c.cents).label("standing"))
+        select(receipt.c.receipt_no, total(placement.c.cents).label("standing"))
         .join(placement, placement.c.receipt_no == receipt.c.receipt_no)
         .where(
             receipt.c.channel == "BANK",
@@ -143,13 +144,13 @@ def left_differs(books: Books) -> list[Broken]:
     """Deposits whose open rest is not their amount less what lines brought."""
     deposit, opened = schema.deposit.c, schema.open_deposit.c
     brought = (
-        select(summed(schema.clearing.c.cents))
+        select(total(schema.clearing.c.cents))
         .where(schema.clearing.c.deposit_no == deposit.deposit_no)
         .scalar_subquery()
     )
     withdrawal = schema.deposit.alias()
     withdrawn = (
-        select(summed(withdrawal.c.amount_cents))
+        select(total(withdrawal.c.amount_cents))
         .where(withdrawal.c.withdraws_no == deposit.deposit_no)
         .scalar_subquery()
     )

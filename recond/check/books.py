@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, cast, func, select
+from sqlalchemy import Connection, Select, select
 
 from recond.home import Home
 from recond.posting import Chart
 from recond.store import schema
+from recond.store.sql import total
 
 MAX_ROWS = 20  # rows shown of one broken invariant
 
@@ -37,15 +38,10 @@ class Books:
     def credit_of(self, gl_account: str) -> int:
         """Credits less debits of an account of the pool fund."""
         line = schema.journal_line.c
-        wanted = select(summed(line.credit_cents) - summed(line.debit_cents))
+        wanted = select(total(line.credit_cents) - total(line.debit_cents))
         return self.number(
             wanted.where(line.fund == self.chart.pool_fund, line.gl_account == gl_account)
         )
-
-
-def summed(column: Any) -> Any:
-    """The sum of a column as an integer, zero where there is nothing to add."""
-    return cast(func.coalesce(func.sum(column), 0), schema.INT)
 
 
 def keys_of_file() -> tuple[Any, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import and_, case, func, select
 
-from recond.check.books import Books, Broken, keys_of_file, summed
+from recond.check.books import Books, Broken, keys_of_file
 from recond.store import schema
+from recond.store.sql import total
 
 receipt, decision, placement = schema.receipt, schema.decision, schema.placement
 entry, file = schema.entry, schema.file
@@ -16,7 +17,7 @@ def unplaced(books: Books) -> list[Broken]:
     or less than they take."""
     expected = case((decision.c.version == 1, receipt.c.amount_cents), else_=0)
     placed = (
-        select(summed(placement.c.cents))
+        select(total(placement.c.cents))
         .where(
             placement.c.receipt_no == decision.c.receipt_no,
             placement.c.version == decision.c.version,

@@ -9,12 +9,13 @@ from sqlalchemy import and_, func, select
 from recond import posting
 from recond.adjusting import ADJUSTED
 from recond.check import bank
-from recond.check.books import MAX_ROWS, Books, Broken, summed
+from recond.check.books import MAX_ROWS, Books, Broken
 from recond.model import BUCKETS, CREDIT, SUSPENSE
 from recond.posting import ARRIVAL, MOVEMENTS
 from recond.receivables.containment import pending_sums
 from recond.store import schema
 from recond.store.engine import fetch_arrow
+from recond.store.sql import total
 
 receipt, decision, placement = schema.receipt, schema.decision, schema.placement
 entry, line, item = schema.entry, schema.journal_line, schema.item
@@ -28,8 +29,8 @@ def unbalanced(books: Books) -> list[Broken]:
         select(
             line.c.entry_no,
             line.c.fund,
-            summed(line.c.debit_cents).label("debit"),
-            summed(line.c.credit_cents).label("credit"),
+            total(line.c.debit_cents).label("debit"),
+            total(line.c.credit_cents).label("credit"),
         )
         .group_by(line.c.entry_no, line.c.fund)
         .having(func.sum(line.c.debit_cents) != func.sum(line.c.credit_cents))
@@ -95,7 +96,7 @@ def _movements(books: Books, first: int, last: int) -> pa.Table:
             placement.c.bucket,
             placement.c.charge_type,
             placement.c.fund,
-            summed(placement.c.cents).label("cents"),
+            total(placement.c.cents).label("cents"),
         )
         .join_from(placement, decision, same)
         .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
@@ -109,9 +110,7 @@ def _movements(books: Books, first: int, last: int) -> pa.Table:
         )
     )
     arrived = (
-        select(
-            decision.c.entry_no, receipt.c.channel, summed(receipt.c.amount_cents).label("cents")
-        )
+        select(decision.c.entry_no, receipt.c.channel, total(receipt.c.amount_cents).label("cents"))
         .join_from(decision, receipt, receipt.c.receipt_no == decision.c.receipt_no)
         .where(decision.c.version == 1, decision.c.entry_no.between(first, last))
         .group_by(decision.c.entry_no, receipt.c.channel)
@@ -134,7 +133,7 @@ def _movements(books: Books, first: int, last: int) -> pa.Table:
 
 
 def _bucket(books: Books, bucket: int) -> int:
-    return books.number(select(summed(placement.c.cents)).where(placement.c.bucket == bucket))
+    return books.number(select(total(placement.c.cents)).where(placement.c.bucket == bucket))
 
 
 def _differs(books: Books, bucket: int, gl_account: str) -> list[Broken]:
@@ -164,7 +163,7 @@ def unasked(books: Books) -> list[Broken]:
         .exists()
     )
     return books.rows(
-        select(placement.c.receipt_no, summed(placement.c.cents).label("suspense"))
+        select(placement.c.receipt_no, total(placement.c.cents).label("suspense"))
         .where(placement.c.bucket == SUSPENSE, ~asked)
         .group_by(placement.c.receipt_no)
         .having(func.sum(placement.c.cents) != 0)
@@ -175,13 +174,13 @@ def receivables_differ(books: Books) -> list[Broken]:
     """Funds whose receivables in the journal are not the sum of their effective open items."""
     own = {books.chart.receivables, *(account for _, account in books.chart.receivables_of)}
     rows = books.connection.execute(
-        select(line.c.fund, summed(line.c.debit_cents) - summed(line.c.credit_cents))
+        select(line.c.fund, total(line.c.debit_cents) - total(line.c.credit_cents))
         .where(line.c.gl_account.in_(sorted(own)))
         .group_by(line.c.fund)
     )
     booked = {row[0]: int(row[1]) for row in rows}
     rows = books.connection.execute(
-        select(item.c.fund, summed(balance.c.open_cents))
+        select(item.c.fund, total(balance.c.open_cents))
         .select_from(schema.item_and_balance)
         .group_by(item.c.fund)
     )

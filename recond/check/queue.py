@@ -6,9 +6,10 @@ from sqlalchemy import func, or_, select
 
 from recond import intake
 from recond.adjusting import FORGIVEN
-from recond.check.books import Books, Broken, summed
+from recond.check.books import Books, Broken
 from recond.exceptions.decisions.approvals import open_request
 from recond.store import schema
+from recond.store.sql import total
 
 made, exception, decision = schema.decision_made, schema.exception, schema.decision
 line, adjustment = schema.journal_line, schema.adjustment
@@ -19,13 +20,13 @@ def written_off_differs(books: Books) -> list[Broken]:
     than was written off."""
     entries, accounts = select(adjustment.c.entry_no), select(adjustment.c.gl_account)
     journal = books.number(
-        select(summed(line.c.debit_cents) - summed(line.c.credit_cents)).where(
+        select(total(line.c.debit_cents) - total(line.c.credit_cents)).where(
             line.c.entry_no.in_(entries), line.c.gl_account.in_(accounts)
         )
     )
-    rows = books.number(select(-summed(adjustment.c.cents)))
+    rows = books.number(select(-total(adjustment.c.cents)))
     beyond = (
-        select(adjustment.c.item_key, summed(adjustment.c.cents).label("beyond"))
+        select(adjustment.c.item_key, total(adjustment.c.cents).label("beyond"))
         .where(adjustment.c.kind.in_(FORGIVEN))
         .group_by(adjustment.c.item_key)
         .having(func.sum(adjustment.c.cents) > 0)

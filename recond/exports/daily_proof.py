@@ -21,7 +21,6 @@ from sqlalchemy import (
     Integer,
     and_,
     case,
-    cast,
     func,
     literal_column,
     select,
@@ -33,6 +32,7 @@ from recond.exports.scope import Scope
 from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import decimal_from_cents
 from recond.store import schema
+from recond.store.sql import total
 
 receipt, placement, decision = schema.receipt, schema.placement, schema.decision
 entry, deposit, clearing, line = schema.entry, schema.deposit, schema.clearing, schema.bank_line
@@ -146,10 +146,6 @@ def _of(days: Days, date: str | None, channel: str) -> Proof:
     return days.setdefault(key, Proof(*key))
 
 
-def _sum(column: Any) -> Any:
-    return cast(func.coalesce(func.sum(column), 0), schema.INT)
-
-
 # --- records, receipts, and where their cents are -------------------------------------------------
 
 # The day on which money should be deposited: of the counter the day it was taken.
@@ -170,7 +166,7 @@ def _receipts(connection: Connection, scope: Scope, days: Days) -> None:
     counts = (
         select(
             DAY.label("day"), receipt.c.channel, func.count(files.distinct()), func.count(),
-            _sum(case((first, 1), else_=0)), _sum(case((first, receipt.c.amount_cents), else_=0)),
+            total(case((first, 1), else_=0)), total(case((first, receipt.c.amount_cents), else_=0)),
         )
         .where(scope.within(DAY))
         .group_by("day", receipt.c.channel)
@@ -183,7 +179,7 @@ def _receipts(connection: Connection, scope: Scope, days: Days) -> None:
         made.files, made.records, made.receipts = files_, records, int(posted)
         made.received = int(cents)
     buckets = (
-        select(DAY.label("day"), receipt.c.channel, placement.c.bucket, _sum(placement.c.cents))
+        select(DAY.label("day"), receipt.c.channel, placement.c.bucket, total(placement.c.cents))
         .join(placement, placement.c.receipt_no == receipt.c.receipt_no)
         .join(decision, and_(decision.c.receipt_no == placement.c.receipt_no,
                              decision.c.version == placement.c.version))
@@ -212,9 +208,9 @@ def _deposits(connection: Connection, scope: Scope, days: Days) -> None:
     )  # fmt: skip
     sums = (
         select(
-            deposit.c.business_date, deposit.c.channel, _sum(over), _sum(deposit.c.fee_cents),
-            _sum(case((back, 0), else_=deposit.c.aside_cents)),
-            _sum(case((back, deposit.c.aside_cents), else_=0)), _sum(deposit.c.amount_cents),
+            deposit.c.business_date, deposit.c.channel, total(over), total(deposit.c.fee_cents),
+            total(case((back, 0), else_=deposit.c.aside_cents)),
+            total(case((back, deposit.c.aside_cents), else_=0)), total(deposit.c.amount_cents),
         )
         .where(scope.known(deposit.c.made_date), scope.within(deposit.c.business_date))
         .group_by(deposit.c.business_date, deposit.c.channel)
@@ -224,7 +220,7 @@ def _deposits(connection: Connection, scope: Scope, days: Days) -> None:
         made.over_short, made.fees, made.withheld, made.taken_back, made.deposited = map(int, cents)
     brought = (
         select(deposit.c.business_date, deposit.c.channel, line.c.bank_account,
-               _sum(clearing.c.cents))
+               total(clearing.c.cents))
         .join(clearing, clearing.c.deposit_no == deposit.c.deposit_no)
         .join(line, and_(line.c.file_no == clearing.c.file_no,
                          line.c.ordinal == clearing.c.ordinal))
@@ -241,13 +237,13 @@ def _deposits(connection: Connection, scope: Scope, days: Days) -> None:
 def _open(connection: Connection, scope: Scope, days: Days) -> None:
     """Deposits that the bank has not brought in full, by the reason."""
     came = (
-        select(_sum(clearing.c.cents))
+        select(total(clearing.c.cents))
         .where(clearing.c.deposit_no == deposit.c.deposit_no, scope.known(clearing.c.business_date))
         .scalar_subquery()
     )
     later = schema.deposit.alias()
     gone = (
-        select(_sum(later.c.amount_cents))
+        select(total(later.c.amount_cents))
         .where(later.c.withdraws_no == deposit.c.deposit_no, scope.known(later.c.made_date))
         .scalar_subquery()
     )
@@ -292,7 +288,7 @@ def _not_deposited(connection: Connection, scope: Scope, days: Days) -> None:
     waits = schema.undeposited.c
     day = case((waits.received_date != "", waits.received_date), else_=waits.deposit_date)
     rows = connection.execute(
-        select(day.label("day"), waits.channel, _sum(waits.cents))
+        select(day.label("day"), waits.channel, total(waits.cents))
         .where(scope.within(day))
         .group_by("day", waits.channel)
     )
@@ -306,7 +302,7 @@ def _not_deposited(connection: Connection, scope: Scope, days: Days) -> None:
 def _lines(connection: Connection, scope: Scope, days: Days) -> None:
     """Bank receipts, fees, and debits that nothing explains: the bank has them already."""
     direct = (
-        select(line.c.value_date, line.c.bank_account, _sum(placement.c.cents))
+        select(line.c.value_date, line.c.bank_account, total(placement.c.cents))
         .join(receipt, receipt.c.receipt_no == KEY)
         .join(placement, placement.c.receipt_no == receipt.c.receipt_no)
         .join(decision, and_(decision.c.receipt_no == placement.c.receipt_no,
@@ -336,7 +332,7 @@ def _lines(connection: Connection, scope: Scope, days: Days) -> None:
         .exists()
     )
     fees = (
-        select(line.c.value_date, line.c.bank_account, _sum(clearing.c.cents))
+        select(line.c.value_date, line.c.bank_account, total(clearing.c.cents))
         .join(clearing, and_(clearing.c.file_no == line.c.file_no,
                              clearing.c.ordinal == line.c.ordinal))
         .where(clearing.c.deposit_no.is_(None), scope.known(clearing.c.business_date),
@@ -350,7 +346,7 @@ def _lines(connection: Connection, scope: Scope, days: Days) -> None:
         made.deposited += int(cents)
         made.bank += int(cents)
     debits = (
-        select(line.c.value_date, line.c.bank_account, _sum(line.c.amount_cents))
+        select(line.c.value_date, line.c.bank_account, total(line.c.amount_cents))
         .join(schema.file, schema.file.c.file_no == line.c.file_no)
         .where(line.c.amount_cents < 0, line.c.same_day == 0, ~told, ~part,
                schema.file.c.state.in_(("accepted", "partly_held")),

@@ -48,6 +48,7 @@ from recond.receivables.containment import (
 from recond.receivables.manifest import Manifest
 from recond.store import schema
 from recond.store.engine import analyze, fetch_arrow, insert_table, stage
+from recond.store.sql import total
 
 item, balance, account = schema.item, schema.item_balance, schema.account
 _SUMS = pa.schema([("item_key", pa.int64()), ("cents", pa.int64())])
@@ -319,10 +320,8 @@ def _below_zero(connection: Connection) -> int:
     excess = balance.c.pending_cents - case(
         (balance.c.snapshot_cents > 0, balance.c.snapshot_cents), else_=0
     )
-    total = select(cast(func.coalesce(func.sum(excess), 0), schema.INT)).where(
-        balance.c.pending_cents > 0, excess > 0
-    )
-    return int(connection.scalar(total) or 0)
+    wanted = select(total(excess)).where(balance.c.pending_cents > 0, excess > 0)
+    return int(connection.scalar(wanted) or 0)
 
 
 def recount_pending(connection: Connection) -> None:

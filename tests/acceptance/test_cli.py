@@ -9,22 +9,12 @@ import re
 from pathlib import Path
 
 import pytest
-from office import TODAY, Office, check, lockbox_file, receivable, receivables_csv
+from office import TODAY, Office, check, lockbox_file, receivable, receivables_csv, recond
 
-from recond.cli import main
 from recond.lock import locked
 
 FILES = ["file_id", "inbox", "name", "sha256", "size", "format", "arrived_at", "state",
          "declared_count", "declared_amount", "found_count", "found_amount", "message"]  # fmt: skip
-
-
-def recond(*arguments: str) -> int:
-    """The exit code of a command line."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ and refunded in any order; every cent is counted here from the files that were w
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,9 +32,7 @@ from recond.model import REFUNDED
 from recond.pipeline import corrections
 from recond.pipeline.run import Run
 from recond.store import schema
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from achfiles import Batch, Entry, build, returned
+from tests.unit.achfiles import Batch, Entry, build, returned
 
 FIRST = dt.date(2026, 3, 2)
 X, Y, NOBODY = "1000456012", "1000456020", "9999999999"

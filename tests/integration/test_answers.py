@@ -27,11 +27,6 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     made.close()
 
 
-@pytest.fixture
-def desk(office: Office, tmp_path: Path) -> Desk:
-    return Desk(office, tmp_path / "clerk")
-
-
 def pay(office: Office, *checks: tuple[int, str], name: str = "pay.bai") -> None:
     """Checks of a lockbox: cents and what the stub says."""
     made = [check(amount, (stub, None), payer="WHITE MAIL") for amount, stub in checks]

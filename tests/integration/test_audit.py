@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from office import NOW, TODAY, Office, check, lockbox_file, receivable, receivables_csv
+from office import NOW, TODAY, Office, check, lockbox_file, receivable, receivables_csv, recond
 from sqlalchemy import text
 
 from recond import periods
 from recond.audit import GENESIS, head, verify
-from recond.cli import main
 from recond.exports.sampling import Item, attribute, interval_of, monetary, start_of
 from recond.pipeline import corrections
 from recond.pipeline.handover import export_postings
@@ -181,14 +180,6 @@ def test_monetary_selection_takes_every_large_amount_and_no_item_twice(
             expected.append(one)
         reached += width
     assert chosen == expected
-
-
-def recond(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 @pytest.fixture

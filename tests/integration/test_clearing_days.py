@@ -4,7 +4,6 @@ reconciled, the proof of cash has no difference, and a past evening shows the sa
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,7 @@ from office import (
 from queueoffice import BOTH, database
 
 from recond.exports.datasets import dataset
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from achfiles import Batch, Entry, build
+from tests.unit.achfiles import Batch, Entry, build
 
 X, Y = "1000456012", "1000456020"
 ITEMS = [

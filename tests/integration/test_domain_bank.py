@@ -51,14 +51,6 @@ def bank(
     assert outcome.state == "accepted", outcome.message
 
 
-def asked(office: Office) -> list[tuple[str, int]]:
-    return [
-        (row["code"], cents(row["amount"]))
-        for row in office.rows("exceptions")
-        if row["status"] != "resolved"
-    ]
-
-
 def clearing_balances(office: Office) -> dict[str, int]:
     """Clearing accounts of the journal, and what deposits say is not reconciled: the same."""
     gl = {account: net for (fund, account), net in office.journal().items() if fund == "100"}
@@ -80,17 +72,17 @@ def test_e34_header_detail_and_credit_agree(office: Office) -> None:
     assert cents(clearing["amount"]) == cents(line["amount"]) == 3418225
     assert clearing_balances(office) == {}
     assert office.journal()["100", "1010"] == 3418225
-    assert asked(office) == []
+    assert office.asked() == []
 
 
 def test_e34_the_bank_credits_less_and_corrects_it(office: Office) -> None:
     lockbox(office, 3418225, TUE, TUE)
     bank(office, 0, [("115", 3417225, "LOCKBOX 0012345")], TUE, WED)
-    assert asked(office) == [("DEPOSIT_AMOUNT_DIFFERS", -1000)]
+    assert office.asked() == [("DEPOSIT_AMOUNT_DIFFERS", -1000)]
     assert office.rows("deposits")[0]["state"] == "discrepant"
     assert clearing_balances(office) == {"1080": 1000}
     bank(office, 3417225, [("399", 1000, "CORRECTION LOCKBOX")], THU, THU)
-    assert asked(office) == []
+    assert office.asked() == []
     assert office.rows("deposits")[0]["state"] == "reconciled"
     assert sum(cents(row["amount"]) for row in office.rows("clearings")) == 3418225
 
@@ -102,7 +94,7 @@ def test_e34_a_held_batch_makes_no_deposit_and_its_credit_waits(office: Office) 
     assert outcome.state == "partly_held"
     assert [cents(row["amount"]) for row in office.rows("deposits")] == [10000]
     bank(office, 0, [("115", 15000, "LOCKBOX 0012345")], TUE, WED)
-    assert ("BANK_CREDIT_UNMATCHED", 15000) in asked(office)
+    assert ("BANK_CREDIT_UNMATCHED", 15000) in office.asked()
     told = [q["message"] for q in office.rows("exceptions") if q["code"].startswith("BANK_CREDIT")]
     deposit = office.rows("deposits")[0]["deposit_id"]
     words = f"it equals deposit {deposit} plus batch 002 of two.bai (50.00), which is held"
@@ -123,11 +115,11 @@ def test_e34_a_held_batch_makes_no_deposit_and_its_credit_waits(office: Office) 
 def test_e34_the_bank_credits_more_and_corrects_it(office: Office) -> None:
     lockbox(office, 3418225, TUE, TUE)
     bank(office, 0, [("115", 3419225, "LOCKBOX 0012345")], TUE, WED)
-    assert asked(office) == [("DEPOSIT_AMOUNT_DIFFERS", 1000)]
+    assert office.asked() == [("DEPOSIT_AMOUNT_DIFFERS", 1000)]
     assert clearing_balances(office) == {"1080": -1000}
     lines = [("661", 1000, "ANALYSIS FEE"), ("695", 1000, "DEPOSIT CORRECTION")]
     bank(office, 3419225, lines, THU, THU)
-    assert asked(office) == []
+    assert office.asked() == []
     assert office.rows("deposits")[0]["state"] == "reconciled"
     rules = {row["rule"] for row in office.rows("clearings")}
     assert rules == {"differs", "window"}
@@ -141,10 +133,10 @@ def test_the_credit_of_another_box_is_no_credit_of_this_one(office: Office) -> N
     lockbox(office, 5000, MON, MON, box="0099887", time="1000")
     lines = [("115", 318450, "LOCKBOX 0099887"), ("115", 5000, "LOCKBOX 0099887")]
     bank(office, 0, lines, MON, TUE)
-    assert asked(office) == [("CREDIT_ELSEWHERE", 318450)]
+    assert office.asked() == [("CREDIT_ELSEWHERE", 318450)]
     assert [row["state"] for row in office.rows("deposits")] == ["in_transit", "reconciled"]
     office.process(FRIDAY + dt.timedelta(days=7))
-    assert ("DEPOSIT_NOT_CREDITED", 318450) in asked(office)
+    assert ("DEPOSIT_NOT_CREDITED", 318450) in office.asked()
 
 
 def test_e40_a_deposit_that_is_on_no_statement(office: Office) -> None:
@@ -153,7 +145,7 @@ def test_e40_a_deposit_that_is_on_no_statement(office: Office) -> None:
     bank(office, 0, [("142", 777, "ACH")], FRIDAY, MON)
     assert "DEPOSIT_NOT_CREDITED" not in office.questions()
     office.process(TUE)  # three bank days after Thursday
-    assert ("DEPOSIT_NOT_CREDITED", 318450) in asked(office)
+    assert ("DEPOSIT_NOT_CREDITED", 318450) in office.asked()
     office.process(WED)
     assert office.questions().count("DEPOSIT_NOT_CREDITED") == 1
     bank(office, 777, [("115", 318450, "LOCKBOX 0012345")], WED, THU)
@@ -162,7 +154,7 @@ def test_e40_a_deposit_that_is_on_no_statement(office: Office) -> None:
 
 def test_e43_a_late_file_takes_its_credit_out_of_suspense(office: Office) -> None:
     bank(office, 0, [("115", 3418225, "LOCKBOX 0012345")], MON, TUE)
-    assert asked(office) == [("BANK_CREDIT_UNMATCHED", 3418225)]
+    assert office.asked() == [("BANK_CREDIT_UNMATCHED", 3418225)]
     journal = office.journal()
     assert (journal["100", "1010"], journal["100", "2100"]) == (3418225, -3418225)
     (receipt,) = office.rows("receipts")
@@ -170,7 +162,7 @@ def test_e43_a_late_file_takes_its_credit_out_of_suspense(office: Office) -> Non
     assert receipt["received_date"] == MON
     assert office.rows("bank_lines")[0]["state"] == "suspense"
     lockbox(office, 3418225, MON, THU)
-    assert asked(office) == []
+    assert office.asked() == []
     journal = office.journal()
     assert journal["100", "1010"] == 3418225
     assert ("100", "2100") not in journal
@@ -184,7 +176,7 @@ def test_a_wire_pays_the_account_that_its_text_names(office: Office) -> None:
     (receipt,) = office.rows("receipts")
     assert (receipt["channel"], receipt["tender"], receipt["state"]) == ("BANK", "WIRE", "applied")
     assert office.applied() == {"W2": 25000}
-    assert asked(office) == []
+    assert office.asked() == []
     assert office.rows("bank_lines")[0]["state"] == "receipt"
 
 
@@ -195,7 +187,7 @@ def test_items_of_a_total_are_shown_and_not_posted_twice(office: Office) -> None
     assert office.take("bank", "day.bai2", content, TUE).state == "accepted"
     assert [row["state"] for row in office.rows("bank_lines")] == ["cleared", "part", "part"]
     assert office.journal()["100", "1010"] == 3000
-    assert asked(office) == []
+    assert office.asked() == []
 
 
 def test_same_day_lines_are_shown(office: Office) -> None:
@@ -218,18 +210,18 @@ def test_e39_a_statement_that_does_not_add_up_is_held(office: Office) -> None:
 def test_a_missing_statement_breaks_the_chain_until_it_comes(office: Office) -> None:
     bank(office, 1000, [("661", 100, "ANALYSIS FEE")], MON, TUE)
     bank(office, 800, [("661", 100, "ANALYSIS FEE")], WED, THU)
-    assert asked(office) == [("STATEMENT_CHAIN_BROKEN", -100)]
+    assert office.asked() == [("STATEMENT_CHAIN_BROKEN", -100)]
     bank(office, 900, [("661", 100, "ANALYSIS FEE")], TUE, THU)
-    assert asked(office) == []
+    assert office.asked() == []
     journal = office.journal()
     assert (journal["100", "1010"], journal["100", "5910"]) == (-300, 300)
 
 
 def test_an_unknown_debit_is_asked_and_in_no_account(office: Office) -> None:
     bank(office, 1000, [("699", 250, "MISC DEBIT")], MON, TUE)
-    assert asked(office) == [("BANK_DEBIT_UNKNOWN", 250)]
+    assert office.asked() == [("BANK_DEBIT_UNKNOWN", 250)]
     office.process(THU)
-    assert asked(office) == [("BANK_DEBIT_UNKNOWN", 250)]
+    assert office.asked() == [("BANK_DEBIT_UNKNOWN", 250)]
     assert ("100", "1010") not in office.journal()
 
 
@@ -237,7 +229,7 @@ def test_the_same_credit_again_is_suspected(office: Office) -> None:
     lockbox(office, 3000, MON, MON)
     bank(office, 0, [("115", 3000, "LOCKBOX 0012345")], MON, TUE)
     bank(office, 3000, [("115", 3000, "LOCKBOX 0012345")], TUE, WED)
-    assert asked(office) == [("BANK_CREDIT_REPEATED", 3000)]
+    assert office.asked() == [("BANK_CREDIT_REPEATED", 3000)]
 
 
 # --- cards ----------------------------------------------------------------------------------------
@@ -268,7 +260,7 @@ def test_e36_cards_settle_net_and_the_fee_is_an_expense(office: Office) -> None:
     bank(office, 0, [("165", 79566, "MERCHANT CB1600")], TUE, WED)
     assert office.rows("deposits")[0]["state"] == "reconciled"
     assert clearing_balances(office) == {}
-    assert asked(office) == []
+    assert office.asked() == []
 
 
 def test_e36_the_fee_is_shared_to_funds_by_largest_remainder(tmp_path: Path) -> None:
@@ -299,7 +291,7 @@ def test_e37_a_weekend_of_cards_in_one_credit(office: Office) -> None:
         office.take("card", f"{number}.csv", csv_text(rows, CARDS), MON)
     bank(office, 0, [("165", 116876, "MERCHANT SETTLEMENT")], MON, TUE)
     assert {row["state"] for row in office.rows("deposits")} == {"reconciled"}
-    assert asked(office) == []
+    assert office.asked() == []
 
 
 # --- the counter ----------------------------------------------------------------------------------
@@ -344,13 +336,13 @@ def test_e27_a_drawer_that_agrees_and_its_bag(office: Office) -> None:
     assert clearing_balances(office) == {"1083": 545717}
     bank(office, 0, [("174", 545717, "DEPOSIT")], TUE, WED)
     assert office.rows("deposits")[0]["state"] == "reconciled"
-    assert asked(office) == []
+    assert office.asked() == []
 
 
 def test_e28_short_is_an_expense_and_receivables_stay(office: Office) -> None:
     counter(office, [("000001", "CASH", 227767)], MON)
     close(office, 247267, 0, MON)
-    assert asked(office) == [("DRAWER_SHORT", -500)]
+    assert office.asked() == [("DRAWER_SHORT", -500)]
     journal = office.journal()
     assert (journal["100", "5900"], journal["100", "1083"]) == (500, 227267)
     assert office.applied() == {"W3": 227767}
@@ -359,11 +351,11 @@ def test_e28_short_is_an_expense_and_receivables_stay(office: Office) -> None:
 def test_e29_over_is_revenue_and_no_customers(office: Office) -> None:
     counter(office, [("000001", "CASH", 226767)], MON)
     close(office, 247267, 0, MON)
-    assert asked(office) == [("DRAWER_OVER", 500)]
+    assert office.asked() == [("DRAWER_OVER", 500)]
     assert office.journal()["100", "4900"] == -500
     # a second file of the same drawer and day explains it
     counter(office, [("000002", "CASH", 500)], MON)
-    assert asked(office) == []
+    assert office.asked() == []
     assert ("100", "4900") not in office.journal()
     assert clearing_balances(office) == {"1083": 227267}
 
@@ -376,14 +368,14 @@ def test_denominations_that_are_not_the_counted_cash(
 ) -> None:
     counter(office, [("000001", "CASH", 226500)], MON)
     close(office, 246500, 0, MON, counts=counts)
-    assert asked(office) == [("DRAWER_COUNT_WRONG", difference)]
+    assert office.asked() == [("DRAWER_COUNT_WRONG", difference)]
     assert clearing_balances(office) == {"1083": 226500}, "the count is believed"
 
 
 def test_e30_a_missing_number(office: Office) -> None:
     counter(office, [("000186", "CASH", 100), ("000187", "CASH", 6500), ("000189", "CASH", 1)], MON)
     close(office, 20000 + 6601, 0, MON)
-    assert asked(office) == [("RECEIPT_NUMBER_GAP", 0)]
+    assert office.asked() == [("RECEIPT_NUMBER_GAP", 0)]
     (question,) = office.rows("exceptions")
     assert "000188" in question["message"]
 
@@ -391,33 +383,33 @@ def test_e30_a_missing_number(office: Office) -> None:
 def test_e31_checks_in_place_of_cash(office: Office) -> None:
     counter(office, [("000001", "CASH", 227267), ("000002", "CHECK", 318450)], MON)
     close(office, 237267, 328450, MON)
-    assert asked(office) == [("DRAWER_COMPOSITION", 10000)]
+    assert office.asked() == [("DRAWER_COMPOSITION", 10000)]
     assert clearing_balances(office) == {"1083": 545717}
 
 
 def test_e33_a_late_bag(office: Office) -> None:
     counter(office, [("000001", "CASH", 100)], FRIDAY, FRIDAY)
     close(office, 20100, 0, FRIDAY, deposited="2026-03-17", day=FRIDAY)
-    assert asked(office) == [("DEPOSIT_LATE", 100)]
+    assert office.asked() == [("DEPOSIT_LATE", 100)]
 
 
 def test_a_close_before_its_receipts_waits_for_its_day_to_end(office: Office) -> None:
     close(office, 20100, 0, MON)
-    assert asked(office) == []
+    assert office.asked() == []
     office.process(TUE)
-    assert asked(office) == [("CLOSE_WITHOUT_RECEIPTS", 100)]
+    assert office.asked() == [("CLOSE_WITHOUT_RECEIPTS", 100)]
     counter(office, [("000001", "CASH", 100)], TUE)
-    assert asked(office) == []
+    assert office.asked() == []
     assert [cents(row["amount"]) for row in office.rows("deposits")] == [100]
 
 
 def test_receipts_without_a_close_are_asked_about_the_next_day(office: Office) -> None:
     counter(office, [("000001", "CASH", 100)], MON)
-    assert asked(office) == []
+    assert office.asked() == []
     office.process(TUE)
-    assert asked(office) == [("DRAWER_NOT_CLOSED", 100)]
+    assert office.asked() == [("DRAWER_NOT_CLOSED", 100)]
     close(office, 20100, 0, TUE)
-    assert asked(office) == []
+    assert office.asked() == []
 
 
 # --- what people say ------------------------------------------------------------------------------
@@ -452,7 +444,7 @@ def test_a_credit_of_the_right_amount_that_names_another_lockbox(
     lockbox(office, 4500, FRIDAY, MON, box="0067890", time="1000")
     lines = [("115", 3000, "LOCKBOX 0067890"), ("115", 4500, "LOCKBOX 0067890")]
     bank(office, 0, lines, FRIDAY, MON)
-    assert asked(office) == [("CREDIT_ELSEWHERE", 3000)]
+    assert office.asked() == [("CREDIT_ELSEWHERE", 3000)]
     assert clearing_balances(office) == {"1080": 3000}
     (question,) = office.rows("exceptions")
     (open_one,) = (row for row in office.rows("deposits") if row["state"] != "reconciled")
@@ -461,7 +453,7 @@ def test_a_credit_of_the_right_amount_that_names_another_lockbox(
     row = desk.row("CREDIT_ELSEWHERE")
     assert desk.answer(row, "link", open_one["deposit_id"])[0] == "APPLIED"
     assert clearing_balances(office) == {}
-    assert asked(office) == []
+    assert office.asked() == []
 
 
 def test_a_line_of_a_later_day_and_a_line_that_is_shown_cannot_be_linked_yet(
@@ -488,5 +480,5 @@ def test_a_credit_may_be_acknowledged_and_is_not_asked_again(
     row = desk.row("BANK_CREDIT_UNMATCHED")
     assert desk.answer(row, "acknowledge", note="interest")[0] == "APPLIED"
     office.process(TUE)
-    assert asked(office) == []
+    assert office.asked() == []
     assert office.journal()["100", "2100"] == -777

@@ -4,9 +4,7 @@ accounts, twice, with change, late, and money that comes again (domain E21-E26, 
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,19 +20,17 @@ from office import (
     receivables_csv,
     statement,
 )
+from queueoffice import asker
 from sqlalchemy import select
 from test_monthend import statements
 
 from recond import periods
-from recond.exceptions.decisions import requests
 from recond.exports.explain import explain
 from recond.model import CREDIT, REFUNDED
 from recond.pipeline import moves
 from recond.pipeline.moves import Move, Stand
 from recond.store import schema
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from achfiles import Batch, Entry, build, returned
+from tests.unit.achfiles import Batch, Entry, build, returned
 
 MON, TUE, WED, THU, FRI = (dt.date(2026, 3, day) for day in (16, 17, 18, 19, 20))
 NEXT = dt.date(2026, 3, 25)
@@ -73,11 +69,7 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     made.close()
 
 
-def ask(office: Office, person: str, verb: str, *words: object, day: dt.date = FRI) -> str:
-    run = replace(office.run(day), actor=person)
-    with run.write() as connection:
-        said: str = getattr(requests, verb)(connection, run, *words)
-    return said
+ask = asker(FRI)
 
 
 def paid(office: Office, amount: int, *stubs: tuple[str, int | None]) -> None:
@@ -99,14 +91,6 @@ def redeposited(office: Office, amount: int, day: dt.date, today: dt.date) -> No
     office.take("bank", f"{day}-again.bai2", statement(0, lines, day), today)
 
 
-def asked(office: Office) -> list[tuple[str, int]]:
-    return [
-        (row["code"], cents(row["amount"]))
-        for row in office.rows("exceptions")
-        if row["status"] != "resolved"
-    ]
-
-
 def charged(office: Office) -> list[tuple[str, str, int]]:
     return [(r["account_number"], r["kind"], cents(r["amount"])) for r in office.rows("charges")]
 
@@ -122,7 +106,7 @@ def test_e21_a_check_of_several_accounts_comes_back_whole_with_one_fee(office: O
     assert charged(office) == [("1000000003", "RETURN_FEE", 2500)]
     (row,) = office.rows("returns")
     assert (row["state"], cents(row["reversed_amount"])) == ("debited", 26400)
-    assert asked(office) == []
+    assert office.asked() == []
 
 
 def test_e25_a_return_after_a_transfer_hits_where_the_money_stands(office: Office) -> None:
@@ -154,7 +138,7 @@ def test_e26_a_return_after_a_refund_leaves_a_charge_for_the_payer(office: Offic
         ("1000000006", "REFUND_RECOVERY", 130),
         ("1000000006", "RETURN_FEE", 2500),
     ]
-    assert asked(office) == [("RETURN_AFTER_REFUND", 130)]
+    assert office.asked() == [("RETURN_AFTER_REFUND", 130)]
     assert office.rows("returns")[0]["state"] == "debited"
     assert ("100", "1080") not in office.journal()  # the whole check left, as the bank says
 
@@ -185,7 +169,7 @@ def test_e23_a_check_that_is_redeposited_and_returned_again(office: Office) -> N
     kinds = [(r["kind"], cents(r["reversed_amount"])) for r in office.rows("returns")]
     assert kinds == [("BANK_RETURN", 8800), ("REDEPOSIT", -8800), ("BANK_RETURN", 8800)]
     assert charged(office) == [(X, "RETURN_FEE", 2500)]  # once a check
-    assert asked(office) == []
+    assert office.asked() == []
     journal = office.journal()
     assert ("100", "1010") not in journal
     assert ("100", "1080") not in journal
@@ -196,7 +180,7 @@ def test_e23_without_a_redeposit_the_second_return_is_asked_about(office: Office
     bounced(office, 8800, 8800, WED, THU)
     bounced(office, 8800, 0, THU, FRI)
     office.process(dt.date(2026, 3, 27))
-    assert asked(office) == [("RETURN_REPEATED", 8800)]
+    assert office.asked() == [("RETURN_REPEATED", 8800)]
     assert len(office.rows("returns")) == 1
 
 
@@ -231,7 +215,7 @@ def test_a_bounced_check_and_a_returned_debit_of_one_amount_are_told_apart(offic
     office.take("bank", "wed.bai2", statement(8800, lines, WED), THU)
     assert sorted(str(row["state"]) for row in office.rows("receipts")) == ["returned"] * 2
     assert [row["state"] for row in office.rows("returns")] == ["debited", "debited"]
-    assert asked(office) == []
+    assert office.asked() == []
 
 
 def autopay(office: Office, effective: str = "260317", today: dt.date = TUE) -> str:

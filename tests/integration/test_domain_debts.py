@@ -6,16 +6,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from office import Office, cents, check, lockbox_file, receivable, receivables_csv, statement
-from queueoffice import BOTH, Desk, balanced, database, moved
+from queueoffice import BOTH, Desk, asker, balanced, database, moved
 from test_monthend import statements
 
 from recond.errors import RefusedError
-from recond.exceptions.decisions import requests
 from recond.pipeline import corrections
 
 X, Y = "1000456012", "1000456020"
@@ -45,16 +43,7 @@ def office(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Office]:
     made.close()
 
 
-@pytest.fixture
-def desk(office: Office, tmp_path: Path) -> Desk:
-    return Desk(office, tmp_path / "clerk")
-
-
-def ask(office: Office, person: str, verb: str, *words: object, **more: object) -> str:
-    run = replace(office.run(FRI), actor=person)
-    with run.write() as connection:
-        said: str = getattr(requests, verb)(connection, run, *words, **more)
-    return said
+ask = asker(FRI)
 
 
 def asked_for(office: Office, verb: str, *words: object) -> str:

@@ -6,12 +6,11 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from office import TODAY, Office, check, csv_text, lockbox_file, receivable, receivables_csv
-from queueoffice import BOTH, Desk, database, state
+from queueoffice import BOTH, Desk, asker, database, state
 
 from recond.errors import RefusedError, UsageError
 from recond.exceptions.decisions import requests
@@ -34,17 +33,7 @@ def office(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Office]:
     made.close()
 
 
-@pytest.fixture
-def desk(office: Office, tmp_path: Path) -> Desk:
-    return Desk(office, tmp_path / "clerk")
-
-
-def ask(office: Office, person: str, verb: str, *words: object, **more: object) -> str:
-    """A verb as a person, in one transaction."""
-    run = replace(office.run(DAY), actor=person)
-    with run.write() as connection:
-        said: str = getattr(requests, verb)(connection, run, *words, **more)
-    return said
+ask = asker(DAY)
 
 
 def pay(office: Office, *checks: tuple[int, str]) -> str:

@@ -30,14 +30,6 @@ def office(tmp_path: Path) -> Iterator[Office]:
     made.close()
 
 
-def asked(office: Office) -> list[tuple[str, int]]:
-    return [
-        (row["code"], cents(row["amount"]))
-        for row in office.rows("exceptions")
-        if row["status"] != "resolved"
-    ]
-
-
 def replaced(office: Office, *checks: int) -> None:
     """Monday's file of one check over 88.00, credited, and replaced by another of these checks."""
     first = lockbox_file([check(8800, (X, None), number="1")], MON)
@@ -60,14 +52,14 @@ def test_a_replaced_file_of_the_same_total_keeps_its_credit(office: Office) -> N
     assert [cents(c["amount"]) for c in office.rows("clearings")] == [8800, -8800, 8800]
     assert ("100", "1080") not in office.journal()
     office.process(dt.date(2026, 3, 27))
-    assert asked(office) == []
+    assert office.asked() == []
 
 
 def test_a_replaced_file_of_another_total_is_asked_about(office: Office) -> None:
     replaced(office, 5000, 3900)
     states = [(cents(d["amount"]), d["state"]) for d in office.rows("deposits")]
     assert states == [(8800, "withdrawn"), (8900, "discrepant")]
-    assert asked(office) == [("DEPOSIT_AMOUNT_DIFFERS", -100)]
+    assert office.asked() == [("DEPOSIT_AMOUNT_DIFFERS", -100)]
     assert office.journal()["100", "1080"] == 100
 
 
@@ -82,7 +74,7 @@ def test_a_linked_line_of_another_amount_keeps_its_rest_asked(
     row = desk.row("BANK_CREDIT_UNMATCHED")
     said = desk.answer(row, "link", str(deposit["deposit_id"]), note="it is")
     assert said[0] == "APPLIED", said
-    assert asked(office) == [("DEPOSIT_AMOUNT_DIFFERS", -100)]
+    assert office.asked() == [("DEPOSIT_AMOUNT_DIFFERS", -100)]
     assert office.rows("deposits")[0]["state"] == "discrepant"
 
 

@@ -49,11 +49,6 @@ def office(tmp_path: Path) -> Iterator[Office]:
     made.close()
 
 
-@pytest.fixture
-def desk(office: Office, tmp_path: Path) -> Desk:
-    return Desk(office, tmp_path / "lists")
-
-
 def bills(office: Office, day: dt.date, *rows: dict[str, str]) -> None:
     text = receivables_csv(rows)
     outcome = office.take("receivables", f"{day}-{len(text)}.csv", text, day)

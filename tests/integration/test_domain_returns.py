@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,8 +21,7 @@ from office import (
 from queueoffice import Desk
 from test_monthend import statements
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from achfiles import Batch, Entry, build, changed, returned
+from tests.unit.achfiles import Batch, Entry, build, changed, returned
 
 MON, TUE, THU, FRI = (dt.date(2026, 3, day) for day in (16, 17, 19, 20))
 ACCOUNT = "1000456012"
@@ -47,14 +45,6 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     made.prove()
     statements(made, "2026-03")  # every one ties
     made.close()
-
-
-def asked(office: Office) -> list[tuple[str, int]]:
-    return [
-        (row["code"], cents(row["amount"]))
-        for row in office.rows("exceptions")
-        if row["status"] != "resolved"
-    ]
 
 
 def paid_by_check(office: Office, amount: int = 10000) -> dict[str, int]:
@@ -85,16 +75,16 @@ def test_e20_a_check_that_the_bank_returns(office: Office) -> None:
     (debit,) = [row for row in office.rows("bank_lines") if row["amount"] < 0]
     assert (back["state"], back["bank_line_id"]) == ("debited", debit["bank_line_id"])
     assert debit["state"] == "cleared"
-    assert asked(office) == []
+    assert office.asked() == []
 
 
 def test_a_return_that_names_no_known_check_is_asked_after_some_days(office: Office) -> None:
     paid_by_check(office)
     lines = [("555", 10000, "RETURNED CHECK 9999")]
     office.take("bank", "thu.bai2", statement(10000, lines, THU), FRI)
-    assert asked(office) == []
+    assert office.asked() == []
     office.process(dt.date(2026, 3, 24))
-    assert asked(office) == [("BANK_DEBIT_UNKNOWN", 10000)]
+    assert office.asked() == [("BANK_DEBIT_UNKNOWN", 10000)]
     (receipt,) = office.rows("receipts")
     assert receipt["state"] == "applied"
 
@@ -107,7 +97,7 @@ def test_equal_checks_that_come_back_on_one_day_are_told_apart(office: Office) -
     office.take("bank", "mon.bai2", statement(0, lines, MON), TUE)
     assert [row["state"] for row in office.rows("returns")] == ["debited", "debited"]
     assert {row["state"] for row in office.rows("bank_lines")} == {"cleared"}
-    assert asked(office) == []
+    assert office.asked() == []
     assert ("100", "1080") not in office.journal()
 
 
@@ -119,7 +109,7 @@ def test_a_lockbox_adjustment_takes_its_check_back_without_a_fee(office: Office)
     (row,) = office.rows("returns")
     assert (row["kind"], row["state"]) == ("LOCKBOX_ADJUSTMENT", "debited")
     assert office.rows("charges") == []
-    assert asked(office) == []
+    assert office.asked() == []
 
 
 def test_a_lockbox_adjustment_over_a_part_names_its_check_and_is_asked(office: Office) -> None:
@@ -127,7 +117,7 @@ def test_a_lockbox_adjustment_over_a_part_names_its_check_and_is_asked(office: O
     paid_by_check(office, 90000)
     lines = [("415", 81000, "LOCKBOX ADJUSTMENT CHECK 4711")]
     office.take("bank", "thu.bai2", statement(90000, lines, THU), FRI)
-    assert ("BANK_DEBIT_UNKNOWN", 81000) in asked(office)
+    assert ("BANK_DEBIT_UNKNOWN", 81000) in office.asked()
     (told,) = [r["message"] for r in office.rows("exceptions") if r["code"] == "BANK_DEBIT_UNKNOWN"]
     assert "it corrects check 0000004711 over 900.00" in told
     assert office.rows("returns") == []
@@ -185,10 +175,10 @@ def test_a_return_before_its_payment_waits_for_the_day_to_end(office: Office) ->
     entry = Entry("26", 8800, addenda=returned("R01", "122099980000001"))
     data = build([Batch([entry], company_id="1866000111", effective="260317")], date="260317")
     office.take("ach", "back.ach", data, TUE)
-    assert asked(office) == []
+    assert office.asked() == []
     autopay(office, TUE)
     assert office.rows("receipts")[0]["state"] == "returned"
-    assert [code for code, _ in asked(office)] == ["ACCOUNT_NOT_FOUND"]
+    assert [code for code, _ in office.asked()] == ["ACCOUNT_NOT_FOUND"]
 
 
 def test_a_return_without_original_is_asked_the_next_day(office: Office) -> None:
@@ -196,7 +186,7 @@ def test_a_return_without_original_is_asked_the_next_day(office: Office) -> None
     data = build([Batch([entry], company_id="1866000111", effective="260317")], date="260317")
     office.take("ach", "back.ach", data, TUE)
     office.process(THU)
-    assert asked(office) == [("RETURN_NOT_FOUND", 8800)]
+    assert office.asked() == [("RETURN_NOT_FOUND", 8800)]
 
 
 def test_a_clerk_ties_a_payment_to_the_item_that_the_bank_returned(
@@ -210,7 +200,7 @@ def test_a_clerk_ties_a_payment_to_the_item_that_the_bank_returned(
     data = build([Batch([entry], company_id="1866000111", effective="260317")], date="260317")
     office.take("ach", "back.ach", data, TUE)
     office.process(THU)
-    assert ("RETURN_NOT_FOUND", 8800) in asked(office)
+    assert ("RETURN_NOT_FOUND", 8800) in office.asked()
     rows = {row["amount"]: row for row in desk.rows(THU)
             if row["reason"] == "ACCOUNT_NOT_FOUND"}  # fmt: skip
     status, message = desk.answer(rows["88.00 USD"], "return_item")
@@ -229,7 +219,7 @@ def test_a_second_return_of_the_same_payment_is_asked_about(office: Office) -> N
         batch = Batch([entry], company_id="1866000111", effective="260319", number=number)
         office.take("ach", f"back{number}.ach", build([batch], date=f"2603{18 + number}"), FRI)
     office.process(dt.date(2026, 3, 23))
-    assert ("RETURN_REPEATED", 8800) in asked(office)
+    assert ("RETURN_REPEATED", 8800) in office.asked()
     assert len(office.rows("returns")) == 1
 
 

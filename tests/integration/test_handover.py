@@ -12,11 +12,20 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from office import NOW, Office, cents, check, csv_text, lockbox_file, receivable, receivables_csv
+from office import (
+    NOW,
+    Office,
+    cents,
+    check,
+    csv_text,
+    lockbox_file,
+    receivable,
+    receivables_csv,
+    recond,
+)
 from queueoffice import Desk
 
 from recond import periods
-from recond.cli import main
 from recond.exceptions.decisions import requests
 from recond.exports import outbox
 from recond.pipeline import handover
@@ -36,11 +45,6 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     path.write_text(text.replace("[limits]", '[limits]\nrefund_two_over = "600.00"'))
     yield made
     made.close()
-
-
-@pytest.fixture
-def desk(office: Office, tmp_path: Path) -> Desk:
-    return Desk(office, tmp_path / "lists")
 
 
 def lines(path: Path) -> list[dict[str, str]]:
@@ -326,14 +330,6 @@ def test_the_erp_answers_a_journal(office: Office) -> None:
     outcome = office.take("acks", "erp.csv", csv_text(told), NEXT)
     assert outcome.message == "1 accepted, 1 rejected"
     assert sorted(office.questions()) == ["JOURNAL_REJECTED", "POSTING_UNKNOWN"]
-
-
-def recond(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def test_the_verbs_and_the_dataset_beside_them(

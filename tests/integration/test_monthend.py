@@ -23,12 +23,12 @@ from office import (
     lockbox_file,
     receivable,
     receivables_csv,
+    recond,
     statement,
 )
 from sqlalchemy import Connection, insert
 
 from recond import periods
-from recond.cli import main
 from recond.closing import checklist
 from recond.errors import InvariantError, RefusedError
 from recond.exports.certificate import latin
@@ -302,14 +302,6 @@ def test_money_dated_in_march_and_posted_in_april_is_marchs(office: Office) -> N
     assert [str(sewer[name]) for name in ("opening", "billings", "closing")] == [
         "40.00", "9.00", "49.00"
     ]  # fmt: skip
-
-
-def recond(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def test_the_verbs_write_the_pack_and_close_leaves_it(

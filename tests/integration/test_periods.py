@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from office import NOW, Office, check, lockbox_file, receivable, receivables_csv
+from office import NOW, Office, check, lockbox_file, receivable, receivables_csv, recond
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from recond import periods
-from recond.cli import main
 from recond.closing import checklist
 from recond.errors import PeriodClosedError, RefusedError, UsageError
 from recond.exports.statements import STATEMENTS
@@ -194,14 +193,6 @@ def test_each_gate_blocks_for_its_own_reason(office: Office) -> None:
                "debit_cents": 1, "credit_cents": 0}  # fmt: skip
         connection.execute(insert(line), [row])
     assert "books" in blocked(office, "2026-03", APRIL_10)
-
-
-def recond(*arguments: str) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def test_close_locks_once_and_says_why_not(

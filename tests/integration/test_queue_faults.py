@@ -61,11 +61,6 @@ def office(tmp_path: Path) -> Iterator[Office]:
     made.close()
 
 
-@pytest.fixture
-def desk(office: Office, tmp_path: Path) -> Desk:
-    return Desk(office, tmp_path / "clerk")
-
-
 def test_every_fault_has_a_test_that_is_there() -> None:
     assert __doc__ is not None
     found = {path.name: path.read_text() for path in TESTS.rglob("test_*.py")}

@@ -34,11 +34,6 @@ def office(tmp_path: Path) -> Iterator[Office]:
     made.close()
 
 
-@pytest.fixture
-def desk(office: Office, tmp_path: Path) -> Desk:
-    return Desk(office, tmp_path / "clerk")
-
-
 def answers(desk: Desk, to: str = X) -> list[dict[str, str]]:
     return [{**row, "action": "assign", "to_account": to} for row in desk.rows()]
 

@@ -10,10 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from office import NOW, Office, check, lockbox_file, receivable, receivables_csv
+from office import NOW, Office, check, lockbox_file, receivable, receivables_csv, recond
 
 from recond import periods
-from recond.cli import main
 from recond.errors import RefusedError, UsageError
 from recond.pipeline import retention
 from recond.pipeline.retention import fiscal_end
@@ -135,14 +134,6 @@ def test_equal_bytes_are_kept_as_long_as_their_last_arrival(office: Office) -> N
     office.take("lockbox", "again.bai", text, dt.date(2026, 8, 1))
     found = states(office, dt.date(2029, 7, 1))
     assert (found["day.bai"], found["again.bai"]) == ("kept", "kept")
-
-
-def recond(*arguments: str) -> int:
-    try:
-        main(list(arguments))
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def test_the_verbs(office: Office, capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,11 +45,6 @@ def office(tmp_path: Path) -> Iterator[Office]:
     made.close()
 
 
-@pytest.fixture
-def desk(office: Office, tmp_path: Path) -> Desk:
-    return Desk(office, tmp_path / "lists")
-
-
 def statement(office: Office, name: str) -> list[dict[str, object]]:
     run = office.run(dt.date(2026, 4, 2))
     with run.store.read() as connection:

@@ -4,9 +4,7 @@ after a person said it first. The books balance by fund after each, and are what
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,16 +18,13 @@ from office import (
     receivables_csv,
     statement,
 )
-from queueoffice import BOTH, Desk, balanced, database
+from queueoffice import BOTH, Desk, asker, balanced, database
 from sqlalchemy import select
 from test_monthend import statements
 
 from recond.errors import RefusedError
-from recond.exceptions.decisions import requests
 from recond.store import schema
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from achfiles import Batch, Entry, build, returned
+from tests.unit.achfiles import Batch, Entry, build, returned
 
 X, Y = "1000456012", "1000456020"
 MON, TUE, THU, FRI = (dt.date(2026, 3, day) for day in (16, 17, 19, 20))
@@ -57,16 +52,7 @@ def office(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Office]:
     made.close()
 
 
-@pytest.fixture
-def desk(office: Office, tmp_path: Path) -> Desk:
-    return Desk(office, tmp_path / "clerk")
-
-
-def ask(office: Office, person: str, verb: str, *words: object, **more: object) -> str:
-    run = replace(office.run(FRI), actor=person)
-    with run.write() as connection:
-        said: str = getattr(requests, verb)(connection, run, *words, **more)
-    return said
+ask = asker(FRI)
 
 
 def approve(office: Office, said: str) -> str:

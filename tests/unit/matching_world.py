@@ -177,3 +177,18 @@ def tables(receipts: list[Receipt]) -> tuple[pa.Table, pa.Table]:
         for number, (kind, reference, cents) in enumerate(r.told, 1)
     ]  # fmt: skip
     return pa.Table.from_pylist(rows, RECEIPTS), pa.Table.from_pylist(told, REMITTANCES)
+
+
+# Two bills of one account and the penalties of the first: the worked examples of domain 2.1.
+SAGUARO = [
+    Item("PW", "1000456012", 200, "PENALTY", PAST, "B1", "WATER"),
+    Item("PS", "1000456012", 150, "PENALTY", PAST, "B1", "SEWER"),
+    Item("PG", "1000456012", 150, "PENALTY", PAST, "B1", "SANITATION"),
+    Item("1W", "1000456012", 3150, "WATER", PAST, "B1"),
+    Item("1S", "1000456012", 2240, "SEWER", PAST, "B1"),
+    Item("1G", "1000456012", 2580, "SANITATION", PAST, "B1"),
+    Item("2W", "1000456012", 4275, "WATER", CURRENT, "B2"),
+    Item("2S", "1000456012", 3120, "SEWER", CURRENT, "B2"),
+    Item("2G", "1000456012", 2680, "SANITATION", CURRENT, "B2"),
+    Item("2T", "1000456012", 325, "STORM", CURRENT, "B2"),
+]

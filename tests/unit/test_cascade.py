@@ -24,22 +24,10 @@ from recond.model import (
     SUSPENSE,
     Matched,
 )
-from tests.unit.matching_world import CURRENT, DAY, PAST, Item, Receipt, World
+from tests.unit.matching_world import CURRENT, DAY, PAST, SAGUARO, Item, Receipt, World
 from tests.unit.test_references import scan
 
 A, B, C = "1000456012", "0000777001", "1000999003"
-SAGUARO = [
-    Item("PW", A, 200, "PENALTY", PAST, "B1", "WATER"),
-    Item("PS", A, 150, "PENALTY", PAST, "B1", "SEWER"),
-    Item("PG", A, 150, "PENALTY", PAST, "B1", "SANITATION"),
-    Item("1W", A, 3150, "WATER", PAST, "B1"),
-    Item("1S", A, 2240, "SEWER", PAST, "B1"),
-    Item("1G", A, 2580, "SANITATION", PAST, "B1"),
-    Item("2W", A, 4275, "WATER", CURRENT, "B2"),
-    Item("2S", A, 3120, "SEWER", CURRENT, "B2"),
-    Item("2G", A, 2680, "SANITATION", CURRENT, "B2"),
-    Item("2T", A, 325, "STORM", CURRENT, "B2"),
-]
 
 
 def world(*items: Item, **status: str) -> World:

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from matching_world import CURRENT, DAY, PAST, Item, Receipt, World
+from matching_world import CURRENT, DAY, PAST, SAGUARO, Item, Receipt, World
 
 from recond.config import parse
 from recond.matching.policy import ChargeType, Rules
@@ -16,19 +16,6 @@ from recond.model import CREDIT, ITEM
 
 DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
 A = "1000456012"
-
-SAGUARO = [
-    Item("PW", A, 200, "PENALTY", PAST, "B1", "WATER"),
-    Item("PS", A, 150, "PENALTY", PAST, "B1", "SEWER"),
-    Item("PG", A, 150, "PENALTY", PAST, "B1", "SANITATION"),
-    Item("1W", A, 3150, "WATER", PAST, "B1"),
-    Item("1S", A, 2240, "SEWER", PAST, "B1"),
-    Item("1G", A, 2580, "SANITATION", PAST, "B1"),
-    Item("2W", A, 4275, "WATER", CURRENT, "B2"),
-    Item("2S", A, 3120, "SEWER", CURRENT, "B2"),
-    Item("2G", A, 2680, "SANITATION", CURRENT, "B2"),
-    Item("2T", A, 325, "STORM", CURRENT, "B2"),
-]
 
 
 def examples() -> dict[str, Rules]:

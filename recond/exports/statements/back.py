@@ -11,11 +11,12 @@ from sqlalchemy import Select, and_, case, func, or_, select
 from recond.adjusting import COMMISSION
 from recond.exports.adjusted import receipt_ids
 from recond.exports.columns import FileIds, int64s
-from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
+from recond.exports.statements.base import Month, Statement, Tie, shown, summed
 from recond.exports.statements.cash import SAME
 from recond.exports.statements.transit import BACK, credited
 from recond.model import REFUNDED, RETURNED
 from recond.store import schema
+from recond.store.sql import total
 
 entry, journal, receipt = schema.entry, schema.journal_line, schema.receipt
 decision, placement, deposit = schema.decision, schema.placement, schema.deposit

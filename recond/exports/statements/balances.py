@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 from sqlalchemy import Select, case, func, select
 
 from recond.exports.columns import FileIds, int64s
-from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
+from recond.exports.statements.base import Month, Statement, Tie, shown, summed
 from recond.exports.statements.cash import SAME
 from recond.model import CREDIT, SUSPENSE
 from recond.store import schema
+from recond.store.sql import total
 
 entry, line, receipt = schema.entry, schema.journal_line, schema.receipt
 decision, placement, account = schema.decision, schema.placement, schema.account

@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 from sqlalchemy import and_, case, func, select
 
 from recond.exports.statements import transit
-from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
+from recond.exports.statements.base import Month, Statement, Tie, shown, summed
 from recond.exports.statements.cash import SAME
 from recond.model import VOIDED
 from recond.store import schema
+from recond.store.sql import total
 
 entry, receipt, file = schema.entry, schema.receipt, schema.file
 decision, placement = schema.decision, schema.placement

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Connection, cast, func, select
+from sqlalchemy import Connection, select
 
 from recond.closing import Gate
 from recond.matching.policy import Rules
@@ -16,6 +16,7 @@ from recond.money import decimal_from_cents, format_grouped
 from recond.posting import Chart
 from recond.store import schema
 from recond.store.engine import fetch_arrow
+from recond.store.sql import total
 
 entry, line = schema.entry, schema.journal_line
 
@@ -86,11 +87,6 @@ class Statement:
     table: pa.Table
     ties: tuple[Tie, ...] = ()
     cents: int = 0
-
-
-def total(column: Any) -> ColumnElement[int]:
-    """SQL: a sum in cents, zero of nothing."""
-    return cast(func.coalesce(func.sum(column), 0), schema.INT)
 
 
 def shown(table: pa.Table) -> pa.Table:

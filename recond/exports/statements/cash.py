@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pyarrow as pa
 from sqlalchemy import ColumnElement, and_, case, func, select
 
-from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
+from recond.exports.statements.base import Month, Statement, Tie, shown, summed
 from recond.model import CREDIT, ITEM, SUSPENSE
 from recond.receivables.containment import takes_back_rejected
 from recond.store import schema
+from recond.store.sql import total
 
 entry, line, receipt = schema.entry, schema.journal_line, schema.receipt
 decision, placement = schema.decision, schema.placement

@@ -8,12 +8,13 @@ import pyarrow as pa
 from sqlalchemy import and_, case, func, literal_column, select, union_all
 
 from recond.clearing.drawers import missing_numbers
-from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
+from recond.exports.statements.base import Month, Statement, Tie, shown, summed
 from recond.exports.statements.cash import SAME
 from recond.exports.statements.transit import booked, credited
 from recond.model import VOIDED
 from recond.pipeline.deposits import FEE, NETTED
 from recond.store import schema
+from recond.store.sql import total
 
 entry, journal, receipt, aside = (
     schema.entry, schema.journal_line, schema.receipt, schema.set_aside,

@@ -9,9 +9,10 @@ import pyarrow as pa
 from sqlalchemy import and_, case, func, select
 
 from recond.exports.columns import FileIds, int64s
-from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
+from recond.exports.statements.base import Month, Statement, Tie, shown, summed
 from recond.receivables.history import ACCOUNT
 from recond.store import schema
+from recond.store.sql import total
 
 account, version = schema.account, schema.account_version
 outbox, answer = schema.outbox, schema.file_answer

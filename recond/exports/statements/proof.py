@@ -11,10 +11,11 @@ from sqlalchemy import and_, case, select
 
 from recond.exports.statements import transit
 from recond.exports.statements.bank import Account, accounts_of, position, sums_of
-from recond.exports.statements.base import Month, Statement, Tie, shown, total
+from recond.exports.statements.base import Month, Statement, Tie, shown
 from recond.exports.statements.cash import SAME
 from recond.model import RETURNED
 from recond.store import schema
+from recond.store.sql import total
 
 entry, receipt, line = schema.entry, schema.receipt, schema.bank_line
 decision, placement = schema.decision, schema.placement

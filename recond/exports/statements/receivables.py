@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 from sqlalchemy import Select, and_, case, exists, func, literal, not_, select
 
 from recond.adjusting import COMMISSION, RECOVERED, REINSTATED, WRITE_OFF
-from recond.exports.statements.base import Month, Statement, Tie, shown, total
+from recond.exports.statements.base import Month, Statement, Tie, shown
 from recond.exports.statements.cash import SAME
 from recond.model import CREDIT, ITEM, RETURNED, VOIDED
 from recond.posting import receivable_account
 from recond.store import schema
+from recond.store.sql import total
 
 entry, item, past = schema.entry, schema.item, schema.item_version
 balance, changed = schema.item_balance, schema.adjustment

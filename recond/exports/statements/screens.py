@@ -14,12 +14,13 @@ import pyarrow as pa
 from sqlalchemy import and_, cast, func, or_, select
 
 from recond.exports.columns import FileIds, int64s
-from recond.exports.statements.base import Month, Statement, Tie, total
+from recond.exports.statements.base import Month, Statement, Tie
 from recond.exports.statements.cash import SAME
 from recond.matching.names import normalise_name
 from recond.model import REFUNDED, VOIDED
 from recond.money import decimal_from_cents
 from recond.store import schema
+from recond.store.sql import total
 
 entry, receipt, decision = schema.entry, schema.receipt, schema.decision
 placement, account, version = schema.placement, schema.account, schema.account_version

@@ -15,10 +15,11 @@ from sqlalchemy import Select, String, case, cast, func, literal, null, select
 
 from recond import periods
 from recond.exports.bank import CHANNELS
-from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
+from recond.exports.statements.base import Month, Statement, Tie, shown, summed
 from recond.exports.statements.cash import SAME
 from recond.model import RETURNED, VOIDED
 from recond.store import schema
+from recond.store.sql import total
 
 entry, journal, receipt = schema.entry, schema.journal_line, schema.receipt
 decision, placement = schema.decision, schema.placement

@@ -7,9 +7,10 @@ import pyarrow.compute as pc
 from sqlalchemy import case, func, or_, select
 
 from recond.exports.columns import FileIds, int64s
-from recond.exports.statements.base import Month, Statement, Tie, shown, summed, total
+from recond.exports.statements.base import Month, Statement, Tie, shown, summed
 from recond.exports.statements.cash import SAME, first_placed
 from recond.store import schema
+from recond.store.sql import total
 
 entry, receipt = schema.entry, schema.receipt
 decision, placement, asked = schema.decision, schema.placement, schema.exception
