@@ -25,7 +25,8 @@ from recond import adjusting, posting
 from recond.arrays import ints
 from recond.audit import placed_sha256
 from recond.errors import InvariantError, PeriodClosedError
-from recond.model import ITEM, Matched
+from recond.matching.tables import Matched
+from recond.model import ITEM
 from recond.posting import ARRIVAL, MOVEMENTS, Chart
 from recond.store import schema
 from recond.store.engine import insert_table, update_items

@@ -26,12 +26,13 @@ PLACE = [
 ]
 
 
-def _schema(*fields: tuple[str, pa.DataType] | pa.Field) -> pa.Schema:
+def tabled(*fields: tuple[str, pa.DataType] | pa.Field) -> pa.Schema:
+    """A schema of fields, or of their names and types."""
     return pa.schema([f if isinstance(f, pa.Field) else pa.field(*f) for f in fields])
 
 
 # One row a tender or money record: a fact read from a file.
-RECEIPTS = _schema(
+RECEIPTS = tabled(
     ("ordinal", pa.int64()),
     *PLACE,
     ("batch_ord", pa.int32()),  # BATCHES.batch_ord; 0 where the format has no batches
@@ -55,7 +56,7 @@ RECEIPTS = _schema(
 )
 
 # What the payer says a receipt is for: advice, not money.
-REMITTANCES = _schema(
+REMITTANCES = tabled(
     ("ordinal", pa.int64()),  # RECEIPTS.ordinal
     ("sequence", pa.int32()),  # from 1 within the receipt
     *PLACE,
@@ -69,7 +70,7 @@ REMITTANCES = _schema(
 
 # Records that are kept and asked about, and move no money yet: returns, notifications of change,
 # debits, card refunds and chargebacks, voids.
-SET_ASIDE = _schema(
+SET_ASIDE = tabled(
     ("ordinal", pa.int64()),  # numbered apart from receipts, from 1
     *PLACE,
     ("batch_ord", pa.int32()),
@@ -85,7 +86,7 @@ SET_ASIDE = _schema(
     ("effective_date", DATE),
 )
 
-BATCHES = _schema(
+BATCHES = tabled(
     ("batch_ord", pa.int32()),  # from 1, in file order
     ("batch", TEXT),
     ("identity", TEXT),  # the sender's own, where the format has one: a lockbox, day and number
@@ -98,7 +99,7 @@ BATCHES = _schema(
 )
 
 # Declared against found, at every level of the format; `controls.compare` makes the problems.
-CONTROLS = _schema(
+CONTROLS = tabled(
     ("code", TEXT),  # the problem code when they differ
     ("batch_ord", pa.int32()),  # null at file level
     ("measure", TEXT),  # what is compared, in words: "checks in batch 001"
@@ -110,7 +111,7 @@ CONTROLS = _schema(
     ("field", TEXT),  # columns as the specification prints them, or the column's name
 )
 
-BANK_LINES = _schema(
+BANK_LINES = tabled(
     ("ordinal", pa.int64()),
     *PLACE,
     ("bank_account", TEXT),
@@ -126,7 +127,7 @@ BANK_LINES = _schema(
     ("line_id", TEXT),
 )
 
-BANK_BALANCES = _schema(
+BANK_BALANCES = tabled(
     ("ordinal", pa.int64()),
     *PLACE,
     ("bank_account", TEXT),
@@ -135,7 +136,7 @@ BANK_BALANCES = _schema(
     ("amount_cents", CENTS),
 )
 
-RECEIVABLES = _schema(
+RECEIVABLES = tabled(
     ("ordinal", pa.int64()),
     *PLACE,
     ("account_number", TEXT),
@@ -157,7 +158,7 @@ RECEIVABLES = _schema(
     ("installment", TEXT),
 )
 
-ACCOUNTS = _schema(
+ACCOUNTS = tabled(
     ("ordinal", pa.int64()),
     *PLACE,
     ("account_number", TEXT),
@@ -176,7 +177,7 @@ ACCOUNTS = _schema(
     ("budget_cents", CENTS),
 )
 
-DRAWER_CLOSES = _schema(
+DRAWER_CLOSES = tabled(
     ("ordinal", pa.int64()),
     *PLACE,
     ("drawer", TEXT),
@@ -192,7 +193,7 @@ DRAWER_CLOSES = _schema(
 )
 
 # Answers to files that recond wrote (contract section 4).
-ACKS = _schema(
+ACKS = tabled(
     ("ordinal", pa.int64()),
     *PLACE,
     ("file_id", TEXT),  # of the answered file
@@ -204,7 +205,7 @@ ACKS = _schema(
 
 # What an X12 820 says of a payment that the bank brings: advice, not money. It is tied to a
 # receipt by trace number and amount.
-ADVICES = _schema(
+ADVICES = tabled(
     ("ordinal", pa.int64()),  # from 1 in file order: that of its batch
     *PLACE,  # of the whole transaction set
     ("batch_ord", pa.int32()),
@@ -218,7 +219,7 @@ ADVICES = _schema(
     ("lines", pa.int64()),
 )
 
-ADVICE_LINES = _schema(
+ADVICE_LINES = tabled(
     ("ordinal", pa.int64()),  # ADVICES.ordinal; the advice follows its lines
     ("sequence", pa.int32()),  # from 1 within the advice
     *PLACE,
@@ -229,7 +230,7 @@ ADVICE_LINES = _schema(
 )
 
 # A deposit of check images (X9.37): what the bank will credit as one amount. No receipts.
-IMAGE_DEPOSITS = _schema(
+IMAGE_DEPOSITS = tabled(
     ("ordinal", pa.int64()),
     *PLACE,
     ("level", TEXT),  # FILE or CASH_LETTER: one deposit and its parts, never to be added up
@@ -357,107 +358,3 @@ class Format:
     sample: str = ""  # one line of such a file, for `recond formats list`
     path: str = ""
     digest: str = ""  # SHA-256 of the format file's bytes
-
-
-# What matching takes of the books: only what these receipts could touch.
-BOOK_ACCOUNTS = _schema(
-    ("account_key", pa.int64()),
-    ("account_number", TEXT),
-    ("status", TEXT),
-    ("family", TEXT),
-    ("customer_name", TEXT),
-    ("cash_only_until", DATE),
-)
-
-BOOK_ITEMS = _schema(
-    ("item_key", pa.int64()),
-    ("account_key", pa.int64()),
-    ("item_number", TEXT),
-    ("charge_type", TEXT),
-    ("fund", TEXT),
-    ("service", TEXT),  # of a penalty: the service that it belongs to
-    ("bill_number", TEXT),
-    ("due_date", DATE),
-    ("open_cents", CENTS),  # effective open; zero when paid
-    ("since_entry", pa.int64()),
-    ("arrangement_number", TEXT),
-    ("prior_owner", TEXT),  # whose the item is, where that is somebody who had the account before
-)
-
-# What a reference key means: every meaning is a row, so two candidates are two rows.
-BOOK_REFERENCES = _schema(
-    ("reference_key", TEXT),  # as references.key() makes it
-    ("kind", TEXT),  # ACCOUNT, ALIAS, ITEM, BILL
-    ("number", TEXT),  # the account, old, item or bill number as it stands in the books
-    ("account_key", pa.int64()),
-    ("item_key", pa.int64()),  # null for ACCOUNT and ALIAS; a BILL has one row an item
-    ("valid_from", DATE),  # of an ALIAS: the received dates for which it means the account
-    ("valid_until", DATE),
-)
-
-# Payments that stand on the touched accounts, for telling suspected duplicates.
-BOOK_RECENT = _schema(
-    ("account_key", pa.int64()),
-    ("amount_cents", CENTS),
-    ("received_date", DATE),
-    ("receipt_no", pa.int64()),
-)
-
-# Accounts that weak evidence names for a payment that nothing else decides. A lead posts only
-# when exactly one leads to an account whose due is the payment; a row is no answer by itself.
-BOOK_LEADS = _schema(
-    ("ordinal", pa.int64()),
-    ("account_key", pa.int64()),
-    ("rule", TEXT),  # scan_repair, payer_memory
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """The accounts, items, references, recent payments and leads that some receipts could
-    touch."""
-
-    accounts: pa.Table
-    items: pa.Table
-    references: pa.Table
-    recent: pa.Table
-    leads: pa.Table = field(default_factory=BOOK_LEADS.empty_table)
-
-
-# What matching decides. `ordinal` is that of the receipts it was given (any unique int64).
-DECISIONS = _schema(
-    ("ordinal", pa.int64()),
-    ("account_key", pa.int64()),  # null: no account
-    ("rule", TEXT),
-    ("evidence", TEXT),
-)
-
-PLACEMENTS = _schema(
-    ("ordinal", pa.int64()),
-    ("line", pa.int32()),  # from 1 within the receipt
-    ("bucket", pa.int32()),  # ITEM, CREDIT or SUSPENSE
-    ("account_key", pa.int64()),
-    ("item_key", pa.int64()),
-    ("charge_type", TEXT),
-    ("fund", TEXT),
-    ("cents", CENTS),
-)
-
-QUESTIONS = _schema(
-    ("ordinal", pa.int64()),
-    ("code", TEXT),
-    ("amount_cents", CENTS),
-    ("account_key", pa.int64()),
-    ("message", TEXT),
-    ("other", pa.int64()),  # another receipt, which the message names as {other}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """What the cascade says of some receipts: one decision a receipt, placements that sum to
-    each receipt's amount, and the questions that remain."""
-
-    decisions: pa.Table
-    placements: pa.Table
-    questions: pa.Table

@@ -115,7 +115,7 @@ def recover(home: Path, inboxes: Sequence[Inbox]) -> list[Claimed]:
 
 
 def left_in_work(home: Path, inboxes: Sequence[Inbox]) -> list[Claimed]:
-    """`recover` without the archive: the claims below `home/work/`, by number."""
+    """`recover` without the archive: the claims below the `work/` of the home, by number."""
     paths = {inbox.name: inbox.path for inbox in inboxes}
     for path in paths.values():
         _sweep_copies(path)

@@ -37,6 +37,7 @@ from recond.matching.policy import Rules
 from recond.matching.questions import Asked, questions
 from recond.matching.references import read
 from recond.matching.resolve import BLANK, NONE, RULES, Resolved, resolve
+from recond.matching.tables import DECISIONS, Book, Matched
 from recond.matching.targets import (
     BANKRUPT,
     IN_FULL,
@@ -46,7 +47,7 @@ from recond.matching.targets import (
     Targets,
     targets,
 )
-from recond.model import CREDIT, DECISIONS, SUSPENSE, Book, Matched
+from recond.model import CREDIT, SUSPENSE
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

@@ -11,8 +11,9 @@ from recond.matching.openitems import OpenItems, find, int64
 from recond.matching.ordering import days, policy_numbers
 from recond.matching.placing import Segments, placements
 from recond.matching.policy import Rules
+from recond.matching.tables import BOOK_ACCOUNTS
 from recond.matching.words import texts_of
-from recond.model import BOOK_ACCOUNTS, CENTS, DATE, ITEM
+from recond.model import CENTS, DATE, ITEM
 
 Ints = npt.NDArray[np.int64]
 

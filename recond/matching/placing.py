@@ -12,7 +12,8 @@ import pyarrow as pa
 from recond.matching.openitems import OpenItems
 from recond.matching.ordering import codes
 from recond.matching.rulers import lay
-from recond.model import CREDIT, ITEM, PLACEMENTS, SUSPENSE
+from recond.matching.tables import PLACEMENTS
+from recond.model import CREDIT, ITEM, SUSPENSE
 
 if TYPE_CHECKING:
     from recond.matching.allocate import Applied

@@ -16,8 +16,9 @@ from recond.matching.flags import Flags
 from recond.matching.owners import owed_before
 from recond.matching.placing import Segments
 from recond.matching.resolve import Resolved
+from recond.matching.tables import QUESTIONS
 from recond.matching.targets import CODES, NOT_POSITIVE, OK, Targets
-from recond.model import CREDIT, QUESTIONS, SUSPENSE
+from recond.model import CREDIT, SUSPENSE
 from recond.money import text_from_cents
 
 Ints = npt.NDArray[np.int64]

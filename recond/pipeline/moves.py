@@ -15,7 +15,8 @@ from sqlalchemy import Connection, select
 
 from recond import adjusting, ids
 from recond.ledger import FACTS, Source
-from recond.model import DECISIONS, PLACEMENTS, QUESTIONS, VOIDED, Matched
+from recond.matching.tables import DECISIONS, PLACEMENTS, QUESTIONS, Matched
+from recond.model import VOIDED
 from recond.pipeline import deposits
 from recond.pipeline.payments import DATED_BY_RECEIPT
 from recond.pipeline.run import Run

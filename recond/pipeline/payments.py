@@ -20,7 +20,8 @@ from recond.arrays import Bools, bools
 from recond.exceptions.desk import Question
 from recond.ledger import FACTS, Source
 from recond.matching.cascade import match
-from recond.model import SUSPENSE, Matched, Parsed
+from recond.matching.tables import Matched
+from recond.model import SUSPENSE, Parsed
 from recond.pipeline import advices, deposits, numbered, sources
 from recond.pipeline.own import with_own_debits
 from recond.pipeline.reading import Reading

@@ -15,15 +15,8 @@ from sqlalchemy import Connection, Select, Subquery, and_, cast, delete, exists,
 from recond.ledger import Source, closed_through
 from recond.matching.cascade import match
 from recond.matching.credits import CREDITS, apply_credits
-from recond.model import (
-    BOOK_ACCOUNTS,
-    BOOK_ITEMS,
-    CREDIT,
-    ITEM,
-    RECEIPTS,
-    REMITTANCES,
-    Matched,
-)
+from recond.matching.tables import BOOK_ACCOUNTS, BOOK_ITEMS, Matched
+from recond.model import CREDIT, ITEM, RECEIPTS, REMITTANCES
 from recond.pipeline import moves, recoveries, sources
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.payments import ask, place

@@ -25,7 +25,8 @@ from recond.exceptions.questions import exception_id
 from recond.ledger import Source
 from recond.matching.cascade import match
 from recond.matching.resolve import NONE, RULES
-from recond.model import RECEIPTS, REMITTANCES, Matched
+from recond.matching.tables import Matched
+from recond.model import RECEIPTS, REMITTANCES
 from recond.money import format_cents
 from recond.pipeline import bankbook
 from recond.pipeline.payments import ask, facts_of

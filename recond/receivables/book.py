@@ -29,17 +29,15 @@ from sqlalchemy import (
 from recond.matching import references
 from recond.matching.policy import Rules
 from recond.matching.repairs import repairs
-from recond.model import (
+from recond.matching.tables import (
     BOOK_ACCOUNTS,
     BOOK_ITEMS,
     BOOK_LEADS,
     BOOK_RECENT,
     BOOK_REFERENCES,
-    CREDIT,
-    DATE,
-    ITEM,
     Book,
 )
+from recond.model import CREDIT, DATE, ITEM
 from recond.receivables.memory import remembered
 from recond.store import schema
 from recond.store.engine import fetch_arrow, stage

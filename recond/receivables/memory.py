@@ -17,7 +17,8 @@ from sqlalchemy import Connection, Select, Text, case, cast, func, select
 
 from recond.matching.policy import Rules
 from recond.matching.references import keys
-from recond.model import BOOK_LEADS, CREDIT, DATE, ITEM, TEXT
+from recond.matching.tables import BOOK_LEADS
+from recond.model import CREDIT, DATE, ITEM, TEXT
 from recond.store import schema
 from recond.store.engine import fetch_arrow, stage
 

@@ -11,19 +11,16 @@ import pyarrow as pa
 from recond.matching.cascade import match
 from recond.matching.policy import Rules
 from recond.matching.references import keys
-from recond.model import (
+from recond.matching.tables import (
     BOOK_ACCOUNTS,
     BOOK_ITEMS,
     BOOK_LEADS,
     BOOK_RECENT,
     BOOK_REFERENCES,
-    CREDIT,
-    ITEM,
-    RECEIPTS,
-    REMITTANCES,
     Book,
     Matched,
 )
+from recond.model import CREDIT, ITEM, RECEIPTS, REMITTANCES
 
 DAY = dt.date(2026, 3, 16)
 PAST, CURRENT = dt.date(2026, 2, 10), dt.date(2026, 3, 28)

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from recond.matching.allocate import PAYMENTS, allocate
 from recond.matching.policy import DEFAULT_POLICY, ChargeType, Policy, Rules, ScanLine, Tier
 from recond.matching.rulers import lay
+from recond.matching.tables import BOOK_ITEMS
 from recond.matching.waves import waves
-from recond.model import BOOK_ITEMS, CREDIT, ITEM
+from recond.model import CREDIT, ITEM
 
 DAY = dt.date(2026, 3, 16)
 PAST, CURRENT = dt.date(2026, 2, 10), dt.date(2026, 3, 28)

@@ -14,16 +14,8 @@ from hypothesis import strategies as st
 from recond.exceptions.codes import CODES
 from recond.matching.credits import CREDITS, apply_credits
 from recond.matching.policy import Policy, Rules, Tier
-from recond.model import (
-    BOOK_ACCOUNTS,
-    CREDIT,
-    DECISIONS,
-    ITEM,
-    PLACEMENTS,
-    QUESTIONS,
-    SUSPENSE,
-    Matched,
-)
+from recond.matching.tables import BOOK_ACCOUNTS, DECISIONS, PLACEMENTS, QUESTIONS, Matched
+from recond.model import CREDIT, ITEM, SUSPENSE
 from tests.unit.matching_world import CURRENT, DAY, PAST, SAGUARO, Item, Receipt, World
 from tests.unit.test_references import scan
 

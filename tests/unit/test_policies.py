@@ -8,7 +8,8 @@ import pytest
 from matching_world import CURRENT, DAY, PAST, Item, Receipt, World
 
 from recond.matching.policy import Policy, Rules
-from recond.model import BUCKETS, Matched
+from recond.matching.tables import Matched
+from recond.model import BUCKETS
 
 A, B = "1000456012", "1000456020"
 WAITS = Rules(policies=(Policy(name="waits", family="PERMIT", overpayment="suspense"),))

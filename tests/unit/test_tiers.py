@@ -16,7 +16,8 @@ from recond.matching.policy import (
     Tier,
 )
 from recond.matching.repairs import repairs
-from recond.model import CREDIT, ITEM, SUSPENSE, Matched
+from recond.matching.tables import Matched
+from recond.model import CREDIT, ITEM, SUSPENSE
 
 A, B, C = "1000456012", "1000456020", "1000456038"
 

@@ -13,7 +13,8 @@ from recond.exceptions.decisions.case import Case, Plan, refuse
 from recond.exceptions.decisions.targets import Target, TargetError, find_target
 from recond.matching.allocate import PAYMENTS, allocate
 from recond.matching.policy import Rules
-from recond.model import BOOK_REFERENCES, CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
+from recond.matching.tables import BOOK_REFERENCES
+from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import format_cents
 from recond.pipeline import sources
 from recond.pipeline.moves import Move, Stand, Standing
