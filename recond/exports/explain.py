@@ -20,6 +20,7 @@ from recond.errors import RefusedError, UsageError
 from recond.exceptions.codes import CODES
 from recond.exceptions.suggest import suggestions
 from recond.exports.columns import FileIds
+from recond.exports.disposed import certificate_of
 from recond.exports.prose import render
 from recond.exports.receipts import receipts
 from recond.exports.trace import ANY_DAY
@@ -112,7 +113,9 @@ def _exception(connection: Connection, identity: str, source: _Source) -> Told:
 def _file(connection: Connection, file_no: int) -> Told:
     file = connection.execute(select(schema.file).where(schema.file.c.file_no == file_no)).one()
     names = ("file_id", "inbox", "name", "sha256", "format", "arrived_at", "state", "message")
-    return {name: getattr(file, name) for name in names}
+    told: Told = {name: getattr(file, name) for name in names}
+    gone = certificate_of(connection, file_no)
+    return told if gone is None else {**told, "disposed": gone}
 
 
 def _place(source: Told, row: Row[Any], read_source: ReadSource, length: int) -> Told:
@@ -123,7 +126,8 @@ def _place(source: Told, row: Row[Any], read_source: ReadSource, length: int) ->
         data = read_source(source["sha256"], row.byte_offset, min(length, SHOWN_BYTES))
         text = printable(data.decode("utf-8", "surrogateescape").rstrip("\r\n"))
     except OSError as error:
-        text = f"(the archive cannot be read: {error.strerror})"
+        why = source.get("disposed") or f"the archive cannot be read: {error.strerror}"
+        text = f"({why})"
     return {"line": row.line, "byte_offset": row.byte_offset, "bytes": text}
 
 

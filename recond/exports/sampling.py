@@ -20,6 +20,7 @@ from sqlalchemy import Connection, select
 from recond import ids
 from recond.errors import RefusedError
 from recond.exports.columns import FileIds, fetch_table, int64s
+from recond.exports.disposed import certificate_of
 from recond.exports.explain import Told, explain
 from recond.store import schema
 
@@ -101,27 +102,36 @@ def bundle(
     connection: Connection, items: Sequence[Item], told: Told, read_source: ReadSource
 ) -> bytes:
     """A ZIP with the evidence of each item: its explanation (decisions, approvals, journal lines)
-    and the bytes that it was read from; `sample.json` says how the sample was taken."""
+    and the bytes that it was read from, or the certificate of their disposal; `sample.json` says
+    how the sample was taken."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         _put(archive, "sample.json", {**told, "items": [item.receipt_id for item in items]})
         for item in items:
             story = explain(connection, item.receipt_id, read_source)
             _put(archive, f"{item.receipt_id}/explanation.json", story)
-            source = _source(connection, item, read_source)
-            _put_bytes(archive, f"{item.receipt_id}/source.bin", source)
+            name, source = _source(connection, item, read_source)
+            _put_bytes(archive, f"{item.receipt_id}/{name}", source)
     return out.getvalue()
 
 
-def _source(connection: Connection, item: Item, read_source: ReadSource) -> bytes:
+def _source(connection: Connection, item: Item, read_source: ReadSource) -> tuple[str, bytes]:
+    """The bytes that an item was read from, under the name that says so; of a file that was
+    disposed of, the certificate."""
     number = ids.find_receipt(connection, item.receipt_id)
     receipt, file = schema.receipt, schema.file
     row = connection.execute(
-        select(file.c.sha256, receipt.c.byte_offset, receipt.c.byte_length)
+        select(file.c.file_no, file.c.sha256, receipt.c.byte_offset, receipt.c.byte_length)
         .join(file, file.c.file_no == (number or 0) >> schema.ORDINAL_BITS)
         .where(receipt.c.receipt_no == number)
     ).one()
-    return read_source(row.sha256, row.byte_offset, row.byte_length)
+    try:
+        return "source.bin", read_source(row.sha256, row.byte_offset, row.byte_length)
+    except FileNotFoundError:
+        gone = certificate_of(connection, row.file_no)
+        if gone is None:
+            raise
+        return "disposed.txt", f"{gone}\n".encode()
 
 
 def _put(archive: zipfile.ZipFile, name: str, value: object) -> None:

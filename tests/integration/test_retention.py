@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,29 @@ def test_e59_disposal_takes_the_bytes_and_leaves_a_certificate(office: Office) -
         connection.execute(schema.outbox.update().values(delivered=0))
     retention.dispose(run, "again")
     assert path.read_bytes() == data, "a lost certificate is made again"
+
+
+def test_explain_and_samples_name_the_certificate_where_the_bytes_stood(
+    office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed(office)
+    home = ["--home", office.home.path]
+    receipt = office.rows("receipts")[0]["receipt_id"]
+    assert recond("explain", receipt, *home) == 0
+    before = capsys.readouterr().out
+    assert ("6001" in before, "disposed" in before) == (True, False)
+    path, _ = retention.dispose(person(office, dt.date(2029, 7, 1)), "schedule AR-3")
+    assert path is not None
+    gone = (f"disposed of on 2029-07-01 by certificate {path.stem}"
+            f" (exports/disposals/{path.name}), series receipts: schedule AR-3")  # fmt: skip
+    assert recond("explain", receipt, *home) == 0
+    assert f"({gone})" in capsys.readouterr().out
+    out = tmp_path / "sample.zip"
+    assert recond("audit", "sample", "--n", 1, "--seed", "7", "--out", out, *home) == 0
+    bundle = zipfile.ZipFile(out)
+    assert bundle.read(f"{receipt}/disposed.txt").decode() == f"{gone}\n"
+    assert gone in bundle.read(f"{receipt}/explanation.json").decode()
+    assert f"{receipt}/source.bin" not in bundle.namelist()
 
 
 def test_only_a_supervisor_disposes(office: Office) -> None:
