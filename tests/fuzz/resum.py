@@ -392,6 +392,14 @@ def _decimal(text: str, comma: bool) -> int | None:
         return None
 
 
+_ZONED = str.maketrans("{ABCDEFGHI}JKLMNOPQR", "01234567890123456789")
+
+
+def zoned(text: str) -> int:
+    """An amount whose last digit may carry its sign, as mainframes write it; the sign left out."""
+    return whole(text[:-1] + text[-1:].translate(_ZONED))
+
+
 def fixed(data: bytes) -> Sums:
     """Payments (D) against the one trailer (T) of the Bank of Saguaro."""
     money: Counter[int] = Counter()
@@ -399,9 +407,9 @@ def fixed(data: bytes) -> Sums:
     said: list[tuple[int, int]] = []
     for line in lines_of(data):
         if line[0] == "D":
-            money[abs(whole(line[17:26]))] += 1
+            money[abs(zoned(line[17:26]))] += 1
         elif line[0] == "T":
-            said.append((whole(line[1:7]), whole(line[7:17])))
+            said.append((whole(line[1:7]), zoned(line[7:17])))
     found = (sum(money.values()), sum(k * n for k, n in money.items()))
     if said != [found]:
         wrong.append(f"trailers say {said}, holds {found}")
