@@ -26,20 +26,25 @@ class ApplicationKey:
     line: int
 
 
-def new_file_id(connection: Connection, sha256: str) -> str:
-    """The id of the next arrival of these bytes."""
+def new_file_id(connection: Connection, sha256: str, *, anew: bool = False) -> str:
+    """The id of the next arrival of these bytes; `anew` is one that may have receipts though
+    others came before it."""
     file = schema.file.c
     arrivals = connection.scalar(
         select(func.count()).select_from(schema.file).where(file.sha256 == sha256)
     )
     digits = HEX_DIGITS
-    if not arrivals:
-        # another file's SHA-256 may begin with the same digits: then this one takes more of them
+    if anew or not arrivals:
+        # another file's SHA-256 may begin with the same digits, or these bytes have an id from
+        # their first reading: then this one takes more of them
         while connection.scalar(select(file.file_no).where(file.file_id == f"F{sha256[:digits]}")):
             digits += 4
         return f"F{sha256[:digits]}"
     first = connection.scalar(
-        select(file.file_id).where(file.sha256 == sha256, file.duplicate_of.is_(None))
+        select(file.file_id)
+        .where(file.sha256 == sha256, file.duplicate_of.is_(None))
+        .order_by(file.file_no)
+        .limit(1)
     )
     return f"{first}-{arrivals + 1}"
 

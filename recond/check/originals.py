@@ -18,7 +18,7 @@ def repeated_bytes(books: Books) -> list[Broken]:
     """The same bytes with an effect twice, or a duplicate with receipts of its own."""
     twice = (
         select(file.c.sha256, func.count().label("arrivals"))
-        .where(file.c.duplicate_of.is_(None))
+        .where(file.c.duplicate_of.is_(None), file.c.state != "rejected")
         .group_by(file.c.sha256)
         .having(func.count() > 1)
     )

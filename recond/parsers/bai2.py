@@ -192,8 +192,8 @@ def _warn_codes(records: Records, details: Details, known: Meanings, notes: Note
             (
                 "A transaction of {amount} minor units has type code {code:03d}, which says "
                 "neither that money came nor that it went: it is no statement line. Ask the bank; "
-                "then say what the code is in [layout.codes] of the format file and drop the file "
-                "again, or correct the books by hand."
+                "then say what the code is in [layout.codes] of the format file for the files to "
+                "come, and bring in this line with a bank CSV."
             ),
         ),
         (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import pyarrow as pa
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
-from recond import ids
+from recond import ids, intake
 from recond.errors import RefusedError, UsageError
 from recond.exceptions.codes import CODES
 from recond.exceptions.desk import Question
@@ -20,7 +21,7 @@ from recond.pipeline.payments import Arrival
 from recond.pipeline.reading import Reading, read
 from recond.pipeline.rematch import place_stored, stored_receipts
 from recond.pipeline.run import Run
-from recond.pipeline.take import Arrived, write_records
+from recond.pipeline.take import Arrived, recognise, take, write_records
 from recond.store import past, schema
 
 file, batch, receipt, problem = schema.file, schema.batch, schema.receipt, schema.problem
@@ -92,7 +93,8 @@ def accept(
     """Post a held file or batch as found; a difference from its totals stays a question.
 
     With `replace` the receipts of the file that it corrects leave the books in the same
-    transaction. Raises RefusedError when nothing is held there or it cannot be read.
+    transaction. A whole file that could not be read is read again, as what formats and settings
+    say today. Raises RefusedError when nothing is held there or it cannot be read.
     """
     held = _held(connection, file_id, batch_label)
     row = held.row
@@ -100,15 +102,34 @@ def accept(
     errors = _errors(connection, held)
     unreadable = [code for code in errors if "accept" not in CODES[code].answers]
     if unreadable:
-        raise RefusedError(
-            f"{file_id} cannot be accepted ({', '.join(unreadable)}); it can only be rejected"
-        )
+        refused = f"{file_id} cannot be accepted ({', '.join(unreadable)}); it can only be rejected"
+        if row.state != "held" or replace or not run.archived(row.sha256).is_file():
+            raise RefusedError(refused)
+        return _take_anew(connection, run, row, reason, refused)
     replaced = _replace(connection, run, row, reason) if replace else 0
     done = _post(connection, run, held, reading)
     _set_state(connection, run, held, "accepted")
     _answer(connection, run, held, errors, reason)
     more = f"; {replaced} receipts of the earlier file left the books" if replaced else ""
     return f"{file_id} accepted as found: {done}{more}"
+
+
+def _take_anew(connection: Connection, run: Run, row: FileRow, reason: str, refused: str) -> str:
+    """Reject a file that could not be read and take its bytes as a new arrival.
+
+    The first reading stays as it was told: its problems, and receipts that it listed as held. A
+    new arrival has its own number, so nothing of either is changed or counted twice. Raises
+    RefusedError when it would be held again.
+    """
+    number = connection.scalar(select(func.max(file.c.file_no))) or 0
+    anew = dataclasses.replace(
+        _arrived(run, row), file_no=intake.next_number(run.home.path, number)
+    )
+    reject(connection, run, row.file_id, f"read again: {reason}")
+    effect = take(connection, run, recognise(run, anew), anew=True)
+    if effect.state == "held":
+        raise RefusedError(f"{refused}. Read again today it says {effect.message}")
+    return f"{row.file_id} read again as {effect.file_id}: {effect.message}"
 
 
 def _held(connection: Connection, file_id: str, batch_label: str | None) -> _Held:

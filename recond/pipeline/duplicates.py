@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, select
 
 from recond.model import Problem, Transmission
 from recond.pipeline.reading import Reading
@@ -30,9 +30,13 @@ _EARLIER = (file.c.file_no, file.c.file_id, file.c.name, file.c.arrived_at)
 
 
 def same_bytes(connection: Connection, sha256: str) -> Earlier | None:
-    """The first arrival of the same bytes, whatever became of it."""
+    """The arrival of the same bytes that counts, whatever became of it: the one that was read
+    again after its first reading was rejected, else the first."""
     row = connection.execute(
-        select(*_EARLIER).where(file.c.sha256 == sha256, file.c.duplicate_of.is_(None))
+        select(*_EARLIER)
+        .where(file.c.sha256 == sha256, file.c.duplicate_of.is_(None))
+        .order_by(case((file.c.state == "rejected", 1), else_=0), file.c.file_no)
+        .limit(1)
     ).first()
     return Earlier(*row) if row else None
 

@@ -101,11 +101,16 @@ def recognise(run: Run, arrived: Arrived) -> Recognised:
     return Recognised(arrived, found.format.kind, found.format)
 
 
-def take(connection: Connection, run: Run, recognised: Recognised) -> Effect:
-    """Write all that a file does: its row, its problems, its effect and its questions."""
+def take(
+    connection: Connection, run: Run, recognised: Recognised, *, anew: bool = False
+) -> Effect:
+    """Write all that a file does: its row, its problems, its effect and its questions.
+
+    The same bytes are taken once; `anew` is for bytes whose earlier reading has been rejected.
+    """
     arrived = recognised.arrived
     earlier = duplicates.same_bytes(connection, arrived.sha256) if arrived.sha256 else None
-    if earlier is not None:
+    if earlier is not None and not anew:
         return _take_duplicate(connection, run, recognised, earlier)
     reading = _read(run, recognised)
     found = [*reading.problems]
@@ -120,7 +125,7 @@ def take(connection: Connection, run: Run, recognised: Recognised) -> Effect:
         found += statements.balance_problems(reading)
     manifest, doubts = mirror.believe(connection, run, recognised.kind, arrived, reading)
     reading = replace(reading, problems=(*found, *doubts))
-    file_id = ids.new_file_id(connection, arrived.sha256)
+    file_id = ids.new_file_id(connection, arrived.sha256, anew=anew)
     _insert_file(connection, run, recognised, reading.transmission, file_id)
     _insert_batches(connection, arrived.file_no, reading)
     if reading.errors("FILE"):

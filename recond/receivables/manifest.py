@@ -88,7 +88,7 @@ def _unknown_charge_types(rows: pa.Table, charge_types: Sequence[ChargeType]) ->
         Problem(
             "CHARGE_TYPE_UNKNOWN",
             f"charge type {row['charge_type']!r} is not in recond.toml:"
-            " add a [[charge_type]] for it, then drop the file again under another name",
+            " add a [[charge_type]] for it, then accept the file, which reads it again",
             line=row["line"],
             byte_offset=row["byte_offset"],
             field="charge_type",

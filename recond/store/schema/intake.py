@@ -9,6 +9,9 @@ from recond.store.schema.base import INT, TEXT, cents, keyed_only, metadata, tex
 
 meta = keyed_only("meta", Column("name", TEXT, primary_key=True), text("value", nullable=False))
 
+# The same bytes count once: not as a duplicate, nor as a reading that was rejected.
+_COUNTS = sql("duplicate_of IS NULL AND state <> 'rejected'")
+
 # One row an arrival, duplicates too. Not money: its state follows what people decide.
 file = Table(
     "file",
@@ -39,8 +42,7 @@ file = Table(
     CheckConstraint(
         "state IN ('accepted','partly_held','held','rejected','duplicate')", name="state_known"
     ),
-    Index("ix_file_sha256", "sha256", unique=True, sqlite_where=sql("duplicate_of IS NULL"),
-          postgresql_where=sql("duplicate_of IS NULL")),
+    Index("ix_file_sha256", "sha256", unique=True, sqlite_where=_COUNTS, postgresql_where=_COUNTS),
     Index("ix_file_transmission", "transmission"),
     Index("ix_file_detail_digest", "detail_digest"),
     sqlite_strict=True,
