@@ -16,7 +16,7 @@ from sqlalchemy import and_, cast, func, or_, select
 from recond.exports.columns import FileIds, int64s
 from recond.exports.statements.base import Month, Statement, Tie
 from recond.exports.statements.cash import SAME
-from recond.matching.names import normalise_name
+from recond.matching.names import normalise_names
 from recond.model import REFUNDED, VOIDED
 from recond.money import decimal_from_cents
 from recond.store import schema
@@ -312,13 +312,15 @@ def _lapping(month: Month) -> Screen:
     )  # fmt: skip
     shape = {"receipt_no": INT, "date": DATE, "taken_by": TEXT, "payer_name": TEXT, "cents": INT,
              "account_key": INT, "account_number": TEXT, "name_key": TEXT}  # fmt: skip
-    found = month.rows(query, shape).to_pylist()
-    strangers = [row for row in found if normalise_name(row["payer_name"]) != row["name_key"]]
-    owners = _owners(month, {normalise_name(row["payer_name"]) for row in strangers})
+    table = month.rows(query, shape)
+    payers = normalise_names(table["payer_name"])
+    found = table.append_column("payer_key", payers).to_pylist()
+    strangers = [row for row in found if row["payer_key"] != row["name_key"]]
+    owners = _owners(month, {row["payer_key"] for row in strangers})
     links: dict[tuple[str | None, int], Row] = {}  # whose money went elsewhere, by cashier
     rows = []
     for row in strangers:
-        own = owners.get(normalise_name(row["payer_name"]) or "")
+        own = owners.get(row["payer_key"] or "")
         if own is None or own == row["account_key"]:
             continue
         earlier = links.get((row["taken_by"], row["account_key"]))
