@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from recond.cli.options import AsOfOption, DryRunOption, HomeOption, JsonOption, ReasonOption, day
+from recond.errors import UsageError
 
 audit_app = typer.Typer(help="The tamper-evident log, and samples.", no_args_is_help=True)
 
@@ -44,6 +46,34 @@ def audit_sample(
     from recond.verbs.audit import audit_sample_verb
 
     audit_sample_verb(home, n, seed, method, month, out, json)
+
+
+@audit_app.command("pbc")
+def audit_pbc(
+    date_from: Annotated[dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"])],
+    date_to: Annotated[dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"])],
+    out: Annotated[Path, typer.Option("--out", help="The ZIP to write.")],
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="A dataset or statement; again for more. Else all of them."),
+    ] = None,
+    n: Annotated[int, typer.Option("--n", min=0, help="Items of a sample with evidence.")] = 0,
+    seed: Annotated[str, typer.Option("--seed", help="The same seed, the same sample.")] = "",
+    method: Annotated[
+        str, typer.Option("--method", help="attribute, or monetary (by units of money).")
+    ] = "attribute",
+    home: HomeOption = None,
+    json: JsonOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """What an auditor's request list asks for ("provided by client"), with an index."""
+    from recond.pipeline.provided import Request
+    from recond.verbs.audit import provide_verb
+
+    if n and not seed:
+        raise UsageError("--n needs --seed")
+    request = Request(date_from.date(), date_to.date(), tuple(only or ()), n, seed, method)
+    provide_verb(home, request, out, json, day(as_of))
 
 
 @audit_app.command("retention")

@@ -7,10 +7,11 @@ always in. No random number generator is used, whose versions differ.
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -36,8 +37,11 @@ class Item:
     amount_cents: int
 
 
-def population(connection: Connection, period: str | None) -> list[Item]:
-    """Every receipt that is posted, in order of arrival; of one month by its first GL date."""
+Days = tuple[dt.date, dt.date]
+
+
+def population(connection: Connection, days: Days | None) -> list[Item]:
+    """Every receipt that is posted, in order of arrival; of some days by its first GL date."""
     receipt, decision, entry = schema.receipt, schema.decision, schema.entry
     query = (
         select(receipt.c.receipt_no, receipt.c.amount_cents)
@@ -46,8 +50,9 @@ def population(connection: Connection, period: str | None) -> list[Item]:
         .where(decision.c.version == 1)
         .order_by(receipt.c.receipt_no)
     )
-    if period is not None:
-        query = query.where(entry.c.period == period)
+    if days is not None:
+        first, last = (day.isoformat() for day in days)
+        query = query.where(entry.c.effective_date.between(first, last))
     shape = pa.schema([("receipt_no", pa.int64()), ("amount_cents", pa.int64())])
     found = fetch_table(connection, query, shape)
     names = FileIds.load(connection).receipts(int64s(found["receipt_no"])).to_pylist()
@@ -106,13 +111,22 @@ def bundle(
     how the sample was taken."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        _put(archive, "sample.json", {**told, "items": [item.receipt_id for item in items]})
+        listed = {**told, "items": [item.receipt_id for item in items]}
+        archive.writestr(member("sample.json"), _json(listed))
         for item in items:
-            story = explain(connection, item.receipt_id, read_source)
-            _put(archive, f"{item.receipt_id}/explanation.json", story)
-            name, source = _source(connection, item, read_source)
-            _put_bytes(archive, f"{item.receipt_id}/{name}", source)
+            for name, data in evidence(connection, item, read_source):
+                archive.writestr(member(name), data)
     return out.getvalue()
+
+
+def evidence(
+    connection: Connection, item: Item, read_source: ReadSource
+) -> Iterator[tuple[str, bytes]]:
+    """The files that are the evidence of an item, each with its name."""
+    story = explain(connection, item.receipt_id, read_source)
+    yield f"{item.receipt_id}/explanation.json", _json(story)
+    name, source = _source(connection, item, read_source)
+    yield f"{item.receipt_id}/{name}", source
 
 
 def _source(connection: Connection, item: Item, read_source: ReadSource) -> tuple[str, bytes]:
@@ -134,13 +148,13 @@ def _source(connection: Connection, item: Item, read_source: ReadSource) -> tupl
         return "disposed.txt", f"{gone}\n".encode()
 
 
-def _put(archive: zipfile.ZipFile, name: str, value: object) -> None:
-    text = json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n"
-    _put_bytes(archive, name, text.encode())
+def _json(value: object) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n").encode()
 
 
-def _put_bytes(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+def member(name: str) -> zipfile.ZipInfo:
+    """A file of a ZIP with nothing of clock or machine in it."""
     info = zipfile.ZipInfo(name, EPOCH)
     info.compress_type = zipfile.ZIP_DEFLATED
     info.external_attr = 0o640 << 16
-    archive.writestr(info, data)
+    return info

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from recond import periods, render
 from recond.errors import UsageError
 from recond.lock import locked
 from recond.money import format_cents
 from recond.session import open_run, user
+
+if TYPE_CHECKING:
+    from recond.pipeline.provided import Request
 
 METHODS = ("attribute", "monetary")
 
@@ -57,7 +61,8 @@ def audit_sample_verb(
         return slice_of(run.archived(sha256), offset, length)
 
     with run.store.read() as connection:
-        items = sampling.population(connection, period)
+        days = (periods.first_day(period), periods.last_day(period)) if period else None
+        items = sampling.population(connection, days)
         chosen = sampling.choose(items, n, seed, method)
         told = {"method": method, "n": n, "seed": seed, "month": period,
                 "population": len(items),
@@ -74,6 +79,31 @@ def audit_sample_verb(
     else:
         render.text(render.columns(rows, ["item", "receipt_id", "amount"], right=["amount"]))
     render.say(f"{len(rows)} of {len(items)} receipts, {method}, seed {seed}")
+
+
+def provide_verb(
+    home: Path | None, request: Request, out: Path, as_json: bool, as_of: dt.date | None
+) -> None:
+    """`recond audit pbc`: the index on stdout, everything in the ZIP."""
+    from recond.exports.writers import publish
+    from recond.pipeline.provided import provide
+
+    if request.method not in METHODS:
+        raise UsageError(f"--method is {' or '.join(METHODS)}")
+    run = open_run(home, as_of)
+    rows: list[dict[str, object]] = []
+
+    def write(target: BinaryIO) -> int:
+        rows.extend(provide(run, request, target))
+        return len(rows)
+
+    publish(out, write)
+    shown = ["file", "what", "state", "rows", "total"]
+    if as_json:
+        render.json_lines(rows)
+    else:
+        render.text(render.columns(rows, shown, right=["rows", "total"]))
+    render.say(f"{len(rows)} files in {out}")
 
 
 def retention_verb(
