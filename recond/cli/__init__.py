@@ -252,7 +252,8 @@ def export(
     """Write a dataset (files receipts applications exceptions receivables deposits bank_lines
     clearings returns charges adjustments return_rates drawers proof_of_cash journal sources),
     what is new for the billing system (postings), for accounts payable (refunds) or for the ERP
-    (journal --by), or the pack of a month (month-end MONTH)."""
+    (journal --by), the pack of a month (month-end MONTH), or closed months for DuckDB and others
+    (history)."""
     if dataset == "month-end":
         from recond.verbs.handover import export_month_end_verb
 
@@ -269,6 +270,11 @@ def export(
         from recond.verbs.handover import export_refunds_verb
 
         export_refunds_verb(home, json, dry_run, day(as_of))
+        return
+    if dataset == "history":
+        from recond.verbs.handover import export_history_verb
+
+        export_history_verb(home, json, dry_run, day(as_of))
         return
     if by is not None or detailed:
         if dataset != "journal" or by is None or date_from or date_to or out:

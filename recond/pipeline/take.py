@@ -101,9 +101,7 @@ def recognise(run: Run, arrived: Arrived) -> Recognised:
     return Recognised(arrived, found.format.kind, found.format)
 
 
-def take(
-    connection: Connection, run: Run, recognised: Recognised, *, anew: bool = False
-) -> Effect:
+def take(connection: Connection, run: Run, recognised: Recognised, *, anew: bool = False) -> Effect:
     """Write all that a file does: its row, its problems, its effect and its questions.
 
     The same bytes are taken once; `anew` is for bytes whose earlier reading has been rejected.

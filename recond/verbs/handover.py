@@ -1,4 +1,4 @@
-"""Verbs that hand files on: `export postings`, `refunds`, `journal --by`, `month-end`."""
+"""Verbs that hand on: `export postings`, `refunds`, `journal --by`, `month-end`, `history`."""
 
 from __future__ import annotations
 
@@ -101,3 +101,20 @@ def export_month_end_verb(
         render.text(str(folder))
     words = "as it was closed" if closed else "as the books stand; the month is open"
     render.say(f"the pack of {month} {words}")
+
+
+def export_history_verb(
+    home: Path | None, as_json: bool, dry_run: bool, as_of: dt.date | None
+) -> None:
+    """`recond export history`: prints the folder of the closed months' partitions."""
+    from recond.pipeline.partitions import write_history
+
+    run = open_run(home, as_of, user())
+    with locked(run.home.path, "export"):
+        folder, fresh, there = write_history(run, dry_run=dry_run)
+    if as_json:
+        render.json_line({"path": str(folder), "written": fresh, "kept": there})
+    else:
+        render.text(str(folder))
+    words = f"{', '.join(fresh) or 'no month'} written, {len(there)} there before"
+    render.say(f"dry run, nothing was written: {words}" if dry_run else words)
