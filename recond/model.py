@@ -319,6 +319,9 @@ class Transmission:
     found_cents: int | None = None
 
 
+_EMPTY = {name: schema.empty_table() for name, schema in TABLES.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Parsed:
     """One chunk of a file: tables by name (schemas of `TABLES`), problems, and, on the last
@@ -331,7 +334,7 @@ class Parsed:
     def table(self, name: str) -> pa.Table:
         """The table of that name, empty with its schema when this chunk has none."""
         found = self.tables.get(name)
-        return TABLES[name].empty_table() if found is None else found
+        return _EMPTY[name] if found is None else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,8 @@ class TypeCodes(BaseModel):
 @dataclass(frozen=True, slots=True)
 class Meanings:
     """Lookup by code 0-999: `sign` is +1 for credits, -1 for debits and 0 where the code has no
-    direction; `line` whether a 16 with it is a statement line; `known` whether it is listed;
+    direction; `line` whether a 16 with it is a statement line, `effect` the sign of those, 0 for
+    others; `known` whether it is listed;
     `status` whether an 03 amount with it is a balance; `odd` whether a 16 with it needs a word."""
 
     sign: Ints
@@ -47,6 +48,7 @@ class Meanings:
     known: Mask
     status: Mask
     odd: Mask
+    effect: Ints
 
 
 def meanings(codes: TypeCodes) -> Meanings:
@@ -78,4 +80,4 @@ def meanings(codes: TypeCodes) -> Meanings:
         line[places] = is_line
         status[places] = is_status
         known[places] = True
-    return Meanings(sign, line, known, status, ~known | ~line)
+    return Meanings(sign, line, known, status, ~known | ~line, sign * line)

@@ -297,10 +297,12 @@ class Reader:
             return []
         amount, code = details.amount[start:stop], details.code[start:stop]
         total = int(amount.sum())  # of at most a block's records of at most 1e13: fits int64
-        sign = known.sign[code] * known.line[code]
+        effect = known.effect[code]
+        moved = total if effect.all() else int(amount[effect != 0].sum())
+        change = int((amount * effect).sum())
         account.sums.found += total
-        account.credits += int((amount * (sign > 0)).sum())
-        account.debits += int((amount * (sign < 0)).sum())
+        account.credits += (moved + change) // 2
+        account.debits += (moved - change) // 2
         account.details += stop - start
         for sums in (account.sums, group.sums, self._file):
             sums.records += size

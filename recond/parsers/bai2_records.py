@@ -84,6 +84,9 @@ def _parted(
     if not len(start):
         return spans
     slash = data[:-1] == _SLASH
+    ending = (stop < len(data)) & (data[np.maximum(stop - 1, 0)] == _SLASH)
+    if np.count_nonzero(slash) == np.count_nonzero(ending):  # each of them ends its line
+        return spans
     slashes = np.flatnonzero(slash)
     slashes = slashes[BLANK[data[slashes + 1]]]
     owner = np.searchsorted(start, slashes, side="right") - 1

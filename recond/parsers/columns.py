@@ -17,15 +17,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recond.parsers.words import Words, word_digits
-
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 BLOCK = 1 << 20
 LONGEST = 1 << 16
-MOST_DIGITS = 18  # the largest number of decimal digits that always fits an int64
 
 LF, CR, SPACE, ZERO = 10, 13, 32, 48
 BOM = b"\xef\xbb\xbf"
@@ -90,17 +87,18 @@ def line_blocks(
     has to bound what waits. With `reuse` a block's `data` stand only until the next block is
     asked for: fresh memory for each costs more than to read it.
     """
+    fill = _filler(source)
     data, size = bytearray(block), 0  # what was read and not yet handed on
     offset, line = 0, 1
     first = True
     while True:
         if not reuse or len(data) < size + block:
             data = _grown(data, size, size + block)
-        more = _read_into(source, data, size, block)
+        more = fill(data, size, block)
         size += more
         while more and data[size - 1] == CR:  # its \n may be the next byte
             data = _grown(data, size, size + 1) if len(data) == size else data
-            more = _read_into(source, data, size, 1)
+            more = fill(data, size, 1)
             size += more
         if first and data.startswith(BOM):
             size, offset = size - len(BOM), len(BOM)
@@ -145,13 +143,18 @@ def _grown(data: bytearray, size: int, room: int) -> bytearray:
     return grown
 
 
-def _read_into(source: Readable, data: bytearray, at: int, most: int) -> int:
-    """Read at most so many bytes into `data[at:]`; how many came, none at the end."""
-    if isinstance(source, Filling):
-        return source.readinto(memoryview(data)[at : at + most])
-    chunk = source.read(most)
-    data[at : at + len(chunk)] = chunk
-    return len(chunk)
+def _filler(source: Readable) -> Callable[[bytearray, int, int], int]:
+    """What reads at most so many bytes into `data[at:]` and says how many came, none at the end."""
+
+    def filled(data: bytearray, at: int, most: int) -> int:
+        chunk = source.read(most)
+        data[at : at + len(chunk)] = chunk
+        return len(chunk)
+
+    if not isinstance(source, Filling):
+        return filled
+    readinto = source.readinto
+    return lambda data, at, most: readinto(memoryview(data)[at : at + most])
 
 
 def split_lines(data: Bytes) -> tuple[Ints, Ints]:
@@ -213,11 +216,18 @@ def fixed_view(block: LineBlock, width: int) -> tuple[Bytes, Ints]:
     full = np.flatnonzero(lengths >= width)
     view[full] = rows_at(block.data, block.starts[full], width)
     # Few lengths are usual; the lines of each are placed at once.
-    for length in np.unique(lengths[lengths < width]).tolist() if len(full) < count else ():
+    for length in _short(lengths, width) if len(full) < count else ():
         if length:
             rows = np.flatnonzero(lengths == length)
             view[rows, :length] = rows_at(block.data, block.starts[rows], length)
     return view, lengths
+
+
+def _short(lengths: Ints, width: int) -> list[int]:
+    """The lengths below a width that there are, ascending."""
+    counts = np.bincount(np.minimum(lengths, width), minlength=width)
+    lower: list[int] = np.flatnonzero(counts[:width]).tolist()
+    return lower
 
 
 def rows_at(data: Bytes, starts: Ints, width: int) -> Bytes:
@@ -238,69 +248,6 @@ def rows_of(view: Bytes, rows: Ints, start: int, stop: int) -> Bytes:
     return packed.view(np.uint8).reshape(len(rows), stop - start)
 
 
-def digits(view: Bytes) -> tuple[Ints, Mask]:
-    """Numbers of an `(n, width)` view of ASCII digits, and a mask of the rows that are not.
-
-    Strict: a blank, a sign or a letter anywhere makes the row bad, and its number 0. `width` is
-    at most 18, which always fits an int64. Two digits are looked up; eight are one 64-bit word,
-    added up in three multiplications (first pairs, then fours, then all eight).
-    """
-    count, width = view.shape
-    if width > MOST_DIGITS:
-        raise ValueError(f"{width} digits do not fit an int64; at most {MOST_DIGITS} do")
-    if not view.size:
-        return np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.bool_)
-    if view.strides[1] != 1:
-        view = np.ascontiguousarray(view)
-    total, bad = _figures(view, max(width - 8, 0), width)
-    if width > 8:
-        front, worse = _figures(view, max(width - 16, 0), width - 8)
-        if width > 16:
-            most, worst = _figures(view, 0, width - 16)
-            front, worse = front + most * 10**8, worse | worst
-        if front.any():
-            total += front * 10**8
-        bad |= worse
-    if bad.any():
-        total[bad] = 0
-    return total, bad
-
-
-def _pairs() -> Ints:
-    found = np.full(1 << 16, -1, dtype=np.int64)
-    found[[int.from_bytes(b"%02d" % value, "little") for value in range(100)]] = np.arange(100)
-    return found
-
-
-_PAIRS = _pairs()
-
-
-def _figures(view: Bytes, start: int, stop: int) -> tuple[Ints, Mask]:
-    """The numbers of columns `[start:stop]`, at most eight, and which are none (any number)."""
-    if stop - start == 2:
-        pairs = _PAIRS.take(view[:, start:stop].view("<u2")[:, 0])
-        return pairs, pairs < 0
-    return word_digits(_word(view, start, stop))
-
-
-def _word(view: Bytes, start: int, stop: int) -> Words:
-    """Columns `[start:stop]`, at most eight, as numbers of eight bytes, zeros put in front."""
-    width = stop - start
-    if width == 8:
-        return view[:, start:stop].view("<u8")[:, 0].astype(np.uint64)
-    # Two halves that overlap: no byte outside of the columns may be touched.
-    half = 4 if width >= 4 else 2 if width >= 2 else 1
-    kind = f"<u{half}"
-    word = view[:, stop - half : stop].view(kind)[:, 0].astype(np.uint64)
-    word <<= np.uint64(8 * (8 - half))
-    if width > half:
-        front = view[:, start : start + half].view(kind)[:, 0].astype(np.uint64)
-        front <<= np.uint64(8 * (8 - width))
-        word |= front
-    word |= np.uint64(int.from_bytes(b"0" * (8 - width), "little"))
-    return word
-
-
 def packed_rows(view: Bytes) -> Bytes:
     """The same `(n, width)` bytes without gaps between the rows."""
     count, width = view.shape
@@ -308,13 +255,6 @@ def packed_rows(view: Bytes) -> Bytes:
         return np.ascontiguousarray(view)
     # A row at a time is twice as fast as a byte at a time.
     return view.view(f"V{width}").copy().view(np.uint8).reshape(count, width)
-
-
-def alike(view: Bytes) -> bool:
-    """Whether all rows of an `(n, width)` view, at least eight wide, are the same bytes."""
-    last = view.shape[1] - 8
-    words = (view[:, at : at + 8].view("<u8")[:, 0] for at in {*range(0, last, 8), last})
-    return all(bool((word == word[:1]).all()) for word in words)
 
 
 @lru_cache(64)
@@ -351,13 +291,13 @@ def _narrowed(view: Bytes) -> Bytes:
     few = view[:: max(len(view) // 4, 1)]
     filled = np.flatnonzero((few != SPACE).any(axis=0))
     stop = int(filled[-1]) + 1 if len(filled) else 0
-    if not stop or (few[:, stop - 1] == SPACE).any() or not _blank_from(view, stop):
+    if not stop or (few[:, stop - 1] == SPACE).any() or not blank_from(view, stop):
         return view
     return view[:, :stop]
 
 
-def _blank_from(view: Bytes, stop: int) -> bool:
-    """Whether all columns from `stop` on are blank in every row."""
+def blank_from(view: Bytes, stop: int) -> bool:
+    """Whether all columns of an `(n, width)` view from `stop` on are blank in every row."""
     last = view.shape[1] - 8
     if last < 0:
         return bool((view[:, stop:] == SPACE).all())

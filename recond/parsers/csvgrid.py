@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.arrays import Bools, Ints
-from recond.parsers.columns import CR, LF, LONGEST, SPACE, Bytes, blank_to_null, raw_column, rows_at
+from recond.parsers.columns import CR, LF, LONGEST, SPACE, Bytes, blank_to_null, rows_at
+from recond.parsers.spans import gathered
 from recond.parsers.texts import ASCII_LIKE
 from recond.parsers.typed import Value, Wrong, convert, date_of
 from recond.parsers.words import plain_cents
@@ -100,7 +101,7 @@ class Grid:
     @cached_property
     def all_fields(self) -> pa.Array:
         """All fields of all records as one binary array, in order."""
-        return _gathered(self.data, self.field_starts, self.field_ends)
+        return gathered(self.data, self.field_starts, self.field_ends)
 
     def spans(self, rows: Ints, place: int) -> tuple[Ints, Ints]:
         """Where a field of some records begins and ends."""
@@ -141,10 +142,7 @@ class Grid:
         last = self.data[end - 1]  # of an empty field a delimiter, or the byte before the block
         first = self.data[start]
         edges = (first == SPACE) | (first == _TAB) | (last == SPACE) | (last == _TAB)
-        if low == high:
-            text = raw_column(rows_at(self.data, start, high), plain=True)
-        else:
-            text = _gathered(self.data, start, end).view(pa.string())
+        text = gathered(self.data, start, end).view(pa.string())
         if (edges & (length > 0)).any():
             return blank_to_null(pc.ascii_trim(text, characters=" \t"))
         return text if low else _null_where(text, length == 0)
@@ -172,17 +170,6 @@ def grid(
     if np.count_nonzero(data == CR) != len(table) or not (data[table[:, -1]] == CR).all():
         return None
     return Grid(data, table, line, offset, 2)
-
-
-def _gathered(data: Bytes, start: Ints, end: Ints) -> pa.BinaryArray:
-    """Bytes of spans in file order."""
-    count = len(start)
-    # Spans and the gaps between them are one array over the block; every second is taken.
-    bounds = np.empty(2 * count, dtype=np.int32)
-    bounds[0::2], bounds[1::2] = start, end
-    buffers = [None, pa.py_buffer(bounds), pa.py_buffer(data)]
-    both = pa.Array.from_buffers(pa.binary(), 2 * count - 1, buffers)
-    return both.take(pa.array(np.arange(0, 2 * count, 2)))
 
 
 def _null_where(text: pa.StringArray, empty: Bools) -> pa.StringArray:

@@ -12,7 +12,8 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
-from recond.parsers.columns import Bytes, Ints, Mask, digits
+from recond.parsers.columns import Bytes, Ints, Mask
+from recond.parsers.figures import digits
 
 PIVOT = 70
 NO_DATE = -(2**31)  # stands for null in a column of days

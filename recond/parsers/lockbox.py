@@ -156,11 +156,11 @@ def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
     layout = fmt.layout
     if not isinstance(layout, Layout):
         raise TypeError(f"format {fmt.name} is not of grammar lockbox")
-    state = State(layout, fmt)
+    state, width = State(layout, fmt), layout.width
     for block in line_blocks(source, whole=_whole_checks(layout.overflow_first), reuse=True):
         kept = _records(block, state)
         if len(kept.starts):
-            view, lengths = fixed_view(kept, layout.width)
+            view, lengths = fixed_view(kept, width)
             yield checks_of(state, kept, view, lengths)
     yield state.finish()
 
@@ -184,7 +184,8 @@ def _records(block: LineBlock, state: State) -> LineBlock:
     lengths = block.ends - block.starts
     state.note_bytes(block, lengths, NUL, LONGEST)
     blank = lengths == 0
-    suspects = np.flatnonzero(~blank & np.isin(block.data[block.starts], (SPACE, END_OF_FILE)))
+    first = block.data[np.minimum(block.starts, len(block.data) - 1)]
+    suspects = np.flatnonzero(((first == SPACE) | (first == END_OF_FILE)) & ~blank)
     for row in suspects:  # lines that begin with a blank or ^Z: at most a few behind the trailer
         text = block.data[block.starts[row] : block.ends[row]]
         blank[row] = bool(np.isin(text, (SPACE, END_OF_FILE)).all())

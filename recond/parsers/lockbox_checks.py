@@ -16,26 +16,31 @@ from recond.parsers.columns import (
     LineBlock,
     Mask,
     constant,
-    digits,
+    packed_rows,
     text_column,
 )
 from recond.parsers.dates import NO_DATE, date_column, day_of
+from recond.parsers.figures import digits
 from recond.parsers.lockbox_dates import check_dates
 from recond.parsers.lockbox_overflow import remittances_of
 from recond.parsers.lockbox_state import (
     NAMES,
     OneBatch,
+    Picked,
     State,
-    field_of,
-    follows,
+    picked,
     printed,
     text_of,
 )
 from recond.parsers.lockbox_totals import take_totals, take_trailer
 from recond.parsers.pieces import joined_rows
+from recond.parsers.spans import repeated
 
 HIGH = 128
-_WEIGHTS = np.array([3, 7, 1] * 3, dtype=np.int32)
+_THREE = np.arange(1000)
+# Of each three digits of a routing number: the digits by their weights, added up.
+_WEIGHED = _THREE // 100 * 3 + _THREE // 10 % 10 * 7 + _THREE % 10
+_NO_CHECKS = SET_ASIDE.empty_table()
 
 if TYPE_CHECKING:
     from recond.parsers.lockbox import Columns
@@ -43,7 +48,7 @@ if TYPE_CHECKING:
 
 def checks_of(state: State, block: LineBlock, view: Bytes, lengths: Ints) -> Parsed:
     """One chunk's receipts, remittances and unreadable checks; `state` takes in the rest."""
-    kinds = view[:, 0]
+    kinds = view[:, 0].copy()  # side by side: they are looked at a dozen times
     before = np.concatenate([np.array([ord(state.last or "\0")], np.uint8), kinds[:-1]])
     _check_order(state, block, kinds, before)
     is_check, is_overflow = kinds == ord("6"), kinds == ord("4")
@@ -52,19 +57,21 @@ def checks_of(state: State, block: LineBlock, view: Bytes, lengths: Ints) -> Par
         opens |= (is_check | is_overflow) & (before == ord("7"))
     batch_ord = len(state.batches) + np.cumsum(opens)
     _open_batches(state, view, kinds, opens)
-    state.add_details(view[is_check | is_overflow])
-    rows = np.flatnonzero(is_check)
-    cents, bad = _amounts(field_of(view, rows, state.layout.check.amount))
-    _check_numbers(state, view, rows, batch_ord)
+    state.add_details(view, is_check | is_overflow)
+    checks = picked(view, is_check)
+    cents, bad = _amounts(checks.field(state.layout.check.amount))
+    _check_numbers(state, checks, batch_ord)
     ordinal = state.ordinal + np.cumsum(is_check)
     state.ordinal = int(ordinal[-1])
-    _count(state, batch_ord[rows], cents, bad)
-    tables = {"set_aside": _unreadable(state, block, view, rows[bad], batch_ord)}
-    good = rows[~bad]
-    remittances, spoiled = remittances_of(state, block, view, kinds, ordinal, batch_ord)
-    remittances = _without(remittances, ordinal[rows[bad]])
-    tables["receipts"] = _receipts(state, block, view, lengths, good, cents[~bad], ordinal,
-                                   batch_ord, remittances)  # fmt: skip
+    _count(state, batch_ord[checks.rows], cents, bad)
+    tables = {"set_aside": _unreadable(state, block, view, checks.rows[bad], batch_ord)}
+    stubs = picked(view, is_overflow)
+    remittances, spoiled = remittances_of(state, block, checks, stubs, ordinal, batch_ord)
+    if bad.any():
+        remittances = _without(remittances, ordinal[checks.rows[bad]])
+        checks, cents = checks.kept(~bad), cents[~bad]
+    tables["receipts"] = _receipts(state, block, checks, lengths, cents, ordinal, batch_ord,
+                                   remittances)  # fmt: skip
     tables["remittances"] = _without(remittances, np.array(spoiled, dtype=np.int64))
     take_totals(state, view, kinds, batch_ord)
     state.records += len(kinds)
@@ -84,7 +91,7 @@ def _amounts(view: Bytes) -> tuple[Ints, Mask]:
     """Cents of checks. A blank amount is a stub without a check: it counts as zero, and a person
     is asked about it (formats section 2)."""
     cents, bad = digits(view)
-    return cents, bad & (view != SPACE).any(axis=1)
+    return cents, bad & (view != SPACE).any(axis=1) if bad.any() else bad
 
 
 def _offset(block: LineBlock, row: int) -> int:
@@ -93,11 +100,7 @@ def _offset(block: LineBlock, row: int) -> int:
 
 def _check_order(state: State, block: LineBlock, kinds: Bytes, before: Bytes) -> None:
     """Every record must be one that may follow the one before it."""
-    allowed = np.zeros((256, 256), np.bool_)
-    for first, following in follows(state.layout).items():
-        for kind in following:
-            allowed[ord(first or "\0"), ord(kind)] = True
-    for row in np.flatnonzero(~allowed[before, kinds])[:50]:
+    for row in np.flatnonzero(~state.follows[before, kinds])[:50]:
         here, previous = chr(kinds[row]), chr(before[row])
         what = NAMES.get(here, f"line that begins with {here!r}")
         where = f"behind a {NAMES[previous]}" if previous in NAMES else "at the beginning"
@@ -146,42 +149,43 @@ def _open_batches(state: State, view: Bytes, kinds: Bytes, opens: Mask) -> None:
         )  # fmt: skip
 
 
-def _check_numbers(state: State, view: Bytes, rows: Ints, batch_ord: Ints) -> None:
+def _check_numbers(state: State, checks: Picked, batch_ord: Ints) -> None:
     """Checks carry their batch's number, and items ascend in it (999 is followed by 0 or 1)."""
+    rows, check = checks.rows, state.layout.check
     if not len(rows) or not state.batches:
         return
-    check = state.layout.check
-    for opened, first_row in zip(*np.unique(batch_ord[rows], return_index=True), strict=True):
-        if opened > 0:
-            state.batches[opened - 1].take_number(text_of(view, rows[first_row], check.batch))
-    number, _ = digits(field_of(view, rows, check.batch))
-    said = np.array([_number(batch.number) for batch in state.batches], np.int64)
-    known = batch_ord[rows] > 0
-    other = known & (number != said[np.maximum(batch_ord[rows] - 1, 0)])
-    item, unread = digits(field_of(view, rows, check.item))
+    batch = batch_ord[rows]
+    first = np.concatenate([np.array([True]), batch[1:] != batch[:-1]])
+    for first_row in np.flatnonzero(first).tolist():
+        if batch[first_row] > 0:
+            state.batches[batch[first_row] - 1].take_number(checks.text(first_row, check.batch))
+    number, _ = digits(checks.field(check.batch))
+    known = batch > 0
+    said = np.array([_number(one.number) for one in state.between(batch)], np.int64)
+    other = known & (number != said[batch - batch[0]])
+    item, unread = digits(checks.field(check.item))
     before = np.concatenate([np.array([-1]), item[:-1]])
-    first = np.concatenate([np.array([True]), batch_ord[rows][1:] != batch_ord[rows][:-1]])
-    opening = state.batches[int(batch_ord[rows][0]) - 1].last_item if known[0] else None
+    opening = state.batches[int(batch[0]) - 1].last_item if known[0] else None
     if opening is not None:
         before[0], first[0] = opening, False
     wrapped = (before >= 999) & (item <= 1)
     backwards = ~first & (item <= before) & ~wrapped
     wrong = np.flatnonzero(other | backwards | unread)
-    few = state.notes.first_of_each("BATCH_STRUCTURE", batch_ord[rows[wrong]])
+    few = state.notes.first_of_each("BATCH_STRUCTURE", batch[wrong])
     for row in wrong[few]:  # of every batch, for each of them must be held
         words = "carries another batch's number" if other[row] else "does not follow the one before"
         span = check.batch if other[row] else check.item
         state.notes.add(
             "BATCH_STRUCTURE",
-            f"The check's item number {text_of(view, int(rows[row]), span)!r} {words}; ask the"
+            f"The check's item number {checks.text(row, span)!r} {words}; ask the"
             " bank, or accept the batch as found.",
             line=int(state.lines[rows[row]]),
             field=printed(span),
-            batch_ord=int(batch_ord[rows[row]]),
+            batch_ord=int(batch[row]),
         )
     state.notes.count_others()
     if known[-1]:
-        state.batches[int(batch_ord[rows][-1]) - 1].last_item = int(item[-1])
+        state.batches[int(batch[-1]) - 1].last_item = int(item[-1])
 
 
 def _number(text: str) -> int:
@@ -190,13 +194,13 @@ def _number(text: str) -> int:
 
 def _count(state: State, batch_ord: Ints, cents: Ints, bad: Mask) -> None:
     """Add the checks to their batches: a loop over the batches of the chunk."""
-    for number in np.unique(batch_ord):
-        if number == 0:
-            continue
-        here = batch_ord == number
-        batch = state.batches[int(number) - 1]
-        batch.found_count += int(here.sum())
-        batch.found_cents += int(cents[here].sum())
+    starts = np.flatnonzero(np.diff(batch_ord, prepend=-1))
+    counts = np.diff(starts, append=len(batch_ord)).tolist()
+    sums = np.add.reduceat(cents, starts).tolist() if len(starts) else []
+    for number, count, total in zip(batch_ord[starts].tolist(), counts, sums, strict=True):
+        if number:
+            state.batches[number - 1].found_count += count
+            state.batches[number - 1].found_cents += total
     state.checks += len(cents)
     state.cents += int(cents.sum())
     state.unreadable += int(bad.sum())
@@ -206,6 +210,8 @@ def _unreadable(
     state: State, block: LineBlock, view: Bytes, rows: Ints, batch_ord: Ints
 ) -> pa.Table:
     """Checks whose amount cannot be read: kept in their place, their batch is held."""
+    if not len(rows):
+        return _NO_CHECKS
     span, name = state.layout.check.amount, state.layout.check.remitter
     for place in state.notes.first_of_each("BATCH_UNREADABLE", batch_ord[rows]):
         row = int(rows[place])
@@ -239,26 +245,21 @@ def _unreadable(
 
 
 def _receipts(
-    state: State,
-    block: LineBlock,
-    view: Bytes,
-    lengths: Ints,
-    rows: Ints,
-    cents: Ints,
-    ordinal: Ints,
-    batch_ord: Ints,
-    remittances: pa.Table,
-) -> pa.Table:
-    count = len(rows)
+    state: State, block: LineBlock, checks: Picked, lengths: Ints, cents: Ints, ordinal: Ints,
+    batch_ord: Ints, remittances: pa.Table,
+) -> pa.Table:  # fmt: skip
+    rows, count = checks.rows, len(checks.rows)
     check, fmt = state.layout.check, state.fmt
-    batches = [OneBatch("", 0, None, ""), *state.batches]
-    day = np.array([NO_DATE if b.day is None else b.day for b in batches], np.int64)
-    labels = pa.array([batch.number or None for batch in batches], pa.string())
-    deposited = date_column(day[batch_ord[rows]])
-    routing = _clean(state, view, rows, check.routing, "routing number")
-    account = _clean(state, view, rows, check.account, "account number")
-    _check_routing(state, view, rows, check.routing)
-    check_dates(state, view, rows, day[batch_ord[rows]])
+    batch = batch_ord[rows]
+    batches = state.between(batch)
+    of = batch - batch[0] if count else batch
+    day = np.array([NO_DATE if one.day is None else one.day for one in batches], np.int64)[of]
+    labels = [one.number or None for one in batches]
+    deposited = date_column(day)
+    routing = _clean(state, checks, check.routing, "routing number")
+    account = _clean(state, checks, check.account, "account number")
+    _check_routing(state, checks, check.routing)
+    check_dates(state, checks, day)
     payer = joined_rows([routing, account], ":")
     if payer is None:
         parts = (pc.fill_null(routing, ""), pc.fill_null(account, ""))
@@ -273,9 +274,9 @@ def _receipts(
         "line": pa.array(state.lines[rows]),
         "byte_offset": pa.array(block.offset + block.starts[rows]),
         "byte_length": pa.array(block.ends[rows] - block.starts[rows]),
-        "batch_ord": pa.array(batch_ord[rows].astype(np.int32)),
-        "batch": labels.take(pa.array(batch_ord[rows])),
-        "sequence": text_column(field_of(view, rows, check.item)),
+        "batch_ord": pa.array(batch.astype(np.int32)),
+        "batch": repeated(labels, np.bincount(of, minlength=len(labels))),
+        "sequence": text_column(checks.field(check.item)),
         "channel": constant(fmt.channel or "LOCKBOX", count),
         "tender": constant(fmt.tender or "CHECK", count),
         "amount_cents": pa.array(cents),
@@ -283,8 +284,8 @@ def _receipts(
         "deposit_date": deposited,
         "account_on_item": told,
         "reference": told,
-        "check_number": _clean(state, view, rows, check.number, "check number"),
-        "payer_name": _names(field_of(view, rows, check.remitter)),
+        "check_number": _clean(state, checks, check.number, "check number"),
+        "payer_name": _names(checks.field(check.remitter)),
         "payer_account": payer,
     }
     arrays = [
@@ -308,16 +309,19 @@ def _names(view: Bytes) -> pa.Array:
     return pa.array(names, pa.string())
 
 
-def _clean(state: State, view: Bytes, rows: Ints, span: Columns, what: str) -> pa.Array:
+def _clean(state: State, checks: Picked, span: Columns, what: str) -> pa.Array:
     """Digits that a machine read from the check; what it could not read is left blank."""
-    part = field_of(view, rows, span)
+    part = packed_rows(checks.field(span))
     text = text_column(part)
-    if bool((((part - np.uint8(ord("0"))) < 10) | (part == SPACE) | (part == ord("-"))).all()):
+    figures = part - np.uint8(ord("0"))
+    if not part.size or int(figures.max()) < 10:
+        return text
+    if bool(((figures < 10) | (part == SPACE) | (part == ord("-"))).all()):
         return text
     dirty = pc.fill_null(pc.match_substring_regex(text, "[^0-9 -]"), False)
     if not pc.any(dirty).as_py():
         return text
-    row = int(rows[int(pc.index(dirty, True).as_py())])
+    row = int(checks.rows[int(pc.index(dirty, True).as_py())])
     state.notes.add(
         "CHARACTER_REPLACED",
         f"The {what} of a check was not read by the bank's machine and is left blank.",
@@ -327,28 +331,30 @@ def _clean(state: State, view: Bytes, rows: Ints, span: Columns, what: str) -> p
     return pc.if_else(dirty, pa.scalar(None, pa.string()), text)
 
 
-def _check_routing(state: State, view: Bytes, rows: Ints, span: Columns) -> None:
+def _check_routing(state: State, checks: Picked, span: Columns) -> None:
     """ABA check digit: weights 3, 7, 1; money orders and foreign items fail it, so it warns."""
-    part = field_of(view, rows, span)
-    if part.shape[1] != 9 or not len(rows):
+    part = checks.field(span)
+    if part.shape[1] != 9 or not len(part):
         return
-    _, unread = digits(part)
-    total = (part - np.uint8(ord("0"))).astype(np.int32) @ _WEIGHTS
+    number, unread = digits(part)
+    total = _WEIGHED[number // 1_000_000] + _WEIGHED[number // 1000 % 1000]
+    total += _WEIGHED[number % 1000]
     wrong = np.flatnonzero(~unread & (total % 10 != 0))
     if len(wrong) and state.notes.first("CHECK_DIGIT_WRONG"):
-        row = int(rows[wrong[0]])
         state.notes.add(
             "CHECK_DIGIT_WRONG",
-            f"The routing number {text_of(view, row, span)} fails its check digit"
+            f"The routing number {checks.text(int(wrong[0]), span)} fails its check digit"
             + (f", as do {len(wrong) - 1} others." if len(wrong) > 1 else "."),
-            line=int(state.lines[row]),
+            line=int(state.lines[checks.rows[wrong[0]]]),
             field=printed(span),
         )
 
 
 def _joined(remittances: pa.Table, ordinals: Ints) -> pa.Array:
     """References of each receipt as read, several joined by ';'; null where there are none."""
-    told = remittances.filter(pc.is_valid(remittances["reference"]))
+    told = remittances
+    if told["reference"].null_count:
+        told = told.filter(pc.is_valid(told["reference"]))
     owner = told["ordinal"].combine_chunks().to_numpy(zero_copy_only=False)
     texts = told["reference"].combine_chunks()
     if bool((owner[1:] > owner[:-1]).all()):  # one a check, as most have

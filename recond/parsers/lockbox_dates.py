@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from recond.parsers.columns import Bytes, Ints
+from recond.parsers.columns import Ints
 from recond.parsers.dates import NO_DATE, days, iso
-from recond.parsers.lockbox_state import State, field_of, printed
+from recond.parsers.lockbox_state import Picked, State, printed
 
 STALE_DAYS = 180  # a bank need not pay an older check (UCC 4-404: six months)
 
 
-def check_dates(state: State, view: Bytes, rows: Ints, received: Ints) -> None:
-    """Warn of checks `rows` dated after the day on which they were received, or STALE_DAYS and
+def check_dates(state: State, checks: Picked, received: Ints) -> None:
+    """Warn of checks dated after the day on which they were received, or STALE_DAYS and
     more before it. `received`: that day of each check, NO_DATE where none is known."""
     span = state.layout.check.date
-    if span is None or not len(rows):
+    if span is None or not len(received):
         return
-    written, unread = days(field_of(view, rows, span), "MMDDYY")
+    written, unread = days(checks.field(span), "MMDDYY")
     known = ~unread & (received != NO_DATE)  # a date that no machine could read says nothing
     for wrong, what in (
         (known & (written > received), "is dated after the day on which it came"),
@@ -32,6 +32,6 @@ def check_dates(state: State, view: Bytes, rows: Ints, received: Ints) -> None:
                 "DATE_UNUSUAL",
                 f"A check of {iso(int(written[at]))} {what}, {iso(int(received[at]))}; it is"
                 " deposited and posted, and the bank may return it.",
-                line=int(state.lines[rows[at]]),
+                line=int(state.lines[checks.rows[at]]),
                 field=printed(span),
             )

@@ -6,38 +6,44 @@ import numpy as np
 import pyarrow as pa
 
 from recond.model import REMITTANCES
-from recond.parsers.columns import Bytes, Ints, LineBlock, Mask, constant, digits, text_column
-from recond.parsers.lockbox_state import State, field_of, printed, text_of
+from recond.parsers.columns import Ints, LineBlock, Mask, blank_from, constant, text_column
+from recond.parsers.figures import digits, same_bytes
+from recond.parsers.lockbox_state import Picked, State, printed
+
+_NONE = REMITTANCES.empty_table()
 
 
 def remittances_of(
-    state: State, block: LineBlock, view: Bytes, kinds: Bytes, ordinal: Ints, batch_ord: Ints
+    state: State, block: LineBlock, checks: Picked, stubs: Picked, ordinal: Ints, batch_ord: Ints
 ) -> tuple[pa.Table, list[int]]:
     """REMITTANCES of a chunk's overflow records, and the ordinals of checks that have one which
     cannot be read: of such a check no remittance is believed."""
-    rows = np.flatnonzero(kinds == ord("4"))
-    layout = state.layout.overflow
+    rows = stubs.rows
+    layout, check = state.layout.overflow, state.layout.check
     if not len(rows):
-        return REMITTANCES.empty_table(), []
-    owner_row = _owners(kinds == ord("6"), state.layout.overflow_first)[rows]
-    owner = ordinal[owner_row]
-    sequence, unread = digits(field_of(view, rows, layout.sequence))
-    place = _place_within(owner_row)
-    own, check = state.layout.overflow, state.layout.check
-    same = (field_of(view, rows, own.batch) == field_of(view, owner_row, check.batch)).all(axis=1)
-    same &= (field_of(view, rows, own.item) == field_of(view, owner_row, check.item)).all(axis=1)
-    same &= owner_row >= 0
-    last = np.concatenate([owner_row[1:] != owner_row[:-1], np.array([True])])
-    ended = field_of(view, rows, own.indicator)[:, 0] == ord("9")
-    kind = field_of(view, rows, own.overflowed)[:, 0] == ord("6")
+        return _NONE, []
+    of = _checks_of(checks.rows, rows, state.layout.overflow_first)
+    owner = ordinal[checks.rows[of]] if len(checks.rows) else ordinal[rows]
+    sequence, unread = digits(stubs.field(layout.sequence))
+    place = _place_within(of)
+    same = of >= 0
+    if same.any():
+        same &= same_bytes(stubs.field(layout.batch), checks.field(check.batch), of)
+        same &= same_bytes(stubs.field(layout.item), checks.field(check.item), of)
+    last = np.concatenate([of[1:] != of[:-1], np.array([True])])
+    ended = stubs.field(layout.indicator)[:, 0] == ord("9")
+    kind = stubs.field(layout.overflowed)[:, 0] == ord("6")
     wrap = 10 ** (layout.sequence[1] - layout.sequence[0])
     wrong = unread | (sequence != place % wrap) | ~same | (ended != last) | ~kind
-    _note_overflow(state, view, rows, wrong, same, batch_ord)
-    amount_view = field_of(view, rows, own.amount)
-    blank = (amount_view == ord(" ")).all(axis=1)
-    cents, garbled = digits(amount_view)
-    garbled &= ~blank
-    spoiled = _note_amounts(state, view, rows[garbled], owner[garbled])
+    _note_overflow(state, rows, wrong, same, batch_ord)
+    amounts = stubs.field(layout.amount)
+    if blank_from(amounts, 0):  # as where the whole check is meant
+        cents, blank, garbled = np.zeros(len(rows), np.int64), same | ~same, same & ~same
+    else:
+        blank = (amounts == ord(" ")).all(axis=1)
+        cents, garbled = digits(amounts)
+        garbled &= ~blank
+    spoiled = _note_amounts(state, stubs, garbled, owner)
     table = pa.table(
         {
             "ordinal": pa.array(owner),
@@ -46,7 +52,7 @@ def remittances_of(
             "byte_offset": pa.array(block.offset + block.starts[rows]),
             "byte_length": pa.array(block.ends[rows] - block.starts[rows]),
             "kind": constant("REFERENCE", len(rows)),
-            "reference": text_column(field_of(view, rows, own.reference)),
+            "reference": text_column(stubs.field(layout.reference)),
             "amount_cents": pa.array(cents, mask=blank | garbled),
         },
         schema=REMITTANCES,
@@ -54,14 +60,11 @@ def remittances_of(
     return table if same.all() else table.filter(pa.array(same)), spoiled
 
 
-def _owners(is_check: Mask, overflow_first: bool) -> Ints:
-    """The row of each record's check: the one before it, or behind it where overflow records
+def _checks_of(checks: Ints, rows: Ints, overflow_first: bool) -> Ints:
+    """The number of each record's check: the one before it, or behind it where overflow records
     come first; -1 where there is none."""
-    places = np.arange(len(is_check))
-    if not overflow_first:
-        return np.maximum.accumulate(np.where(is_check, places, -1))
-    after = np.minimum.accumulate(np.where(is_check, places, len(is_check))[::-1])[::-1]
-    return np.where(after == len(is_check), -1, after)
+    of = np.searchsorted(checks, rows) - (not overflow_first)
+    return np.where(of == len(checks), -1, of)
 
 
 def _place_within(owner: Ints) -> Ints:
@@ -71,9 +74,7 @@ def _place_within(owner: Ints) -> Ints:
     return np.arange(len(owner)) - np.repeat(starts, lengths) + 1
 
 
-def _note_overflow(
-    state: State, view: Bytes, rows: Ints, wrong: Mask, same: Mask, batch_ord: Ints
-) -> None:
+def _note_overflow(state: State, rows: Ints, wrong: Mask, same: Mask, batch_ord: Ints) -> None:
     own = state.layout.overflow
     found = np.flatnonzero(wrong)
     few = state.notes.first_of_each("BATCH_STRUCTURE", batch_ord[rows[found]])
@@ -93,14 +94,15 @@ def _note_overflow(
     state.notes.count_others()
 
 
-def _note_amounts(state: State, view: Bytes, rows: Ints, owner: Ints) -> list[int]:
+def _note_amounts(state: State, stubs: Picked, garbled: Mask, owner: Ints) -> list[int]:
     span = state.layout.overflow.amount
-    for row, check in zip(rows, owner, strict=True):
+    rows = np.flatnonzero(garbled).tolist()
+    for row in rows:
         state.notes.add(
             "REMITTANCE_UNREADABLE",
-            f"The amount of a stub reads {text_of(view, int(row), span)!r}; the whole check waits.",
-            line=int(state.lines[row]),
+            f"The amount of a stub reads {stubs.text(row, span)!r}; the whole check waits.",
+            line=int(state.lines[stubs.rows[row]]),
             field=printed(span),
-            ordinal=int(check),
+            ordinal=int(owner[row]),
         )
-    return sorted({int(number) for number in owner})
+    return sorted({int(owner[row]) for row in rows})

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from recond.model import BATCHES, CONTROLS, Format, Parsed, Transmission
-from recond.parsers.columns import Bytes, Ints, LineBlock, rows_of
+from recond.parsers.columns import Bytes, Ints, LineBlock, Mask, rows_of
 from recond.parsers.dates import iso
 from recond.parsers.notes import Notes
 
@@ -32,9 +32,30 @@ FOLLOWS = {
 }
 
 
-def field_of(view: Bytes, rows: Ints, span: Columns) -> Bytes:
-    """One field of some records, as bytes."""
-    return rows_of(view, rows, *span)
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The records of one kind: their places among the chunk's records, and their bytes."""
+
+    rows: Ints
+    view: Bytes
+
+    def field(self, span: Columns) -> Bytes:
+        """One field of all of them, as bytes."""
+        return self.view[:, span[0] : span[1]]
+
+    def text(self, index: int | np.integer[Any], span: Columns) -> str:
+        """One field of one of them, as text without blanks around it."""
+        return text_of(self.view, index, span)
+
+    def kept(self, mask: Mask) -> Picked:
+        """Some of them."""
+        return Picked(self.rows[mask], self.view[mask])
+
+
+def picked(view: Bytes, mask: Mask) -> Picked:
+    """Those of a chunk's records, copied once: their fields stand beside each other then."""
+    rows = np.flatnonzero(mask)
+    return Picked(rows, rows_of(view, rows, 0, view.shape[1]))
 
 
 def text_of(view: Bytes, row: int | np.integer[Any], span: Columns) -> str:
@@ -111,6 +132,9 @@ class State:
         self.box_first = 0  # the first batch of the lockbox that is open
         self.trailer = False
         self.details = sha256()
+        self.follows = np.zeros((256, 256), np.bool_)  # whether a record may follow another
+        for first, following in follows(layout).items():
+            self.follows[ord(first or "\0"), [ord(kind) for kind in following]] = True
         self.any_details = False
 
     def note_bytes(self, block: LineBlock, lengths: Ints, nul: int, longest: int) -> None:
@@ -154,12 +178,23 @@ class State:
             }
         )  # fmt: skip
 
-    def add_details(self, rows: Bytes) -> None:
+    def between(self, batch_ord: Ints) -> list[OneBatch]:
+        """The batches from the first to the last of these numbers, which never fall; number 0 is
+        a batch without a name."""
+        if not len(batch_ord):
+            return []
+        first, last = int(batch_ord[0]), int(batch_ord[-1])
+        none = [] if first else [OneBatch("", 0, None, "")]
+        return [*none, *self.batches[max(first - 1, 0) : last]]
+
+    def add_details(self, view: Bytes, kept: Mask) -> None:
         """Digest records 6 and 4, padded to the layout's width: line ends, trailing blanks and
         everything around them may differ."""
-        if len(rows):
-            self.any_details = True
-            self.details.update(np.ascontiguousarray(rows).tobytes())
+        edges = np.flatnonzero(np.diff(kept, prepend=False, append=False)).tolist()
+        view = np.ascontiguousarray(view)
+        for first, last in zip(edges[::2], edges[1::2], strict=True):  # runs of them, as they stand
+            self.details.update(view[first:last].data)
+        self.any_details |= bool(edges)
 
     def close_box(self, count: int, cents: int, line: int, last: int) -> None:
         """Record 8 behind batch number `last`: right when it equals the declared totals of its

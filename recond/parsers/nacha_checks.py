@@ -11,7 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from recond.parsers.columns import Bytes, Ints, Mask, alike, digits
+from recond.parsers.columns import Bytes, Ints, Mask
+from recond.parsers.figures import alike, digits
 from recond.parsers.nacha_batches import ASK, Batch, Reading, number
 from recond.parsers.nacha_entries import NOC, NOC_ADDENDA, RETURN, UNREADABLE, Block, Teller
 from recond.parsers.nacha_records import Rows

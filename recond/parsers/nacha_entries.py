@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recond.parsers.columns import Bytes, Ints, Mask, alike, digits
+from recond.parsers.columns import Bytes, Ints, Mask
+from recond.parsers.figures import alike, digits
 from recond.parsers.nacha_batches import ASK, Batch, Reading, Totals
 from recond.parsers.nacha_records import Rows
 

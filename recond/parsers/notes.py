@@ -56,6 +56,8 @@ class Notes:
     def first_of_each(self, code: str, batch_ord: Ints) -> list[int]:
         """The places that get a sentence, the first few of each batch; `count_others` counts the
         rest when those were added. `batch_ord` never falls."""
+        if not len(batch_ord):
+            return []
         starts = np.searchsorted(batch_ord, batch_ord)
         shown = np.arange(len(batch_ord)) - starts < self.kept
         places: list[int] = np.flatnonzero(shown).tolist()

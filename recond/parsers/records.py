@@ -135,10 +135,9 @@ def _too_long(notes: Notes, place: tuple[int, int], longest: int) -> None:
 
 def _without_nuls(lines: LineBlock, notes: Notes) -> Bytes:
     data = lines.data
-    nul = data == _NUL
-    if not nul.any():
+    if int(data.min(initial=_SPACE)) != _NUL:
         return data
-    nuls = np.flatnonzero(nul)
+    nuls = np.flatnonzero(data == _NUL)
     place = lines.offset + int(nuls[0])
     row = int(np.searchsorted(lines.starts, nuls[0], side="right")) - 1
     notes.add(
@@ -157,7 +156,10 @@ def trimmed(data: Bytes, start: Ints, end: Ints) -> tuple[Ints, Ints]:
     """The same spans without blanks at either side; an empty span ends where it starts."""
     if not len(start) or not len(data):
         return start, end
-    last = BLANK[data[np.maximum(end - 1, 0)]] & (start < end)
+    ending, beginning = data[np.maximum(end - 1, 0)], data.take(start, mode="clip")
+    if min(int(ending.min()), int(beginning.min())) > _SPACE:
+        return start, end
+    last = BLANK[ending] & (start < end)
     if last.any():
         end = end.copy()
         active = np.flatnonzero(last)

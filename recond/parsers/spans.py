@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recond.parsers.columns import Bytes, Ints, Mask
+from recond.parsers.columns import Bytes, Ints, Mask, rows_at
 from recond.parsers.words import SIZE, last_bytes, word_digits, words_before
 
 MOST_DIGITS = 2 * SIZE
@@ -50,8 +50,8 @@ def edged(data: Bytes, start: Ints, end: Ints) -> bool:
     """Whether any span may have white space at an edge, so that its text must be trimmed."""
     if not len(start) or not len(data):
         return False
-    edges = np.minimum(data[np.minimum(start, len(data) - 1)], data[end - 1])
-    return bool(((edges <= _SPACE) & (start < end)).any())
+    edges = np.minimum(data.take(start, mode="clip"), data[end - 1])
+    return int(edges.min()) <= _SPACE and bool(((edges <= _SPACE) & (start < end)).any())
 
 
 def span_text(data: Bytes, start: Ints, end: Ints, encoding: str) -> tuple[pa.StringArray, Mask]:
@@ -60,12 +60,7 @@ def span_text(data: Bytes, start: Ints, end: Ints, encoding: str) -> tuple[pa.St
     replaced = np.zeros(count, dtype=np.bool_)
     plain = not len(data) or int(data.max()) < _ASCII_END
     if plain or _is_utf8(data, encoding):
-        # Spans and the gaps between them are one array over the block; every second is taken.
-        bounds = np.empty(2 * count + 1, dtype=np.int32)
-        bounds[0:-1:2], bounds[1::2] = start, end
-        bounds[-1] = end[-1] if count else 0
-        both = pa.StringArray.from_buffers(2 * count, pa.py_buffer(bounds), pa.py_buffer(data))
-        return both.take(pa.array(np.arange(0, 2 * count, 2))), replaced
+        return gathered(data, start, end).view(pa.string()), replaced
     texts = []  # a block with bytes that do not decode as a whole: each text by itself
     for row in range(count):
         text = data[int(start[row]) : int(end[row])].tobytes().decode(encoding, "replace")
@@ -95,6 +90,29 @@ def gathered(data: Bytes, start: Ints, end: Ints, counts: Ints | None = None) ->
     """Bytes of several spans each, put together: `counts[i]` spans in file order make value i;
     each span is a value where there are no counts."""
     count = len(start)
+    length = end - start
+    if count and (width := int(length[0])) and bool((length == width).all()):
+        rows = rows_at(data, start, width)  # one length, as references have: in half the time
+        places = np.arange(0, (count + 1) * width, width, dtype=np.int32)
+        packed = pa.BinaryArray.from_buffers(
+            pa.binary(), count, [None, pa.py_buffer(places), pa.py_buffer(rows)]
+        )
+    else:
+        packed = _taken(data, start, end)
+    if counts is None:
+        return packed
+    places = np.zeros(count + 1, dtype=np.int32)
+    np.cumsum(length, out=places[1:])
+    offsets = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    return pa.BinaryArray.from_buffers(
+        pa.binary(), len(counts), [None, pa.py_buffer(places[offsets]), packed.buffers()[2]]
+    )
+
+
+def _taken(data: Bytes, start: Ints, end: Ints) -> pa.BinaryArray:
+    """Bytes of spans in file order, each a value."""
+    count = len(start)
     bounds = np.empty(2 * count + 1, dtype=np.int32)
     bounds[0:-1:2], bounds[1::2] = start, end
     bounds[-1] = end[-1] if count else 0
@@ -102,16 +120,7 @@ def gathered(data: Bytes, start: Ints, end: Ints, counts: Ints | None = None) ->
     both = pa.BinaryArray.from_buffers(
         pa.binary(), 2 * count, [None, pa.py_buffer(bounds), pa.py_buffer(data)]
     )
-    packed = both.take(pa.array(np.arange(0, 2 * count, 2)))
-    if counts is None:
-        return packed
-    places = np.zeros(count + 1, dtype=np.int32)
-    np.cumsum(end - start, out=places[1:])
-    offsets = np.zeros(len(counts) + 1, dtype=np.int64)
-    np.cumsum(counts, out=offsets[1:])
-    return pa.BinaryArray.from_buffers(
-        pa.binary(), len(counts), [None, pa.py_buffer(places[offsets]), packed.buffers()[2]]
-    )
+    return both.take(pa.array(np.arange(0, 2 * count, 2)))
 
 
 def either_text(raw: pa.BinaryArray, encoding: str) -> tuple[pa.StringArray, Mask]:
@@ -142,8 +151,16 @@ def repeated(values: Sequence[str | None], sizes: Ints) -> pa.StringArray:
     if len(values) > _RUNS:
         rows = np.repeat(np.arange(len(values)), sizes)
         return pa.array(values, type=pa.string()).take(pa.array(rows))
-    runs = [
-        pa.repeat(pa.scalar(value, pa.string()), size)
-        for value, size in zip(values, sizes.tolist(), strict=True)
-    ]
-    return pa.concat_arrays(runs) if runs else pa.array([], type=pa.string())
+    if not values:
+        return pa.array([], type=pa.string())
+    raw = [b"" if value is None else value.encode() for value in values]
+    offsets = np.zeros(int(sizes.sum()) + 1, dtype=np.int32)
+    np.cumsum(np.repeat([len(one) for one in raw], sizes), out=offsets[1:])
+    data = b"".join(one * size for one, size in zip(raw, sizes.tolist(), strict=True))
+    valid = None
+    if None in values:
+        given = np.repeat([value is not None for value in values], sizes)
+        valid = pa.py_buffer(np.packbits(given, bitorder="little"))
+    return pa.StringArray.from_buffers(
+        len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data), valid
+    )

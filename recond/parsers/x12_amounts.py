@@ -6,7 +6,8 @@ import re
 
 import numpy as np
 
-from recond.parsers.columns import ZERO, Bytes, Ints, Mask, digits
+from recond.parsers.columns import ZERO, Bytes, Ints, Mask
+from recond.parsers.figures import digits
 from recond.parsers.words import SIZE, last_bytes, word_digits, words_before
 
 _DECIMAL = re.compile(r"(-?)([0-9]{0,13})(?:\.([0-9]{0,2})0*)?", re.ASCII)

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recond.parsers.columns import CR, LF, SPACE, Bytes, Ints, Mask, blank_to_null
-from recond.parsers.spans import edged, span_text
+from recond.parsers.columns import CR, LF, SPACE, Bytes, Ints, Mask, blank_to_null, constant
+from recond.parsers.spans import edged, gathered, span_text
 from recond.parsers.words import SIZE, words_at
 
 ISA_ELEMENTS = 16
@@ -113,9 +113,12 @@ class Segments:
         """`spans` of the first elements of some rows, for many rows at once."""
         if not len(rows) or int(self.count[rows].min()) < elements or self.marks.segment == LF:
             return [self.spans(rows, one) for one in range(1, elements + 1)]
-        windows = np.lib.stride_tricks.sliding_window_view(self.bounds, elements + 1)
-        edges = windows[self.low[rows] + 1].T.copy()  # of each row, the bytes around its elements
-        return [(edges[one] + 1, edges[one + 1]) for one in range(elements)]
+        size = (elements + 1) * self.bounds.itemsize
+        count = len(self.bounds) - elements
+        windows = np.ndarray((count,), f"V{size}", self.bounds, 0, self.bounds.strides)
+        edges = windows[self.low[rows] + 1].view(np.int64).reshape(len(rows), -1)
+        lasts = [edges[:, one].copy() for one in range(elements + 1)]  # bytes around the elements
+        return [(lasts[one] + 1, lasts[one + 1]) for one in range(elements)]
 
     def column(self, rows: Ints, element: int) -> pa.StringArray:
         """An element of some ascending rows as text, blanks taken off, null where it is empty or
@@ -127,7 +130,7 @@ class Segments:
         if len(start) > _FEW and (same := self._same(start, end)) is not None:
             return same
         if self.ascii:
-            texts = _plain_text(self.data, start, end)
+            texts = gathered(self.data, start, end).view(pa.string())
         else:
             texts, _ = span_text(self.data, start, end, self.encoding)
         if edged(self.data, start, end):
@@ -154,7 +157,7 @@ class Segments:
         text = self.data[int(start[0]) : int(end[0])].tobytes()
         if not text.isalnum() or not bool((words == words[0]).all()):
             return None
-        return pa.repeat(pa.scalar(text.decode("ascii"), pa.string()), len(start))
+        return constant(text.decode("ascii"), len(start))
 
     def text(self, row: int, element: int) -> str:
         """One element of one row as text, blanks taken off; empty where it is not given."""
@@ -182,15 +185,6 @@ class Segments:
             self.count[one], self.line[one], self.offset,
             self.marks, self.plain, self.ascii, self.encoding,
         )  # fmt: skip
-
-
-def _plain_text(data: Bytes, start: Ints, end: Ints) -> pa.StringArray:
-    """Text of ascending spans of ASCII: spans and the gaps between them are one array."""
-    bounds = np.empty(2 * len(start) + 1, dtype=np.int32)
-    bounds[0:-1:2], bounds[1::2] = start, end
-    bounds[-1] = end[-1] if len(end) else 0
-    both = pa.StringArray.from_buffers(2 * len(start), pa.py_buffer(bounds), pa.py_buffer(data))
-    return both.take(pa.array(np.arange(0, 2 * len(start), 2)))
 
 
 def _encoding(data: Bytes) -> str:

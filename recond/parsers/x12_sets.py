@@ -58,9 +58,11 @@ class Sets:
 
     def inside(self, kinds: tuple[int, ...]) -> Mask:
         """Which segments stand in a set of these kinds, from ST to SE."""
-        wanted = np.isin(self.kind, kinds) | (np.bincount(self.of, minlength=len(self)) == 0)
-        mask: Mask = np.ones(len(self.of), dtype=np.bool_) if wanted.all() else wanted[self.of]
         following = np.append(self.start[1:], len(self.of))
+        wanted = following == np.maximum(self.start, 0)  # no segments
+        for kind in kinds:
+            wanted |= self.kind == kind
+        mask: Mask = np.ones(len(self.of), dtype=np.bool_) if wanted.all() else wanted[self.of]
         # What stands behind an SE belongs to no set: the envelope, a few segments a file.
         for one in np.flatnonzero((self.end >= 0) & (following - self.end > 1)).tolist():
             mask[int(self.end[one]) + 1 : int(following[one])] = False

@@ -238,23 +238,41 @@ def camt(path: Path) -> tuple[int, int]:
 
 
 def x12(path: Path) -> tuple[int, int]:
-    """RMR lines of 820s: reference and amount, delimiters known beforehand."""
-    count = cents = 0
+    """820s, delimiters known beforehand: of each payment amount, day, trace and payer, of each RMR
+    reference, amount and which payment it is of."""
+    count = cents = sets = 0
     for data in blocks(path):
         places = np.flatnonzero((data == ord("*")) | (data == ord("~")))
         ends = np.flatnonzero(data[places] == ord("~"))
         first = np.concatenate([np.zeros(1, np.int64), ends[:-1] + 1])
         starts = np.concatenate([np.zeros(1, np.int64), places[ends[:-1]] + 2])
-        rmr = (data[starts] == ord("R")) & (data[starts + 1] == ord("M"))
-        mark, end = first[rmr], places[ends[rmr]]
-        texts = [spans_text(data, places[mark + n] + 1, places[mark + n + 1]) for n in (0, 1)]
-        whole = spans_integer(data, places[mark + 3] + 1, end - 3)
-        part = digits(data[end[:, None] + np.arange(-2, 0)])
-        amounts = whole * 100 + part
-        pa.table({"qualifier": texts[0], "reference": texts[1], "cents": amounts})
-        count += len(mark)
-        cents += int(amounts.sum())
+        names = data[starts], data[starts + 1]
+        of = sets + np.cumsum(_named(names, "ST"))
+        bpr, trn, payer, rmr = (first[_named(names, tag)] for tag in ("BP", "TR", "N1", "RM"))
+        pa.table({"set": of[_named(names, "BP")], "cents": _cents(data, places, bpr + 1),
+                  "day": _element(data, places, bpr + 15)})  # fmt: skip
+        pa.table({"set": of[_named(names, "TR")], "trace": _element(data, places, trn + 1)})
+        pa.table({"set": of[_named(names, "N1")], "payer": _element(data, places, payer + 1)})
+        amounts = _cents(data, places, rmr + 3)
+        pa.table({"set": of[_named(names, "RM")], "qualifier": _element(data, places, rmr),
+                  "reference": _element(data, places, rmr + 1), "cents": amounts})  # fmt: skip
+        count, cents, sets = count + len(rmr), cents + int(amounts.sum()), int(of[-1])
     return count, cents
+
+
+def _named(names: tuple[Bytes, Bytes], tag: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return (names[0] == ord(tag[0])) & (names[1] == ord(tag[1]))
+
+
+def _element(data: Bytes, places: Ints, mark: Ints) -> pa.Array:
+    return spans_text(data, places[mark] + 1, places[mark + 1])
+
+
+def _cents(data: Bytes, places: Ints, mark: Ints) -> Ints:
+    """Amounts with two places behind the point."""
+    end = places[mark + 1]
+    part = digits(data[end[:, None] + np.arange(-2, 0)])
+    return spans_integer(data, places[mark] + 1, end - 3) * 100 + part
 
 
 KERNELS = {

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recond.parsers import columns
+from recond.parsers import columns, figures
 
 
 def lines(data: bytes, block: int = columns.BLOCK, longest: int = columns.LONGEST) -> list[bytes]:
@@ -111,7 +111,7 @@ def test_a_fixed_view_of_even_lines_is_not_copied_again() -> None:
 def test_digits_are_ascii_digits_and_nothing_else(rows: list[bytes]) -> None:
     width = len(rows[0]) if rows else 3
     view = np.frombuffer(b"".join(rows), dtype=np.uint8).reshape(len(rows), width)
-    values, bad = columns.digits(view)
+    values, bad = figures.digits(view)
     good = [all(byte in b"0123456789" for byte in row) for row in rows]
     assert bad.tolist() == [not fine for fine in good]
     assert values.tolist() == [
@@ -124,20 +124,20 @@ def test_digits_are_ascii_digits_and_nothing_else(rows: list[bytes]) -> None:
 ), min_size=1)))  # fmt: skip
 def test_digits_are_exact_up_to_eighteen(texts: list[str]) -> None:
     view = np.frombuffer("".join(texts).encode(), dtype=np.uint8).reshape(len(texts), -1)
-    values, bad = columns.digits(view)
+    values, bad = figures.digits(view)
     assert values.tolist() == [int(text) for text in texts]
     assert not bad.any()
 
 
 @pytest.mark.parametrize("text", [b"1_0", b" 10", b"+10", b"10 ", b"1.0", b"\xb2\xb3\xb9", b"/10"])
 def test_traps_of_int_are_no_digits(text: bytes) -> None:
-    _, bad = columns.digits(np.frombuffer(text, dtype=np.uint8).reshape(1, 3))
+    _, bad = figures.digits(np.frombuffer(text, dtype=np.uint8).reshape(1, 3))
     assert bad.tolist() == [True]
 
 
 def test_nineteen_digits_are_refused() -> None:
     with pytest.raises(ValueError, match="at most 18"):
-        columns.digits(np.zeros((1, 19), dtype=np.uint8))
+        figures.digits(np.zeros((1, 19), dtype=np.uint8))
 
 
 @settings(deadline=None)  # the first array of Python objects looks for pandas
@@ -174,7 +174,16 @@ def test_text_of_one_length_is_not_stripped_and_is_the_same(rows: list[bytes], m
 )
 def test_rows_are_alike_or_not(texts: list[str]) -> None:
     view = np.frombuffer("".join(texts).encode(), dtype=np.uint8).reshape(len(texts), -1)
-    assert columns.alike(view) == (len(set(texts)) == 1)
+    assert figures.alike(view) == (len(set(texts)) == 1)
+
+
+@given(st.integers(1, 11), st.lists(st.text("ab", min_size=11, max_size=11), min_size=1), st.data())
+def test_rows_have_the_same_bytes_or_not(width: int, texts: list[str], dice: st.DataObject) -> None:
+    view = np.frombuffer("".join(texts).encode(), dtype=np.uint8).reshape(len(texts), -1)
+    rows = dice.draw(st.lists(st.integers(0, len(texts) - 1), min_size=len(texts)))[: len(texts)]
+    same = figures.same_bytes(view[:, :width], view[:, 11 - width :], np.array(rows))
+    pairs = zip(texts, rows, strict=True)
+    assert same.tolist() == [text[:width] == texts[row][11 - width :] for text, row in pairs]
 
 
 @pytest.mark.parametrize("count", [0, 1, columns.BLOCK >> 5, (columns.BLOCK >> 5) + 1])

@@ -131,6 +131,11 @@ def test_empty_texts_are_null_and_runs_repeat(texts: list[str]) -> None:
         sizes = np.array([len(text) for text in values], dtype=np.int64)
         expected = [text for text in values for _ in text]
         assert repeated(values, sizes).to_pylist() == expected
+    missing = [None, *texts, None]
+    sizes = np.arange(len(missing))
+    expected = np.repeat(np.array(missing, dtype=object), sizes).tolist()
+    assert repeated(missing, sizes).to_pylist() == expected
+    assert repeated([], sizes[:0]).to_pylist() == []
 
 
 DETAIL_FIELDS = st.tuples(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recond.exceptions.codes import CODES
@@ -197,6 +197,7 @@ def test_blocks_of_any_size_read_the_same(
     assert parts.transmission == whole.transmission
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_raise(data: bytes) -> None:
     read("x12_820", data)
