@@ -1,12 +1,14 @@
-"""Arrow columns as NumPy arrays: the two conversions that every vectorised room needs."""
+"""Arrow columns: the conversions to NumPy that every vectorised room needs, and texts joined."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -22,3 +24,16 @@ def bools(column: pa.Array | pa.ChunkedArray) -> Bools:
     """A truth column without nulls as booleans."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return cast(Bools, array.to_numpy(zero_copy_only=False))
+
+
+def joined_texts(texts: Sequence[pa.Array], between: str) -> pa.Array:
+    """Text columns joined row by row, nulls left out; null where all are null or nothing is left.
+
+    Arrow alone would drop a row of nulls, and so move the texts behind it to other rows.
+    """
+    none = texts[0].is_null()
+    for text in texts[1:]:
+        none = pc.and_(none, text.is_null())
+    first = pc.if_else(none, "", texts[0])
+    joined = pc.binary_join_element_wise(first, *texts[1:], between, null_handling="skip")
+    return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), joined)

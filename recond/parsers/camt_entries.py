@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recond.arrays import bools, ints
+from recond.arrays import bools, ints, joined_texts
 from recond.money import cents_from_text
 from recond.parsers.camt_paths import NTRY, NUMBERS, STMT, TX
 from recond.parsers.columns import Ints, Mask, blank_to_null
@@ -214,10 +214,7 @@ def _type_codes(leaves: _Leaves, count: int) -> pa.Array:
         for name in ("Domn/Cd", "Domn/Fmly/Cd", "Domn/Fmly/SubFmlyCd")
     ]
     own, _ = leaves.column(["NTRY/BkTxCd/Prtry/Cd"], leaves.entry, count)
-    if all(part.null_count == count for part in parts):
-        return own  # Arrow joins columns of nulls alone to a column without rows
-    domain = pc.binary_join_element_wise(*parts, "-", null_handling="skip")
-    return pc.coalesce(blank_to_null(domain), own)
+    return pc.coalesce(joined_texts(parts, "-"), own)
 
 
 def _references(leaves: _Leaves, count: int, details: Ints) -> tuple[pa.Array, pa.Array]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recond.arrays import Bools, Ints, bools, ints
+from recond.arrays import Bools, Ints, bools, ints, joined_texts
 from recond.model import CONTROLS, REMITTANCES, TABLES, Format
 from recond.parsers.columns import Bytes, constant, raw_column
 from recond.parsers.mapping import Condition, Fill, Rows, Rule
@@ -44,13 +44,8 @@ class Frame:
     def joined(self, names: list[str], between: str) -> pa.Array:
         """Columns as text, joined; blanks are left out, null where all are blank."""
         texts = [self.columns[name].cast(pa.string()) for name in names]
-        if all(text.null_count == self.size for text in texts):
-            return pa.nulls(self.size, pa.string())  # Arrow joins nulls alone to no rows at all
         joined = joined_rows(texts, between)
-        if joined is not None:
-            return joined
-        joined = pc.binary_join_element_wise(*texts, between, null_handling="skip")
-        return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), joined)
+        return joined_texts(texts, between) if joined is None else joined
 
 
 def chosen(condition: Condition, frame: Frame) -> Bools:

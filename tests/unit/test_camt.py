@@ -68,6 +68,17 @@ def test_a_statement_is_lines_and_balances() -> None:
     assert result.transmission.identity == "camt.053:M1:1:S1"
 
 
+def test_an_entry_without_a_type_stands_among_others() -> None:
+    coded = message(statement(summary=SUMMARY))
+    bare = "<BkTxCd><Domn></Domn></BkTxCd>"
+    code = "<BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>RCDT</Cd></Fmly></Domn></BkTxCd>"
+    second = coded.index(code, coded.index(code) + 1)
+    result = outcome(coded[:second] + bare + coded[second + len(code) :])
+    assert result.problems == []
+    found = [row["type_code"] for row in result.rows("bank_lines")]
+    assert found == ["PMNT-RCDT", None, "PMNT-RCDT"]
+
+
 @pytest.mark.parametrize("version", range(1, 14))
 @pytest.mark.parametrize("kind", ["052", "053", "054"])
 def test_every_version_is_read_alike(kind: str, version: int) -> None:

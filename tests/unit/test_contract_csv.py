@@ -175,3 +175,17 @@ def test_a_problem_fixture_raises_its_problem(path: Path) -> None:
 
 def test_there_are_problem_fixtures() -> None:
     assert len(PROBLEMS) >= 12
+
+
+def test_columns_that_are_joined_may_all_be_blank_in_a_row() -> None:
+    """Such a row must not move the texts of the rows behind it."""
+    head = FILES["cashier_receipts"].partition("\n")[0]
+    rows = (
+        "R1,D1,ANA,2026-11-02,09:00,,,CARD,-1.00,,\n"
+        "R2,D1,ANA,2026-11-02,09:01,1000456021,,CARD,-2.00,,\n"
+        "R3,D1,ANA,2026-11-02,09:02,1000412207,I3,CARD,-3.00,,\n"
+    )
+    found = outcome("cashier_receipts", f"{head}\n{rows}").rows("set_aside")
+    assert [(row["amount_cents"], row["reference"]) for row in found] == [
+        (-100, None), (-200, "1000456021"), (-300, "1000412207;I3"),
+    ]  # fmt: skip
