@@ -17,6 +17,7 @@ from recond.home import Home, init, open_home
 from recond.pipeline import FileOutcome, process
 from recond.pipeline.run import Run
 from recond.session import AUTOMATIC, run_of
+from recond.store.engine import Store
 
 TODAY = dt.date(2026, 3, 16)
 NOW = dt.datetime(2026, 3, 16, 18, 0, tzinfo=dt.UTC)
@@ -64,25 +65,26 @@ class Office:
         if more:
             path = folder / "recond.toml"
             path.write_text(path.read_text() + more)
-        self._runs: list[Run] = []
+        self._store: Store | None = None
 
     @classmethod
     def of(cls, folder: Path) -> Office:
         """The office of a home that was made before."""
         made = cls.__new__(cls)
-        made.home, made._runs = open_home(folder), []
+        made.home, made._store = open_home(folder), None
         return made
 
     def run(self, today: dt.date = TODAY, now: dt.datetime = NOW) -> Run:
         """The home opened for one verb at a fixed instant."""
-        opened = run_of(open_home(self.home.path), today, AUTOMATIC, lambda: now)
-        self._runs.append(opened)
+        opened = run_of(open_home(self.home.path), today, AUTOMATIC, lambda: now, self._store)
+        self._store = opened.store
         return opened
 
     def close(self) -> None:
-        """Close every database connection."""
-        for opened in self._runs:
-            opened.store.close()
+        """Close every database connection; the next run opens the database anew."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
 
     def drop(self, inbox: str, name: str, content: str | bytes) -> None:
         """Put a file into an inbox."""
