@@ -30,7 +30,7 @@ from recond.model import Format
 from tests.fuzz import mutate, resum
 from tests.fuzz.subjects import SUBJECTS, outcome, seeds, shipped
 
-SECONDS = 20  # of one input of at most some kilobytes, on a machine that does other work
+SECONDS = 10  # of processor time, for one input of at most some kilobytes
 MEGABYTES = 600
 SHOWN = 10  # failures printed
 
@@ -42,12 +42,12 @@ def time_cap() -> Iterator[None]:
     def late(signum: int, frame: FrameType | None) -> None:
         raise TimeoutError(f"longer than {SECONDS} s")
 
-    signal.signal(signal.SIGALRM, late)
-    signal.alarm(SECONDS)
+    signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def cap_memory() -> None:

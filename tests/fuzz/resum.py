@@ -229,11 +229,17 @@ def _child(element: ElementTree.Element, *names: str) -> str:
     return (element.text or "").strip()
 
 
+def _plain_xml(data: bytes) -> str:
+    """XML without prefixes of names, and without the control characters that recond warns of."""
+    text = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f]", "?", data.decode(errors="replace"))
+    return re.sub(r"(?<=[<\s/])[\w.-]+:(?=[\w.-]+[\s=/>])", "", text)
+
+
 def camt(data: bytes) -> Sums:
     """Entries of each statement against its balances."""
     money: Counter[int] = Counter()
     wrong: list[str] = []
-    for statement in ElementTree.fromstring(data.decode(errors="replace")).iter():
+    for statement in ElementTree.fromstring(_plain_xml(data)).iter():
         if _local(statement) not in {"Stmt", "Rpt", "Ntfctn"}:
             continue
         booked, balances = 0, {}

@@ -49,6 +49,21 @@ def amounts(result: Read) -> list[int]:
     return [row["amount_cents"] for row in result.rows("bank_lines")]
 
 
+def test_an_entry_may_lack_the_code_that_its_neighbours_have() -> None:
+    """Seen by the mutations: it took the whole file down."""
+    code = "<BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>RCDT</Cd></Fmly></Domn></BkTxCd>"
+    bare = [entry("5.00", reference=f"B{n}").replace(code, "") for n in (2, 3)]
+    own = entry("5.00", reference="B4").replace(
+        code, "<BkTxCd><Prtry><Cd>NTRF</Cd></Prtry></BkTxCd>"
+    )
+    entries = [bare[0], entry("5.00"), bare[1], own]
+    result = outcome(
+        message(statement(entries, [balance("OPBD", "0.00"), balance("CLBD", "20.00")]))
+    )
+    lines = [(row["reference"], row["type_code"]) for row in result.rows("bank_lines")]
+    assert lines == [("B2", None), ("B1", "PMNT-RCDT"), ("B3", None), ("B4", "NTRF")]
+
+
 def test_a_statement_is_lines_and_balances() -> None:
     text = message(statement(summary=SUMMARY))
     result = outcome(text)
