@@ -1,10 +1,11 @@
 """What recond itself changes of what is owed, with what its items owe after it.
 
-Three things, one table (`schema.adjustment`): a debt is written off (and reinstated when that is
+Four things, one table (`schema.adjustment`): a debt is written off (and reinstated when that is
 undone); what was written off is paid after all, to the office or to an agency that keeps a
-commission; a deposit that is held for a customer is given back or used up. The last two go along
-with a placement of the payment: the item owes more, or less, by the very cents that are placed on
-it or taken off it, so what it owes stays as it is (domain examples E45, E46 and E48).
+commission; a deposit that is held for a customer is given back or used up; what a payer owes by
+its own word is owed because it is paid. The last three go along with a placement of the payment:
+the item owes more, or less, by the very cents that are placed on it or taken off it, so what it
+owes stays as it is (domain examples E45, E46, E48 and E49).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 adjustment, past = schema.adjustment, schema.item_version
 WRITE_OFF, REINSTATED, RECOVERED = "write_off", "reinstated", "recovered"
-COMMISSION, RELEASED = "commission", "released"
+COMMISSION, RELEASED, ASSESSED = "commission", "released", "assessed"
 FORGIVEN = (WRITE_OFF, REINSTATED, RECOVERED)  # their sum is what may still be recovered
 
 ADJUSTED = pa.schema(
@@ -72,14 +73,26 @@ def tied(
     if not table.num_rows:
         return ADJUSTED.empty_table()
     held = pc.is_in(table["charge_type"], value_set=pa.array(chart.deposits, pa.string()))
+    own = pc.is_in(table["item_key"], value_set=_assessed(connection, table["item_key"]))
     columns = {name: table[name] for name in ADJUSTED.names if name in table.column_names}
+    forgiven = _accounts(connection, table, chart)
     columns |= {
-        "kind": pc.if_else(held, RELEASED, RECOVERED),
-        "gl_account": _accounts(connection, table, chart),
+        "kind": pc.if_else(own, ASSESSED, pc.if_else(held, RELEASED, RECOVERED)),
+        "gl_account": pc.if_else(own, chart.billing_contra, forgiven),
         "cents": table["adjusts"],
         "placement_line": table["line"],
     }
     return pa.table([columns[name] for name in ADJUSTED.names], schema=ADJUSTED)
+
+
+def _assessed(connection: Connection, item_keys: pa.ChunkedArray) -> pa.Array:
+    """Which of these items recond made of money that came without a bill."""
+    item = schema.item.c
+    keys = pc.unique(item_keys).to_pylist()
+    found = connection.scalars(
+        select(item.item_key).where(item.item_key.in_(keys), item.assessed == 1)
+    )
+    return pa.array(list(found), pa.int64())
 
 
 def _accounts(connection: Connection, rows: pa.Table, chart: Chart) -> pa.Array:

@@ -253,6 +253,25 @@ class Expectation(Section):
     by: dt.time = dt.time(23, 59)  # of that day, where the office is
 
 
+class Filing(Section):
+    """`[[filing]]`: accounts that say themselves what they owe for a month, and pay it by a day of
+    the next one (taxes, shares of gross)."""
+
+    name: str
+    begin: str = Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")  # the first month of which they file
+    charge_types: tuple[str, ...] = Field(min_length=1)  # what they file; the first is assessed
+    accounts: tuple[str, ...] = ()
+    family: str = ""  # every account of this family
+    due_day: int = Field(default=20, ge=1, le=28)
+    self_assessed: bool = False  # what they pay without a bill is owed because they pay it
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> Self:
+        if bool(self.accounts) == bool(self.family):
+            raise ValueError("give either accounts or family")
+        return self
+
+
 DEFAULT_INBOXES = tuple(
     Inbox(name=name)
     for name in ("receivables", "lockbox", "bank", "ach", "cashier", "card", "acks")
@@ -289,6 +308,7 @@ class Settings(BaseSettings):
     inbox: tuple[Inbox, ...] = DEFAULT_INBOXES
     source: tuple[PaymentSource, ...] = ()
     expect: tuple[Expectation, ...] = ()
+    filing: tuple[Filing, ...] = ()
     retention: tuple[Retention, ...] = ()
     charge_type: tuple[ChargeType, ...] = ()
     policy: tuple[Policy, ...] = ()
@@ -323,6 +343,10 @@ class Settings(BaseSettings):
             for code in source.pays_only:
                 if code not in known:
                     raise ValueError(f"source {source.name}: no charge type {code}")
+        for filing in self.filing:
+            for code in filing.charge_types:
+                if code not in known:
+                    raise ValueError(f"filing {filing.name}: no charge type {code}")
         return self
 
     @property

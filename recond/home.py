@@ -199,6 +199,14 @@ draft_refunds = false            # ask by itself for refunds of money for closed
 # after_days = 1
 # by = 09:00:00
 
+# Accounts that say themselves what they owe for a month; what is missing by the day is asked about:
+# [[filing]]
+# name = "sales tax"
+# begin = "2026-01"
+# charge_types = ["SALESTAX"]
+# family = "SALES_TAX"
+# due_day = 20
+
 # An order of application that an ordinance prescribes is a [[policy]]; docs/operations.md has
 # examples. Without one: penalties, then oldest due date, then the order above.
 """

@@ -123,6 +123,9 @@ _LIST = (
     Code("STOP_REJECTED", "question", "ITEM", "Accounts payable paid a refund that was taken back here.", FLAG_ANSWERS),
     Code("JOURNAL_REJECTED", "question", "FILE", "The ERP rejected a journal.", ("acknowledge", "hold")),
     Code("FILE_MISSING", "question", "FILE", "A file that has to come is not here by its time.", ("acknowledge", "hold")),
+    Code("FILING_WITHOUT_PAYMENT", "question", "MASTER", "What an account filed for a month is not paid by its day.", ("acknowledge", "hold")),
+    Code("PAYMENT_WITHOUT_FILING", "question", "MASTER", "An account paid for a month and no statement says what for.", ("acknowledge", "hold")),
+    Code("REMITTANCE_EXPECTED", "question", "MASTER", "An account neither filed nor paid for a month by its day.", ("acknowledge", "hold")),
     Code("ACK_STATUS_UNKNOWN", "error", "FILE", "The status of an acknowledgement is not one that recond knows.", ("reject",)),
     # a batch
     Code("BATCH_TOTAL_WRONG", "error", "BATCH", "The batch's total is not the sum of its items.", FILE_ANSWERS),

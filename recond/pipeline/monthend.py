@@ -30,7 +30,8 @@ def month_of(
     """What the statements of a month are made from."""
     return Month(
         connection, month, periods.first_day(month), periods.last_day(month), run.chart,
-        run.rules, gates, run.home.settings.unclaimed.years, as_of,
+        run.rules, gates, run.home.settings.unclaimed.years, run.home.settings.filing, run.calendar,
+        as_of,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from recond.formats import HEAD
 from recond.intake import containers
 from recond.ledger import instant
 from recond.model import KINDS, Problem
-from recond.pipeline import clear, expected, handover, mirror, rematch
+from recond.pipeline import clear, expected, filings, handover, mirror, rematch
 from recond.pipeline.run import Run
 from recond.pipeline.take import MANIFEST_SUFFIX, Arrived, Effect, Recognised, recognise, take
 from recond.store import schema
@@ -120,6 +120,7 @@ def process(
         clear.clear(connection, run)
         handover.ask_for_answers(connection, run)
         expected.ask(connection, run)
+        filings.ask(connection, run)
         draft_refunds(connection, run)
     return Pass(tuple(outcomes), len(seen.waiting) + lists)
 

@@ -10,14 +10,26 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Select, Subquery, and_, cast, delete, exists, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Subquery,
+    and_,
+    cast,
+    delete,
+    exists,
+    func,
+    select,
+    true,
+)
 
 from recond.ledger import Source, closed_through
 from recond.matching.cascade import match
 from recond.matching.credits import CREDITS, apply_credits
 from recond.matching.tables import BOOK_ACCOUNTS, BOOK_ITEMS, Matched
 from recond.model import CREDIT, ITEM, RECEIPTS, REMITTANCES
-from recond.pipeline import moves, recoveries, sources
+from recond.pipeline import filings, moves, recoveries, sources
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.payments import ask, place
 from recond.pipeline.run import Run
@@ -49,8 +61,9 @@ def rematch(connection: Connection, run: Run) -> Rematched:
         return Rematched(0, 0, 0)
     due = _place_due(connection, run)
     identified = _identify(connection, run)
-    credited = _apply_credits(connection, run)
-    return Rematched(due, identified, credited + recoveries.recover(connection, run))
+    credited = filings.settle_filed(connection, run) + _apply_credits(connection, run)
+    credited += recoveries.recover(connection, run) + filings.assess(connection, run)
+    return Rematched(due, identified, credited)
 
 
 def stored_receipts(connection: Connection, chosen: pa.Array) -> tuple[pa.Table, pa.Table]:
@@ -236,15 +249,20 @@ def _apply(
     keys = pc.unique(lots["ordinal"]).sort()
     for allowed, mine in sources.by_restriction(connection, run, keys):
         some = lots.filter(pc.is_in(lots["ordinal"], value_set=mine))
-        applied += _apply_lots(connection, allowed, some, reopened)
+        for credit, only in filings.credits_by_month(connection, allowed, some):
+            applied += _apply_lots(connection, allowed, credit, reopened, only)
     return applied
 
 
 def _apply_lots(
-    connection: Connection, run: Run, credits_: pa.Table, reopened: pa.Table | None
+    connection: Connection,
+    run: Run,
+    credits_: pa.Table,
+    reopened: pa.Table | None,
+    only: ColumnElement[bool] | None,
 ) -> int:
-    """Credits of money that may pay the same charges; with `reopened` only those items, as if so
-    many cents of them had appeared now."""
+    """Credits of money that may pay the same charges, and of them what `only` takes; with
+    `reopened` only those items, as if so many cents of them had appeared now."""
     staged = stage(
         connection,
         "credited",
@@ -255,7 +273,7 @@ def _apply_lots(
         select(*item_columns())
         .select_from(schema.item_and_balance)
         .join(staged, staged.c.account_key == item.c.account_key)
-        .where(balance.c.open_cents > 0)
+        .where(balance.c.open_cents > 0, true() if only is None else only)
         .order_by(item.c.item_key),
         BOOK_ITEMS,
     )

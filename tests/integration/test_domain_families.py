@@ -172,16 +172,6 @@ def test_e49_a_prepaid_hangar_is_consumed_month_by_month(office: Office) -> None
         assert office.journal()[("100", "2110")] == -left
 
 
-def test_e49_a_share_of_gross_without_a_bill_stands_on_account_the_same_day(
-    office: Office,
-) -> None:
-    bills(office, dt.date(2026, 4, 1), receivable(HANGAR, "H04", "AIRPORT", "2026-04-15", 32500))
-    pay(office, 32500, HANGAR, dt.date(2026, 4, 2))
-    pay(office, 118420, HANGAR, dt.date(2026, 4, 3))
-    assert office.journal()[("100", "2110")] == -118420
-    assert office.questions() == []
-
-
 def test_e50_an_insurers_part_leaves_the_rest_with_the_party(office: Office, desk: Desk) -> None:
     bills(office, TODAY, receivable(PARTY, "PD-2026-0042", "DAMAGE", "2026-03-28", 348720))
     pay(office, 300000, "CLAIM 00-77")

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Select, and_, case, func, or_, select
 
-from recond.adjusting import COMMISSION
+from recond.adjusting import ASSESSED, COMMISSION
 from recond.exports.adjusted import receipt_ids
 from recond.exports.columns import FileIds, int64s
 from recond.exports.statements.base import Month, Statement, Tie, shown, summed
@@ -231,7 +231,7 @@ def write_offs(month: Month) -> Statement:
     by agencies, by decision and item, with who decided it; ties to the allowance and to the
     expense (domain E45, E46)."""
     changed, owner = schema.adjustment, schema.item
-    own = changed.c.charge_type.not_in(month.chart.deposits)
+    own = and_(changed.c.charge_type.not_in(month.chart.deposits), changed.c.kind != ASSESSED)
     query = (
         select(changed.c.kind, changed.c.decision_id, entry.c.effective_date, entry.c.decided_by,
                schema.account.c.account_number, owner.c.item_number, changed.c.charge_type,

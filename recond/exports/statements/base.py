@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import Connection, select
 
+from recond.calendar import Calendar
 from recond.closing import Gate
+from recond.config import Filing
 from recond.matching.policy import Rules
 from recond.money import decimal_from_cents, format_grouped
 from recond.posting import Chart
@@ -33,6 +35,8 @@ class Month:
     rules: Rules
     gates: Sequence[Gate]
     unclaimed_years: int = 3
+    filing: Sequence[Filing] = ()
+    calendar: Calendar = field(default_factory=lambda: Calendar.of("FED", ()))
     as_of: dt.date | None = None  # whose books these are (`store.pastbooks`); None: today's
 
     def rows(self, query: Any, shape: Mapping[str, pa.DataType]) -> pa.Table:

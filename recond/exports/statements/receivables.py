@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Select, and_, case, exists, func, literal, not_, select
 
-from recond.adjusting import COMMISSION, RECOVERED, REINSTATED, WRITE_OFF
+from recond.adjusting import ASSESSED, COMMISSION, RECOVERED, REINSTATED, WRITE_OFF
 from recond.exports.statements.base import Month, Statement, Tie, shown
 from recond.exports.statements.cash import SAME
 from recond.model import CREDIT, ITEM, RETURNED, VOIDED
@@ -24,8 +24,8 @@ TEXT, INT = pa.string(), pa.int64()
 
 MOVEMENTS = (
     "go_live", "billings", "penalties", "billing_changes", "payments", "credits_applied",
-    "returns", "voids", "corrections", "write_offs", "reinstated", "recoveries", "commissions",
-    "prior_period",
+    "returns", "voids", "corrections", "self_assessed", "write_offs", "reinstated", "recoveries",
+    "commissions", "prior_period",
 )  # fmt: skip
 BUCKETS = ("not_due", "days_0_30", "days_31_60", "days_61_90", "days_91_120", "over_120")
 
@@ -93,7 +93,7 @@ def _placed(month: Month) -> Select[Any]:
 # What recond itself changed of what is owed, by the movement that it is. A released deposit is
 # none: what its item owes is what it owed before.
 _OWN = {WRITE_OFF: "write_offs", REINSTATED: "write_offs", RECOVERED: "reinstated",
-        COMMISSION: "commissions"}  # fmt: skip
+        COMMISSION: "commissions", ASSESSED: "self_assessed"}  # fmt: skip
 
 
 def _adjusted(month: Month) -> Select[Any]:
@@ -127,7 +127,7 @@ def _along(month: Month) -> Select[Any]:
         )
         .join(decision, SAME)
         .join(entry, entry.c.entry_no == decision.c.entry_no)
-        .where(entry.c.period <= month.month)
+        .where(entry.c.period <= month.month, changed.c.kind != ASSESSED)
         .group_by(*keys, _when(month), movement, changed.c.kind)
     )
 

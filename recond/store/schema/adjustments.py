@@ -27,7 +27,7 @@ adjustment = keyed_only(
     PrimaryKeyConstraint("entry_no", "line"),
     CheckConstraint("cents <> 0", name="something"),
     CheckConstraint(
-        "kind IN ('write_off','reinstated','recovered','commission','released')",
+        "kind IN ('write_off','reinstated','recovered','commission','released','assessed')",
         name="kind_known",
     ),
     CheckConstraint(

@@ -79,6 +79,8 @@ item = Table(
     text("arrangement_number"),
     text("installment"),
     text("prior_owner"),  # the name on it, where somebody else had the account before
+    # 1: recond made it of money that came without a bill (`pipeline.filings`)
+    Column("assessed", INT, nullable=False, server_default="0"),
     Column("since_entry", INT, nullable=False),  # entry of the snapshot that first brought it
     UniqueConstraint("account_key", "item_number"),
     Index("ix_item_item_reference", "item_reference"),
