@@ -33,6 +33,9 @@ from recond.tomlcheck import construct, nearest, read_toml
 OTHER_NAMES = {"RECOND_HOME", "RECOND_NOW", "RECOND_SAMPLES", "RECOND_TEST_POSTGRES"}
 
 
+MONTH_DAY = r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+
+
 class Section(BaseModel):
     """A table of recond.toml: unknown keys are refused, values do not change."""
 
@@ -96,6 +99,19 @@ class Unclaimed(Section):
     """`[unclaimed]`: when money that nobody claims is abandoned (domain E52)."""
 
     years: int = Field(default=3, ge=1)
+    # what is dormant by the one day is reported before the other one of the same year (MM-DD)
+    dormant_by: str = Field(default="06-30", pattern=MONTH_DAY)
+    report_by: str = Field(default="11-01", pattern=MONTH_DAY)
+    letter_days_most: int = Field(default=120, ge=0)  # before the report the owner is written to,
+    letter_days_least: int = Field(default=60, ge=0)  # at most and at least so many days
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.dormant_by > self.report_by:
+            raise ValueError("report_by is before dormant_by")
+        if self.letter_days_least > self.letter_days_most:
+            raise ValueError("letter_days_least is more than letter_days_most")
+        return self
 
 
 class Gl(Section):
@@ -178,9 +194,7 @@ class Days(Section):
 
     bank_holidays: Literal["FED", "none"] = "FED"
     city_holidays: tuple[dt.date, ...] = ()
-    fiscal_year_end: str = Field(  # MM-DD
-        default="06-30", pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
-    )
+    fiscal_year_end: str = Field(default="06-30", pattern=MONTH_DAY)
 
 
 class Clearing(Section):

@@ -251,9 +251,9 @@ def export(
 ) -> None:
     """Write a dataset (files receipts applications exceptions receivables deposits bank_lines
     clearings returns charges adjustments return_rates drawers proof_of_cash journal sources),
-    what is new for the billing system (postings), for accounts payable (refunds) or for the ERP
-    (journal --by), the pack of a month (month-end MONTH), or closed months for DuckDB and others
-    (history)."""
+    what is new for the billing system (postings), for accounts payable (refunds), for owners of
+    unclaimed credit (letters) or for the ERP (journal --by), the pack of a month (month-end
+    MONTH), or closed months for DuckDB and others (history)."""
     if dataset == "month-end":
         from recond.verbs.handover import export_month_end_verb
 
@@ -275,6 +275,11 @@ def export(
         from recond.verbs.handover import export_history_verb
 
         export_history_verb(home, json, dry_run, day(as_of))
+        return
+    if dataset == "letters":
+        from recond.verbs.handover import export_letters_verb
+
+        export_letters_verb(home, json, dry_run, day(as_of))
         return
     if by is not None or detailed:
         if dataset != "journal" or by is None or date_from or date_to or out:

@@ -124,7 +124,7 @@ def rates(connection: Connection, first: dt.date, last: dt.date) -> pa.Table:
     Debits count by their effective date, returns by their return date, both within the days.
     `state`: above when the rate is over its threshold, else below; a refused return counts too.
     """
-    receipt, item = schema.receipt.c, schema.return_item.c
+    receipt = schema.receipt.c
     debits = connection.scalar(
         select(func.count()).where(
             receipt.channel == "ACH_DEBIT",
@@ -132,18 +132,10 @@ def rates(connection: Connection, first: dt.date, last: dt.date) -> pa.Table:
             receipt.received_date <= last.isoformat(),
         )
     )
-    counts = connection.execute(
-        select(item.code, func.count())
-        .join(schema.receipt, receipt.receipt_no == item.receipt_no)
-        .where(
-            receipt.channel == "ACH_DEBIT", item.kind == "RETURN", item.reversed_cents > 0,
-            item.return_date >= first.isoformat(), item.return_date <= last.isoformat(),
-        )
-        .group_by(item.code)
-    ).all()  # fmt: skip
+    counts = by_code(connection, first, last)
     rows = []
     for measure, codes, threshold in MEASURES:
-        returned = sum(row[1] for row in counts if codes is None or row[0] in codes)
+        returned = sum(n for code, n in counts.items() if codes is None or code in codes)
         rate = _hundredths(returned, debits or 0)
         rows.append(
             {
@@ -159,6 +151,23 @@ def rates(connection: Connection, first: dt.date, last: dt.date) -> pa.Table:
             }
         )
     return pa.Table.from_pylist(rows, schema=RETURN_RATES)
+
+
+def by_code(connection: Connection, first: dt.date, last: dt.date) -> dict[str, int]:
+    """Returned debits of the office by return code, by their return date."""
+    receipt, item = schema.receipt.c, schema.return_item.c
+    code = func.coalesce(item.code, "")
+    rows = connection.execute(
+        select(code, func.count())
+        .join(schema.receipt, receipt.receipt_no == item.receipt_no)
+        .where(
+            receipt.channel == "ACH_DEBIT", item.kind == "RETURN", item.reversed_cents > 0,
+            item.return_date >= first.isoformat(), item.return_date <= last.isoformat(),
+        )
+        .group_by(code)
+        .order_by(code)
+    )  # fmt: skip
+    return {row[0]: row[1] for row in rows}
 
 
 def _hundredths(part: int, whole: int) -> int:

@@ -52,6 +52,7 @@ class _Subject:
     receipt_no: int | None = None
     version: int | None = None
     cents: int = 0
+    account_key: int | None = None  # of a letter
 
 
 def files_named(connection: Connection, file_ids: Sequence[str]) -> dict[str, Row[Any]]:
@@ -91,7 +92,9 @@ def take(
             continue
         _keep(connection, arrived.file_no, file, subject, row)
         taken.kept.append(row["status"])
-        if row["status"] == "REJECTED":
+        if file.kind == "letters":
+            taken.questions += _letter_answered(file, subject, row["status"])
+        elif row["status"] == "REJECTED":
             taken.questions.append(_rejected(connection, run, file, subject, row["code"]))
     return taken
 
@@ -103,6 +106,14 @@ def _subject(connection: Connection, file: Row[Any], text: str) -> _Subject | No
             return None
         known = int(number) in journals_of(connection, file.outbox_no)
         return _Subject(text) if known else None
+    if file.kind == "letters":
+        letter = schema.letter_line.c
+        one = connection.execute(
+            select(letter.receipt_no, letter.account_key, letter.cents).where(
+                letter.letter_id == text, letter.outbox_no == file.outbox_no
+            )
+        ).first()
+        return None if one is None else _Subject(text, one.receipt_no, None, one.cents, one[1])
     match = _REFUND.fullmatch(text)
     if match is None:
         return None
@@ -142,6 +153,20 @@ def _keep(
         "reference": row["billing_transaction_id"],
     }  # fmt: skip
     connection.execute(insert(answer), [values])
+
+
+def _letter_answered(file: Row[Any], subject: _Subject, status: str) -> list[Question]:
+    """The owner of credit answered: it waits for somebody who gives it back. A letter that came
+    back asks nothing, and stands in the statement."""
+    if status not in HAS_IT or subject.receipt_no is None:
+        return []
+    words = f"the owner of {format_cents(subject.cents)} on account answered letter {subject.name}"
+    words += f" of {file.business_date}; refund it, or put it where it is owed"
+    return [
+        Question("UNCLAIMED_ANSWERED", subject.name, words, subject.cents,
+                 file_no=subject.receipt_no >> schema.ORDINAL_BITS,
+                 receipt_no=subject.receipt_no, account_key=subject.account_key)
+    ]  # fmt: skip
 
 
 def _rejected(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
-from recond.exports import journals, outbox, postings, refunds
+from recond.exports import journals, outbox, postings, refunds, unclaimed
 from recond.exports.postings import POSTINGS
 from recond.money import format_cents
 from recond.pipeline.expected import past
@@ -57,6 +57,19 @@ def export_refunds(
         return refunds.fresh(connection, day, run.chart)
 
     kind = outbox.Kind("refunds", "RF", lambda c, row: refunds.again(c, row, run.chart))
+    return hand_on(run, kind, fresh, as_of, dry_run=dry_run)
+
+
+def export_letters(
+    run: Run, as_of: dt.date | None = None, *, dry_run: bool = False
+) -> outbox.Written | None:
+    """Write the letters to owners of unclaimed credit that are due; as `export_postings`."""
+    rules = run.home.settings.unclaimed
+
+    def fresh(connection: Connection, day: dt.date) -> outbox.Content | None:
+        return unclaimed.fresh(connection, day, rules)
+
+    kind = outbox.Kind("letters", "LT", lambda c, row: unclaimed.again(c, row, rules))
     return hand_on(run, kind, fresh, as_of, dry_run=dry_run)
 
 

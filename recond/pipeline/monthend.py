@@ -30,7 +30,7 @@ def month_of(
     """What the statements of a month are made from."""
     return Month(
         connection, month, periods.first_day(month), periods.last_day(month), run.chart,
-        run.rules, gates, run.home.settings.unclaimed.years, run.home.settings.filing, run.calendar,
+        run.rules, gates, run.home.settings.unclaimed, run.home.settings.filing, run.calendar,
         as_of,
     )  # fmt: skip
 

@@ -12,7 +12,12 @@ from recond.exports import journals
 from recond.exports.outbox import Written
 from recond.lock import locked
 from recond.money import format_cents
-from recond.pipeline.handover import export_journals, export_postings, export_refunds
+from recond.pipeline.handover import (
+    export_journals,
+    export_letters,
+    export_postings,
+    export_refunds,
+)
 from recond.pipeline.run import Run
 from recond.session import open_run, user
 
@@ -29,6 +34,13 @@ def export_refunds_verb(
 ) -> None:
     """`recond export refunds`: what accounts payable was not asked for yet."""
     _hand_on(home, "refunds", export_refunds, as_json, dry_run, as_of)
+
+
+def export_letters_verb(
+    home: Path | None, as_json: bool, dry_run: bool, as_of: dt.date | None
+) -> None:
+    """`recond export letters`: to owners of credit that becomes unclaimed property."""
+    _hand_on(home, "letters", export_letters, as_json, dry_run, as_of)
 
 
 def export_journals_verb(

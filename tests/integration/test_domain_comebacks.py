@@ -26,8 +26,10 @@ from test_monthend import statements
 
 from recond import periods
 from recond.exports.explain import explain
+from recond.exports.statements import STATEMENTS
 from recond.model import CREDIT, REFUNDED
 from recond.pipeline import moves
+from recond.pipeline.monthend import month_of
 from recond.pipeline.moves import Move, Stand
 from recond.store import schema
 from tests.unit.achfiles import Batch, Entry, build, returned
@@ -361,3 +363,13 @@ def test_return_rates_against_the_thresholds(office: Office) -> None:
     ]
     assert [str(r["threshold_percent"]) for r in rows] == ["0.50", "3.00", "15.00"]
     assert str(rows[0]["rate_percent"]) == "100.00"
+    run = office.run(FRI)
+    for month, counted in (("2026-03", {"month": 1, "60 days": 1}), ("2026-04", {"60 days": 1})):
+        with run.store.read() as connection:
+            made = STATEMENTS["return_rates"](month_of(connection, run, month, []))
+        assert [tie.difference_cents for tie in made.ties] == [0, 0]
+        told = made.table.to_pylist()
+        codes = {row["window"]: row["returned"] for row in told if row["measure"] == "code R10"}
+        assert codes == counted
+        above = {row["window"] for row in told if row["state"] == "above"}
+        assert above == set(counted)

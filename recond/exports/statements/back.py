@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from sqlalchemy import Select, and_, case, func, or_, select
 from recond.adjusting import ASSESSED, COMMISSION
 from recond.exports.adjusted import receipt_ids
 from recond.exports.columns import FileIds, int64s
+from recond.exports.returned import RATE_DAYS, by_code, rates
 from recond.exports.statements.base import Month, Statement, Tie, shown, summed
 from recond.exports.statements.cash import SAME
 from recond.exports.statements.transit import BACK, credited
@@ -22,10 +24,6 @@ entry, journal, receipt = schema.entry, schema.journal_line, schema.receipt
 decision, placement, deposit = schema.decision, schema.placement, schema.deposit
 item = schema.return_item
 TEXT, INT, DATE = pa.string(), pa.int64(), pa.date32()
-
-# Return codes by the classes that Nacha limits (rule 2.17.2): 0.5, 3 and 15 in a hundred.
-UNAUTHORISED = ("R05", "R07", "R10", "R11", "R29", "R51")
-ADMINISTRATIVE = ("R02", "R03", "R04")
 
 
 def _left(month: Month, bucket: int) -> Select[Any]:
@@ -118,62 +116,29 @@ def _named(month: Month, table: pa.Table) -> pa.Table:
 
 
 def return_rates(month: Month) -> Statement:
-    """Returned debits of the office's own ACH files against those originated, by the classes
-    that Nacha limits; the rate is in hundredths of a percent, cut off."""
-    made = and_(decision.c.version == 1, entry.c.period == month.month,
-                receipt.c.channel == "ACH_DEBIT")  # fmt: skip
-    query = (
-        select(func.count())
-        .select_from(decision)
-        .join(entry, entry.c.entry_no == decision.c.entry_no)
-        .join(receipt, receipt.c.receipt_no == decision.c.receipt_no)
-    )
-    originated = month.number(query.where(made))
-    back = (
-        select(decision.c.receipt_no, entry.c.business_date)
-        .select_from(placement)
-        .join(decision, SAME)
-        .join(entry, entry.c.entry_no == decision.c.entry_no)
-        .join(receipt, receipt.c.receipt_no == placement.c.receipt_no)
-        .where(placement.c.bucket == RETURNED, receipt.c.channel == "ACH_DEBIT",
-               placement.c.cents > 0, entry.c.period == month.month)
-        .distinct()
-        .subquery()
-    )  # fmt: skip
-    code = func.coalesce(item.c.code, "")
-    rows = month.connection.execute(
-        select(code, func.count())
-        .select_from(back)
-        .outerjoin(
-            item,
-            and_(
-                item.c.receipt_no == back.c.receipt_no,
-                item.c.reversed_cents > 0,
-                item.c.taken_date == back.c.business_date,
-            ),
-        )
-        .group_by(code)
-    )
-    returned = {row[0]: row[1] for row in rows}
-    every = sum(returned.values())
-    classes = {
-        "unauthorised": (sum(returned.get(code, 0) for code in UNAUTHORISED), 50),
-        "administrative": (sum(returned.get(code, 0) for code in ADMINISTRATIVE), 300),
-        "all": (every, 1500),
-    }
-    listed = [
-        {"class": name, "returned": count, "originated": originated,
-         "rate_hundredths": count * 10_000 // originated if originated else None,
-         "limit_hundredths": limit,
-         "over": "yes" if originated and count * 10_000 > limit * originated else "no"}
-        for name, (count, limit) in classes.items()
-    ]  # fmt: skip
-    shape = pa.schema([("class", TEXT), ("returned", INT), ("originated", INT),
-                       ("rate_hundredths", INT), ("limit_hundredths", INT),
-                       ("over", TEXT)])  # fmt: skip
-    payments = month.number(select(func.count()).select_from(back))
-    tie = Tie("returned items by code = payments that came back", every, payments, counts=True)
-    return Statement("Return rates", pa.Table.from_pylist(listed, schema=shape), (tie,))
+    """Returned debits of the office's own ACH files against its debits, of the month and of the 60
+    days that end with it, by the measures that Nacha limits and by return code."""
+    windows = {"month": month.first, "60 days": month.last - dt.timedelta(days=RATE_DAYS - 1)}
+    parts, ties = [], []
+    for name, first in windows.items():
+        codes = by_code(month.connection, first, month.last)
+        table = rates(month.connection, first, month.last)
+        told = [
+            {"measure": f"code {code}", "first_date": first, "last_date": month.last,
+             "returned": count} for code, count in codes.items()
+        ]  # fmt: skip
+        both = pa.concat_tables([table, pa.Table.from_pylist(told, schema=table.schema)])
+        parts.append(both.add_column(0, "window", pa.repeat(pa.scalar(name), both.num_rows)))
+        own = select(receipt.c.receipt_no).where(receipt.c.channel == "ACH_DEBIT")
+        items = month.number(
+            select(func.count()).where(
+                item.c.kind == "RETURN", item.c.reversed_cents > 0, item.c.receipt_no.in_(own),
+                item.c.return_date.between(first.isoformat(), month.last.isoformat()),
+            )
+        )  # fmt: skip
+        says = f"returned debits by code = returned items of the office's debits, {name}"
+        ties.append(Tie(says, sum(codes.values()), items, counts=True))
+    return Statement("Return rates", pa.concat_tables(parts).combine_chunks(), tuple(ties))
 
 
 def refunds(month: Month) -> Statement:

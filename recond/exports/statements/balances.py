@@ -12,6 +12,7 @@ from sqlalchemy import Select, case, func, select
 from recond.exports.columns import FileIds, int64s
 from recond.exports.statements.base import Month, Statement, Tie, shown, summed
 from recond.exports.statements.cash import SAME
+from recond.exports.unclaimed import CAME_BACK, Clock, Letter, clock, last_heard, letters
 from recond.model import CREDIT, SUSPENSE
 from recond.store import schema
 from recond.store.sql import total
@@ -77,20 +78,22 @@ def _aged(found: pa.Table, month: Month) -> pa.Table:
     files = FileIds.load(month.connection)
     ids = files.receipts(int64s(found["receipt_no"]))
     days = pc.days_between(found["received_date"], pa.scalar(month.last)).cast(INT)
-    table = found.drop_columns(["receipt_no"]).add_column(0, "receipt_id", ids)
+    table = found.add_column(0, "receipt_id", ids)
     return table.append_column("age_days", days)
 
 
 def _credits(month: Month) -> pa.Table:
     rows = _standing(month, CREDIT).subquery()
     query = (
-        select(rows.c.receipt_no, account.c.account_number, account.c.customer_name,
-               account.c.status, receipt.c.received_date, rows.c.amount_cents)
+        select(rows.c.receipt_no, rows.c.account_key, account.c.account_number,
+               account.c.customer_name, account.c.status, receipt.c.received_date,
+               rows.c.amount_cents)
         .join(receipt, receipt.c.receipt_no == rows.c.receipt_no)
         .join(account, account.c.account_key == rows.c.account_key)
         .order_by(account.c.account_number, receipt.c.received_date, rows.c.receipt_no)
     )  # fmt: skip
-    shape = {"receipt_no": INT, "account_number": TEXT, "customer_name": TEXT, "status": TEXT,
+    shape = {"receipt_no": INT, "account_key": INT, "account_number": TEXT,
+             "customer_name": TEXT, "status": TEXT,
              "received_date": DATE, "amount_cents": INT}  # fmt: skip
     return _aged(month.rows(query, shape), month)
 
@@ -102,7 +105,7 @@ def _credit_tie(month: Month, listed: int, says: str) -> Tie:
 
 def unapplied(month: Month) -> Statement:
     """Credit on account by account and receipt, with its age in days since it was received."""
-    table = _credits(month)
+    table = _credits(month).drop_columns(["receipt_no", "account_key"])
     amount = summed(table, "amount_cents")
     tie = _credit_tie(month, amount, "credit on account = customer credit in the ledger")
     return Statement("Unapplied credit", shown(table), (tie,), amount)
@@ -110,7 +113,7 @@ def unapplied(month: Month) -> Statement:
 
 def closed_with_credit(month: Month) -> Statement:
     """Credit of accounts that are closed: what payers keep sending after they have left."""
-    table = _credits(month)
+    table = _credits(month).drop_columns(["receipt_no", "account_key"])
     closed = table.filter(pc.equal(table["status"], "closed"))
     others = table.filter(pc.not_equal(table["status"], "closed"))
     amount = summed(closed, "amount_cents")
@@ -140,7 +143,7 @@ def unidentified(month: Month) -> Statement:
     )  # fmt: skip
     shape = {"receipt_no": INT, "channel": TEXT, "received_date": DATE, "payer_name": TEXT,
              "reference": TEXT, "amount_cents": INT, "exception_code": TEXT}  # fmt: skip
-    table = _aged(month.rows(query, shape), month)
+    table = _aged(month.rows(query, shape), month).drop_columns(["receipt_no"])
     amount = summed(table, "amount_cents")
     book = -month.gl(month.chart.suspense, fund=month.chart.pool_fund)
     tie = Tie("unidentified receipts = suspense in the ledger", amount, book)
@@ -148,24 +151,47 @@ def unidentified(month: Month) -> Statement:
 
 
 def unclaimed(month: Month) -> Statement:
-    """Credit that has been payable for the years after which it counts as abandoned, on the list
-    that is due for the dormancy day of its year (domain E52)."""
+    """Credit whose owner was not heard of for the years after which it counts as abandoned, with
+    the report that it belongs to, the letter to its owner and what is to be done (domain E52)."""
     table = _credits(month)
-    years = month.unclaimed_years
-    received = table["received_date"].to_pylist()
-    dormant = [_years_later(day, years) for day in received]
-    due = [day <= month.last for day in dormant]
-    table = table.append_column("dormant_date", pa.array(dormant, DATE))
-    listed = table.filter(pa.array(due, pa.bool_()))
-    amount = summed(listed, "amount_cents")
-    rest = summed(table, "amount_cents") - amount
+    written = letters(month.connection, month.last)
+    rows = []
+    columns = (table[name].to_pylist() for name in ("receipt_no", "account_key", "received_date"))
+    for number, key, received in zip(*columns, strict=True):  # credit lots: a few thousand
+        mine = written.get((number, key), [])
+        own = clock(last_heard(received, mine), month.unclaimed)
+        about = next((one for one in mine if one.report == own.report), None)
+        rows.append({
+            "dormant_date": own.dormant, "report_date": own.report,
+            "letter_from": own.letter_from, "letter_by": own.letter_by,
+            "letter_date": about and about.written,
+            "came_back": "yes" if about and about.status in CAME_BACK else "no",
+            "state": _to_do(month.last, own, about),
+        })  # fmt: skip
+    more = pa.Table.from_pylist(rows, schema=_CLOCK)
+    listed = pc.less_equal(more["dormant_date"], pa.scalar(month.last))
+    table = table.drop_columns(["receipt_no", "account_key"])
+    for name in more.column_names:
+        table = table.append_column(name, more[name])
+    rest = summed(table.filter(pc.invert(listed)), "amount_cents")
+    table = table.filter(listed)
+    amount = summed(table, "amount_cents")
     tie = _credit_tie(month, amount + rest, "unclaimed and other credit = the ledger")
-    return Statement("Unclaimed property candidates", shown(listed), (tie,), amount)
+    return Statement("Unclaimed property candidates", shown(table), (tie,), amount)
 
 
-def _years_later(day: dt.date, years: int) -> dt.date:
-    """The same day years later; 29 February becomes 1 March."""
-    try:
-        return day.replace(year=day.year + years)
-    except ValueError:
-        return dt.date(day.year + years, 3, 1)
+_CLOCK = pa.schema(
+    [("dormant_date", DATE), ("report_date", DATE), ("letter_from", DATE), ("letter_by", DATE),
+     ("letter_date", DATE), ("came_back", TEXT), ("state", TEXT)]
+)  # fmt: skip
+
+
+def _to_do(day: dt.date, own: Clock, letter: Letter | None) -> str:
+    """What a credit's clock says on a day. The report wants a letter that was in time."""
+    if letter is None:
+        if day < own.letter_from:
+            return "dormant"
+        return "letter due" if day <= own.letter_by else "letter late"
+    if day < own.report:
+        return "letter written"
+    return "to be reported" if letter.written <= own.letter_by else "letter was late"

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from recond.calendar import Calendar
 from recond.closing import Gate
-from recond.config import Filing
+from recond.config import Filing, Unclaimed
 from recond.matching.policy import Rules
 from recond.money import decimal_from_cents, format_grouped
 from recond.posting import Chart
@@ -34,7 +34,7 @@ class Month:
     chart: Chart
     rules: Rules
     gates: Sequence[Gate]
-    unclaimed_years: int = 3
+    unclaimed: Unclaimed = field(default_factory=Unclaimed)
     filing: Sequence[Filing] = ()
     calendar: Calendar = field(default_factory=lambda: Calendar.of("FED", ()))
     as_of: dt.date | None = None  # whose books these are (`store.pastbooks`); None: today's

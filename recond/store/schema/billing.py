@@ -21,7 +21,9 @@ outbox = keyed_only(
     text("sha256", nullable=False),
     text("layout"),  # of journals: entry, day or month, detailed; of a disposal: why
     Column("delivered", INT, nullable=False),
-    CheckConstraint("kind IN ('postings', 'refunds', 'journals', 'disposals')", name="kind_known"),
+    CheckConstraint(
+        "kind IN ('postings', 'refunds', 'journals', 'disposals', 'letters')", name="kind_known"
+    ),
 )
 
 # Which posting file holds the postings of an entry.
@@ -40,6 +42,20 @@ refund_line = keyed_only(
     Column("outbox_no", INT, nullable=False),
     cents("cents"),
     PrimaryKeyConstraint("receipt_no", "version"),
+)
+
+# Which file of letters to owners of unclaimed credit wrote to whom: one row a receipt, account and
+# report that the letter is for.
+letter_line = keyed_only(
+    "letter_line",
+    Column("receipt_no", INT, nullable=False),
+    Column("account_key", INT, nullable=False),
+    text("report_date", nullable=False),
+    text("letter_id", nullable=False),
+    Column("outbox_no", INT, nullable=False),
+    cents("cents"),
+    text("dormant_date", nullable=False),
+    PrimaryKeyConstraint("receipt_no", "account_key", "report_date"),
 )
 
 # Which journal of which journal file holds an entry.
