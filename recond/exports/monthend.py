@@ -35,7 +35,7 @@ DATASETS: Mapping[str, str | None] = {
     "receipts": "amount", "applications": "amount", "journal": "debit", "files": "found_amount",
     "exceptions": None, "receivables": "open_amount", "deposits": "amount",
     "bank_lines": "amount", "clearings": "amount", "returns": "amount", "drawers": None,
-    "sources": "debit",
+    "adjustments": "amount", "charges": "amount", "sources": "debit",
 }  # fmt: skip
 
 

@@ -369,7 +369,7 @@ def test_return_rates_against_the_thresholds(office: Office) -> None:
             made = STATEMENTS["return_rates"](month_of(connection, run, month, []))
         assert [tie.difference_cents for tie in made.ties] == [0, 0]
         told = made.table.to_pylist()
-        codes = {row["window"]: row["returned"] for row in told if row["measure"] == "code R10"}
+        codes = {row["window"]: row["returned"] for row in told if row["code"] == "R10"}
         assert codes == counted
         above = {row["window"] for row in told if row["state"] == "above"}
         assert above == set(counted)

@@ -36,7 +36,8 @@ JUNE, AUGUST, NOVEMBER = dt.date(2026, 6, 30), dt.date(2026, 8, 3), dt.date(2026
 
 @pytest.mark.parametrize(
     ("years", "dormant", "report"),
-    [(3, dt.date(2026, 5, 15), dt.date(2026, 11, 1)), (1, dt.date(2024, 5, 15), dt.date(2024, 11, 1))],
+    [(3, dt.date(2026, 5, 15), dt.date(2026, 11, 1)),
+     (1, dt.date(2024, 5, 15), dt.date(2024, 11, 1))],
 )  # fmt: skip
 def test_e52_a_clock_of_one_and_of_three_years(
     years: int, dormant: dt.date, report: dt.date

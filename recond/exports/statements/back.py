@@ -124,9 +124,10 @@ def return_rates(month: Month) -> Statement:
         codes = by_code(month.connection, first, month.last)
         table = rates(month.connection, first, month.last)
         told = [
-            {"measure": f"code {code}", "first_date": first, "last_date": month.last,
+            {"measure": "code", "code": code, "first_date": first, "last_date": month.last,
              "returned": count} for code, count in codes.items()
         ]  # fmt: skip
+        table = table.add_column(1, "code", pa.nulls(table.num_rows, TEXT))
         both = pa.concat_tables([table, pa.Table.from_pylist(told, schema=table.schema)])
         parts.append(both.add_column(0, "window", pa.repeat(pa.scalar(name), both.num_rows)))
         own = select(receipt.c.receipt_no).where(receipt.c.channel == "ACH_DEBIT")

@@ -104,4 +104,10 @@ def close_checklist(month: Month) -> Statement:
             "cleared_by": pa.array([gate.clears for gate in month.gates], TEXT),
         }
     )
-    return Statement("Close checklist", table)
+    gates = [gate for gate in month.gates if gate.cents is not None]
+    book = -month.gl(month.chart.suspense, fund=month.chart.pool_fund)
+    ties = tuple(
+        Tie("suspense that blocks = suspense in the ledger", gate.cents or 0, book)
+        for gate in gates
+    )
+    return Statement("Close checklist", table, ties)
