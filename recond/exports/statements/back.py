@@ -134,7 +134,8 @@ def return_rates(month: Month) -> Statement:
         items = month.number(
             select(func.count()).where(
                 item.c.kind == "RETURN", item.c.reversed_cents > 0, item.c.receipt_no.in_(own),
-                item.c.return_date.between(first.isoformat(), month.last.isoformat()),
+                item.c.return_date >= first.isoformat(),
+                item.c.return_date <= month.last.isoformat(),
             )
         )  # fmt: skip
         says = f"returned debits by code = returned items of the office's debits, {name}"
