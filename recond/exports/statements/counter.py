@@ -25,7 +25,8 @@ TEXT, INT, DATE = pa.string(), pa.int64(), pa.date32()
 
 def over_short(month: Month) -> Statement:
     """Every comparison of a drawer's close with its receipts, by cashier, with what the cashier
-    has run up in the month: net, and gross, where over and short do not cancel (domain E29)."""
+    has run up in the month: net, and gross, where over and short do not cancel (domain E29); and
+    the bank days until the bag was at the bank."""
     session, close = schema.drawer_session, schema.drawer_close
     last = session.alias()
     earlier = and_(last.c.file_no == session.c.file_no, last.c.ordinal == session.c.ordinal,
@@ -39,7 +40,7 @@ def over_short(month: Month) -> Statement:
             session.c.expected_cash_cents, session.c.expected_checks_cents,
             (close.c.counted_cash_cents - close.c.opening_float_cents).label("counted_cash_cents"),
             close.c.counted_checks_cents, session.c.swapped_cents,
-            over.label("over_cents"), short.label("short_cents"),
+            over.label("over_cents"), short.label("short_cents"), close.c.deposit_date,
         )
         .select_from(session)
         .join(close, and_(close.c.file_no == session.c.file_no,
@@ -53,9 +54,16 @@ def over_short(month: Month) -> Statement:
     money = ("expected_cash", "expected_checks", "counted_cash", "counted_checks", "swapped",
              "over", "short")  # fmt: skip
     shape = {"cashier": TEXT, "drawer": TEXT, "business_date": DATE, "version": INT,
-             **{f"{name}_cents": INT for name in money}}  # fmt: skip
+             **{f"{name}_cents": INT for name in money}, "deposit_date": DATE}  # fmt: skip
     table = month.rows(query, shape)
     net, gross = _running(table)
+    days = [
+        to_bank and month.calendar.bank_days_between(taken, to_bank)
+        for taken, to_bank in zip(
+            table["business_date"].to_pylist(), table["deposit_date"].to_pylist(), strict=True
+        )
+    ]
+    table = table.append_column("days_to_bank", pa.array(days, INT))
     table = table.append_column("running_net_cents", net).append_column(
         "running_gross_cents", gross
     )
