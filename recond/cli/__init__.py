@@ -252,8 +252,9 @@ def export(
     """Write a dataset (files receipts applications exceptions receivables deposits bank_lines
     clearings returns charges adjustments return_rates drawers proof_of_cash journal sources),
     what is new for the billing system (postings), for accounts payable (refunds), for owners of
-    unclaimed credit (letters) or for the ERP (journal --by), the pack of a month (month-end
-    MONTH), or closed months for DuckDB and others (history)."""
+    unclaimed credit (letters), for the agency that collects (collections) or for the ERP
+    (journal --by), the pack of a month (month-end MONTH), or closed months for DuckDB and others
+    (history)."""
     if dataset == "month-end":
         from recond.verbs.handover import export_month_end_verb
 
@@ -261,25 +262,10 @@ def export(
         return
     if month is not None:
         raise UsageError("only export month-end takes a month; use --from and --to")
-    if dataset == "postings":
-        from recond.verbs.handover import export_postings_verb
+    if dataset in {"postings", "refunds", "letters", "collections", "history"}:
+        from recond.verbs.handover import HANDED_ON
 
-        export_postings_verb(home, json, dry_run, day(as_of))
-        return
-    if dataset == "refunds":
-        from recond.verbs.handover import export_refunds_verb
-
-        export_refunds_verb(home, json, dry_run, day(as_of))
-        return
-    if dataset == "history":
-        from recond.verbs.handover import export_history_verb
-
-        export_history_verb(home, json, dry_run, day(as_of))
-        return
-    if dataset == "letters":
-        from recond.verbs.handover import export_letters_verb
-
-        export_letters_verb(home, json, dry_run, day(as_of))
+        HANDED_ON[dataset](home, json, dry_run, day(as_of))
         return
     if by is not None or detailed:
         if dataset != "journal" or by is None or date_from or date_to or out:

@@ -121,6 +121,7 @@ _LIST = (
     Code("ACK_MISSING", "question", "FILE", "A posting file is not answered by 09:00 of the next business day.", ("acknowledge", "hold")),
     Code("REFUND_REJECTED", "question", "ITEM", "Accounts payable rejected a refund; its money waits in suspense.", SUSPENSE_ANSWERS),
     Code("STOP_REJECTED", "question", "ITEM", "Accounts payable paid a refund that was taken back here.", FLAG_ANSWERS),
+    Code("PLACEMENT_REJECTED", "question", "MASTER", "The collection agency rejected a debt, or what it was told of one.", ("acknowledge", "hold")),
     Code("UNCLAIMED_ANSWERED", "question", "ITEM", "The owner of old credit answered the letter; the money stands on account.", CREDIT_ANSWERS),
     Code("JOURNAL_REJECTED", "question", "FILE", "The ERP rejected a journal.", ("acknowledge", "hold")),
     Code("FILE_MISSING", "question", "FILE", "A file that has to come is not here by its time.", ("acknowledge", "hold")),

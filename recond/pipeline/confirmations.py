@@ -106,6 +106,8 @@ def _subject(connection: Connection, file: Row[Any], text: str) -> _Subject | No
             return None
         known = int(number) in journals_of(connection, file.outbox_no)
         return _Subject(text) if known else None
+    if file.kind == "collections":
+        return _placement(connection, file, text)
     if file.kind == "letters":
         letter = schema.letter_line.c
         one = connection.execute(
@@ -125,6 +127,20 @@ def _subject(connection: Connection, file: Row[Any], text: str) -> _Subject | No
         )
     ).first()  # fmt: skip
     return None if row is None else _Subject(text, row.receipt_no, row.version, row.cents)
+
+
+def _placement(connection: Connection, file: Row[Any], text: str) -> _Subject | None:
+    """A line of a file for the agency; its number stands where a refund has its version."""
+    stem, _, number = text.rpartition("-")
+    told, item = schema.agency_line.c, schema.item.c
+    if stem != file.file_id or not number.isdecimal():
+        return None
+    row = connection.execute(
+        select(told.line, told.cents, item.account_key)
+        .join(schema.item, item.item_key == told.item_key)
+        .where(told.outbox_no == file.outbox_no, told.line == int(number))
+    ).first()
+    return row and _Subject(text, None, row.line, row.cents, row.account_key)
 
 
 def _before(connection: Connection, subject: str) -> list[str]:
@@ -173,6 +189,12 @@ def _rejected(
     connection: Connection, run: Run, file: Row[Any], subject: _Subject, code: str | None
 ) -> Question:
     why = f" ({code})" if code else ""
+    if file.kind == "collections":
+        words = f"the agency rejected line {subject.name} over {format_cents(subject.cents)}{why};"
+        words += " it does not have this debt as recond says: put the account or the debt right,"
+        words += " and the next export collections tells it again"
+        return Question("PLACEMENT_REJECTED", subject.name, words, abs(subject.cents),
+                        account_key=subject.account_key)  # fmt: skip
     if subject.receipt_no is None:
         words = f"the ERP rejected journal {subject.name} of {file.business_date}{why}; correct it"
         words += f" there and take {file.file_id}.csv again"

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
-from recond.exports import journals, outbox, postings, refunds, unclaimed
+from recond.exports import collections, journals, outbox, postings, refunds, unclaimed
 from recond.exports.postings import POSTINGS
 from recond.money import format_cents
 from recond.pipeline.expected import past
@@ -71,6 +71,16 @@ def export_letters(
 
     kind = outbox.Kind("letters", "LT", lambda c, row: unclaimed.again(c, row, rules))
     return hand_on(run, kind, fresh, as_of, dry_run=dry_run)
+
+
+COLLECTIONS = outbox.Kind("collections", "CA", collections.again)
+
+
+def export_collections(
+    run: Run, as_of: dt.date | None = None, *, dry_run: bool = False
+) -> outbox.Written | None:
+    """Write what the collection agency was not told of yet; as `export_postings`."""
+    return hand_on(run, COLLECTIONS, collections.fresh, as_of, dry_run=dry_run)
 
 
 def export_journals(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from recond.exports.outbox import Written
 from recond.lock import locked
 from recond.money import format_cents
 from recond.pipeline.handover import (
+    export_collections,
     export_journals,
     export_letters,
     export_postings,
@@ -41,6 +43,13 @@ def export_letters_verb(
 ) -> None:
     """`recond export letters`: to owners of credit that becomes unclaimed property."""
     _hand_on(home, "letters", export_letters, as_json, dry_run, as_of)
+
+
+def export_collections_verb(
+    home: Path | None, as_json: bool, dry_run: bool, as_of: dt.date | None
+) -> None:
+    """`recond export collections`: what the agency that collects was not told of yet."""
+    _hand_on(home, "lines", export_collections, as_json, dry_run, as_of)
 
 
 def export_journals_verb(
@@ -130,3 +139,13 @@ def export_history_verb(
         render.text(str(folder))
     words = f"{', '.join(fresh) or 'no month'} written, {len(there)} there before"
     render.say(f"dry run, nothing was written: {words}" if dry_run else words)
+
+
+# `recond export NAME` that writes what is new, by name.
+HANDED_ON: Mapping[str, Callable[[Path | None, bool, bool, dt.date | None], None]] = {
+    "postings": export_postings_verb,
+    "refunds": export_refunds_verb,
+    "letters": export_letters_verb,
+    "collections": export_collections_verb,
+    "history": export_history_verb,
+}

@@ -53,6 +53,7 @@ DRILLS: Mapping[str, tuple[Drill, ...]] = {
     "return_rates": (Drill("returns", {"code": "code"}),),
     "refunds": (_RECEIPT,),
     "write_offs": (Drill("adjustments", _same("account_number", "item_number")), _RECEIPT),
+    "collections": (Drill("receivables", _same("account_number", "item_number")),),
     "decisions_by_person": (
         Drill("corrections", _same("decided_by", "rule"),
               {"placed": ("placed",), "taken": ("taken",)}),

@@ -27,6 +27,7 @@ from recond.store.schema.base import (
 )
 from recond.store.schema.billing import (
     acknowledgement,
+    agency_line,
     drift,
     file_answer,
     journaled_entry,
@@ -93,6 +94,7 @@ IMMUTABLE = (
     journaled_entry,
     refund_line,
     letter_line,
+    agency_line,
     acknowledgement,
     file_answer,
     decision_made,
@@ -123,6 +125,7 @@ __all__ = [
     "adjustment",
     "advice",
     "advice_line",
+    "agency_line",
     "audit_event",
     "bank_balance",
     "bank_line",

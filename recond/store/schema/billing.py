@@ -22,7 +22,8 @@ outbox = keyed_only(
     text("layout"),  # of journals: entry, day or month, detailed; of a disposal: why
     Column("delivered", INT, nullable=False),
     CheckConstraint(
-        "kind IN ('postings', 'refunds', 'journals', 'disposals', 'letters')", name="kind_known"
+        "kind IN ('postings','refunds','journals','disposals','letters','collections')",
+        name="kind_known",
     ),
 )
 
@@ -56,6 +57,18 @@ letter_line = keyed_only(
     cents("cents"),
     text("dormant_date", nullable=False),
     PrimaryKeyConstraint("receipt_no", "account_key", "report_date"),
+)
+
+# What files for the collection agency told it of which debt: by how much what it has of it changes.
+agency_line = keyed_only(
+    "agency_line",
+    Column("outbox_no", INT, nullable=False),
+    Column("line", INT, nullable=False),  # from 1 in its file
+    Column("item_key", INT, nullable=False),
+    text("kind", nullable=False),
+    cents("cents"),
+    PrimaryKeyConstraint("outbox_no", "line"),
+    CheckConstraint("kind IN ('PLACE', 'PAID', 'RECALL')", name="kind_known"),
 )
 
 # Which journal of which journal file holds an entry.
