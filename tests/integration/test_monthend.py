@@ -155,6 +155,21 @@ def test_e60_the_roll_forward_of_the_water_fund(office: Office) -> None:
     assert [(r["charge_type"], str(r["go_live"])) for r in go_live] == [("WATER", "412500.00")]
 
 
+def test_e60_an_unanswered_posting_is_named_between_billing_and_the_ledger(office: Office) -> None:
+    snapshot(office, MARCH, receivable(A, "W0", "WATER", "2026-03-28", 42171780),
+             receivable(A, "2W", "WATER", "2026-03-28", 4275))  # fmt: skip
+    assert office.take("lockbox", "p.bai", lockbox_file([check(4275, ("2W", None))], MARCH),
+                       MARCH).state == "accepted"  # fmt: skip
+    written = export_postings(office.run(MARCH))
+    assert written is not None
+    made = statements(office, "2026-03")
+    (row,) = rows(made["ar_by_billing"])
+    assert (row["item_number"], str(row["pending"]), row["posting_file"], row["answer"]) == (
+        "2W", "42.75", written.file_id, "not answered",
+    )  # fmt: skip
+    assert made["ar_roll_forward"].cents == 42171780
+
+
 def test_e60_a_ledger_that_differs_is_named_and_stops_the_close(office: Office) -> None:
     snapshot(office, MARCH, receivable(A, "W0", "WATER", "2026-03-28", 42176055))
     run = office.run(MARCH)

@@ -47,6 +47,7 @@ STATEMENTS: Mapping[str, Callable[[Month], Statement]] = {
     "filings": filings.filings_due,
     "ar_roll_forward": receivables.roll_forward,
     "ar_ageing": receivables.ageing,
+    "ar_by_billing": interfaces.against_billing,
     "gl_balances": balances.gl_balances,
     "unapplied_credit": balances.unapplied,
     "unidentified": balances.unidentified,

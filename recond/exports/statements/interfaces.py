@@ -10,11 +10,12 @@ from sqlalchemy import and_, case, func, select
 
 from recond.exports.columns import FileIds, int64s
 from recond.exports.statements.base import Month, Statement, Tie, shown, summed
+from recond.exports.statements.receivables import item_balances
 from recond.receivables.history import ACCOUNT
 from recond.store import schema
 from recond.store.sql import total
 
-account, version = schema.account, schema.account_version
+account, version, item = schema.account, schema.account_version, schema.item
 outbox, answer = schema.outbox, schema.file_answer
 TEXT, INT, DATE = pa.string(), pa.int64(), pa.date32()
 # Columns whose changes are told; the key of a name follows from the name.
@@ -147,3 +148,103 @@ def handed_on(month: Month) -> Statement:
         Tie("debits of their entries = credits", debits, credits_),
     )
     return Statement("Files for payables and the ledger", shown(table), ties)
+
+
+def against_billing(month: Month) -> Statement:
+    """Items of which billing's last snapshot of the month shows another open amount than the books
+    owe, with the posting file that is on its way and its answer (domain E60, E65). Billing's total
+    less what is listed is the ledger's receivables."""
+    differs, shown_ = _differing(month)
+    query = (
+        select(account.c.account_number, item.c.item_number, item.c.charge_type, item.c.fund,
+               differs.c.item_key, differs.c.billing_cents, differs.c.books_cents)
+        .join(item, item.c.item_key == differs.c.item_key)
+        .join(account, account.c.account_key == item.c.account_key)
+        .order_by(account.c.account_number, item.c.item_number)
+    )  # fmt: skip
+    names = ("account_number", "item_number", "charge_type", "fund")
+    shape = {**dict.fromkeys(names, TEXT), "item_key": INT, "billing_cents": INT,
+             "books_cents": INT}  # fmt: skip
+    found = month.rows(query, shape)
+    files = {row.item_key: row for row in month.connection.execute(_on_the_way(month, differs))}
+    told = [files.get(key) for key in found["item_key"].to_pylist()]
+    pending = pa.compute.subtract(found["billing_cents"], found["books_cents"])
+    table = found.drop_columns(["item_key"]).append_column("pending_cents", pending)
+    table = table.append_column("posting_file", pa.array([t and t.file_id for t in told], TEXT))
+    table = table.append_column("answer", pa.array([t and t.status for t in told], TEXT))
+    total_ = month.number(select(total(shown_.c.billing_cents)))
+    listed = summed(table, "pending_cents")
+    ties = (
+        Tie("open by billing less what it does not show yet = receivables in the ledger",
+            total_ - listed, month.gl(*month.receivable_accounts)),
+    )  # fmt: skip
+    return Statement("Receivables by billing and by the books", shown(table), ties, listed)
+
+
+def _differing(month: Month) -> tuple[Any, Any]:
+    """Subqueries of items by what billing shows and what the books owe: those that differ, and
+    every one that billing shows."""
+    past = schema.item_version
+    last = (
+        select(past.c.item_key, func.max(past.c.entry_no).label("entry_no"))
+        .join(schema.entry, schema.entry.c.entry_no == past.c.entry_no)
+        .where(schema.entry.c.period <= month.month)
+        .group_by(past.c.item_key)
+        .subquery()
+    )
+    billing = (
+        select(past.c.item_key, past.c.snapshot_cents.label("billing_cents"))
+        .join(last, and_(last.c.item_key == past.c.item_key, last.c.entry_no == past.c.entry_no))
+        .subquery()
+    )
+    owed = item_balances(month).subquery()
+    either = (
+        select(billing.c.item_key).union(select(owed.c.item_key)).subquery()
+    )  # a payment may be dated before the bill that it pays came
+    shows, owes = (func.coalesce(one, 0) for one in (billing.c.billing_cents, owed.c.cents))
+    differs = (
+        select(either.c.item_key, shows.label("billing_cents"), owes.label("books_cents"))
+        .outerjoin(billing, billing.c.item_key == either.c.item_key)
+        .outerjoin(owed, owed.c.item_key == either.c.item_key)
+        .where(shows != owes)
+        .subquery()
+    )
+    return differs, billing
+
+
+def _on_the_way(month: Month, differs: Any) -> Any:
+    """The last posting file about each of these items, and what billing answered of it."""
+    placement, decision, posted = schema.placement, schema.decision, schema.posted_entry
+    ack, file = schema.acknowledgement, schema.file
+    day = month.last.isoformat()
+    last = (
+        select(placement.c.item_key, func.max(posted.c.outbox_no).label("outbox_no"))
+        .join(decision, and_(decision.c.receipt_no == placement.c.receipt_no,
+                             decision.c.version == placement.c.version))
+        .join(posted, posted.c.entry_no == decision.c.entry_no)
+        .join(outbox, outbox.c.outbox_no == posted.c.outbox_no)
+        .where(placement.c.item_key.in_(select(differs.c.item_key)),
+               outbox.c.business_date <= day)
+        .group_by(placement.c.item_key)
+        .subquery()
+    )  # fmt: skip
+    answered = (
+        select(placement.c.item_key, posted.c.outbox_no, func.max(ack.c.status).label("status"))
+        .join(decision, and_(decision.c.receipt_no == placement.c.receipt_no,
+                             decision.c.version == placement.c.version))
+        .join(posted, posted.c.entry_no == decision.c.entry_no)
+        .join(ack, and_(ack.c.receipt_no == placement.c.receipt_no,
+                        ack.c.version == placement.c.version,
+                        ack.c.posting_line == placement.c.line))
+        .join(file, file.c.file_no == ack.c.file_no)
+        .where(placement.c.item_key.in_(select(differs.c.item_key)), file.c.business_date <= day)
+        .group_by(placement.c.item_key, posted.c.outbox_no)
+        .subquery()
+    )  # fmt: skip
+    return (
+        select(last.c.item_key, outbox.c.file_id,
+               func.coalesce(answered.c.status, "not answered").label("status"))
+        .join(outbox, outbox.c.outbox_no == last.c.outbox_no)
+        .outerjoin(answered, and_(answered.c.item_key == last.c.item_key,
+                                  answered.c.outbox_no == last.c.outbox_no))
+    )  # fmt: skip
