@@ -189,6 +189,7 @@ MONEY = {
 # Values that a CHECK wants, of tables that need no row of their own above.
 CHECKED = {
     ("adjustment", "kind"): "write_off",
+    ("agency_line", "kind"): "PLACE",
     ("period_change", "action"): "close",
     ("acknowledgement", "status"): "ACCEPTED",
     ("decision_made", "status"): "APPLIED",
