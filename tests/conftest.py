@@ -118,6 +118,17 @@ def postgres_url(
     _drop(postgres_admin, name)
 
 
+@pytest.fixture(scope="module")
+def postgres_module_url(
+    postgres_server: str, postgres_admin: Engine, postgres_template: str
+) -> Iterator[str]:
+    """The address of a new database with recond's tables that lasts as long as the module."""
+    name = f"recond_module_{os.getpid()}"
+    _create(postgres_admin, name, postgres_template)
+    yield _address(postgres_server, name)
+    _drop(postgres_admin, name)
+
+
 @pytest.fixture
 def postgres_urls(
     postgres_server: str, postgres_admin: Engine, postgres_template: str

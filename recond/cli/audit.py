@@ -76,6 +76,33 @@ def audit_pbc(
     provide_verb(home, request, out, json, day(as_of))
 
 
+@audit_app.command("register")
+def audit_register(
+    kind: Annotated[
+        str | None, typer.Argument(help="weekly, monthly or yearly; without: done and due.")
+    ] = None,
+    through: Annotated[
+        dt.datetime | None,
+        typer.Option("--through", formats=["%Y-%m-%d"], help="The last whole one by that day."),
+    ] = None,
+    note: Annotated[
+        str | None, typer.Option("--note", help="What was made of what it found.")
+    ] = None,
+    seed: Annotated[str | None, typer.Option("--seed", help="Of its sample.")] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """Audit the registers of a week, a month or a year, and record that it was done."""
+    from recond.verbs.audit import register_verb, registers_verb
+
+    if kind is None:
+        registers_verb(home, json, day(as_of))
+    else:
+        register_verb(home, kind, day(through), seed, note, json, dry_run, day(as_of))
+
+
 @audit_app.command("retention")
 def audit_retention(
     home: HomeOption = None,

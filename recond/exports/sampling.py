@@ -52,7 +52,7 @@ def population(connection: Connection, days: Days | None) -> list[Item]:
     )
     if days is not None:
         first, last = (day.isoformat() for day in days)
-        query = query.where(entry.c.effective_date.between(first, last))
+        query = query.where(entry.c.effective_date >= first, entry.c.effective_date <= last)
     shape = pa.schema([("receipt_no", pa.int64()), ("amount_cents", pa.int64())])
     found = fetch_table(connection, query, shape)
     names = FileIds.load(connection).receipts(int64s(found["receipt_no"])).to_pylist()
@@ -129,14 +129,19 @@ def evidence(
     yield f"{item.receipt_id}/{name}", source
 
 
+def number_of(connection: Connection, item: Item) -> int:
+    """The receipt's key."""
+    return ids.find_receipt(connection, item.receipt_id) or 0
+
+
 def _source(connection: Connection, item: Item, read_source: ReadSource) -> tuple[str, bytes]:
     """The bytes that an item was read from, under the name that says so; of a file that was
     disposed of, the certificate."""
-    number = ids.find_receipt(connection, item.receipt_id)
+    number = number_of(connection, item)
     receipt, file = schema.receipt, schema.file
     row = connection.execute(
         select(file.c.file_no, file.c.sha256, receipt.c.byte_offset, receipt.c.byte_length)
-        .join(file, file.c.file_no == (number or 0) >> schema.ORDINAL_BITS)
+        .join(file, file.c.file_no == number >> schema.ORDINAL_BITS)
         .where(receipt.c.receipt_no == number)
     ).one()
     try:

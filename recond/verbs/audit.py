@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from recond import periods, render
-from recond.errors import UsageError
+from recond.errors import RefusedError, UsageError
 from recond.lock import locked
 from recond.money import format_cents
 from recond.session import open_run, user
@@ -104,6 +104,68 @@ def provide_verb(
     else:
         render.text(render.columns(rows, shown, right=["rows", "total"]))
     render.say(f"{len(rows)} files in {out}")
+
+
+def register_verb(
+    home: Path | None,
+    kind: str,
+    through: dt.date | None,
+    seed: str | None,
+    note: str | None,
+    as_json: bool,
+    dry_run: bool,
+    as_of: dt.date | None,
+) -> None:
+    """`recond audit register KIND`: looks, prints, and writes down that it was done."""
+    from recond.pipeline import registers
+
+    run = open_run(home, as_of, user())
+    yesterday = run.today - dt.timedelta(days=1)
+    if (through or yesterday) > yesterday:
+        raise RefusedError(f"{through} is not over; nothing was looked at")
+    with run.store.read() as connection:
+        audit = registers.look(connection, run, kind, through or yesterday, seed)
+    for one in audit.checks:
+        told = {"check": one.name, "says": one.says, "looked_at": one.looked,
+                "found": list(one.found), "listed": list(one.listed)}  # fmt: skip
+        if as_json:
+            render.json_line(told)
+            continue
+        render.text(f"{'FOUND' if one.found else 'ok   '}  {one.name:<16} {one.says}: {one.looked}")
+        for word, lines in (("found", one.found), ("to see", one.listed)):
+            for line in lines:
+                render.text(f"       {word}: {line}")
+    words = f"the {kind} audit of {audit.first} to {audit.last}: {audit.found} found"
+    if dry_run:
+        render.say(f"dry run, nothing was recorded: {words}")
+        return
+    with locked(run.home.path, "audit"), run.write() as connection:
+        name = registers.record(connection, run, audit, note)
+    path = registers.publish(run, name, audit)
+    render.say(f"{words}; recorded, its report is {path}")
+
+
+def registers_verb(home: Path | None, as_json: bool, as_of: dt.date | None) -> None:
+    """`recond audit register` without a kind: what was done, and what is due."""
+    from recond.pipeline import registers
+
+    run = open_run(home, as_of)
+    with run.store.read() as connection:
+        rows = [
+            {"kind": row.kind, "from": row.first_date, "to": row.last_date, "state": "done",
+             "done_on": row.business_date, "done_by": row.done_by, "found": row.found,
+             "note": row.note, "sha256": row.sha256}
+            for row in registers.recorded(connection)
+        ]  # fmt: skip
+        rows += [
+            {"kind": kind, "from": first, "to": last, "state": "due"}
+            for kind, first, last in registers.due(connection, run)
+        ]
+    if as_json:
+        render.json_lines(rows)
+    else:
+        shown = ["kind", "from", "to", "state", "done_on", "done_by", "found", "note"]
+        render.text(render.columns(rows, shown, right=["found"]))
 
 
 def retention_verb(

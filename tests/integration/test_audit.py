@@ -3,6 +3,7 @@ section 3 I6, domain E62)."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 import sqlite3
@@ -18,7 +19,14 @@ from sqlalchemy import text
 
 from recond import periods
 from recond.audit import GENESIS, head, verify
-from recond.exports.sampling import Item, attribute, interval_of, monetary, start_of
+from recond.exports.sampling import (
+    Item,
+    attribute,
+    interval_of,
+    monetary,
+    population,
+    start_of,
+)
 from recond.pipeline import corrections
 from recond.pipeline.handover import export_postings
 
@@ -135,6 +143,15 @@ def test_what_is_rolled_back_leaves_no_event(office: Office) -> None:
 
 
 # --- samples --------------------------------------------------------------------------------------
+
+
+def test_a_population_is_of_the_days_by_gl_date(office: Office) -> None:
+    day = dt.timedelta(days=1)
+    with office.run().store.read() as connection:
+        assert len(population(connection, None)) == 3
+        assert len(population(connection, (TODAY, TODAY))) == 3
+        assert population(connection, (TODAY - 9 * day, TODAY - day)) == []
+        assert population(connection, (TODAY + day, TODAY + 9 * day)) == []
 
 
 def items(**amounts: int) -> list[Item]:

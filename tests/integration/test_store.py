@@ -195,6 +195,8 @@ CHECKED = {
     ("decision_made", "status"): "APPLIED",
     ("file_answer", "status"): "ACCEPTED",
     ("legal_hold", "file_no"): 1,
+    ("register_audit", "kind"): "weekly",
+    ("register_audit", "note"): "x",
 }
 
 

@@ -112,7 +112,7 @@ def voids_and_gaps(month: Month) -> Statement:
         rows.append({"kind": "void", "drawer": drawer, "original": number,
                      "voided_cents": taken[drawer, number]})  # fmt: skip
     amount = sum(row["voided_cents"] for row in rows)
-    rows += _missing(month)
+    rows += missing(month)
     shape = pa.schema([("kind", TEXT), ("drawer", TEXT), ("date", DATE), ("number", TEXT),
                        ("original", TEXT), ("void_cents", INT), ("voided_cents", INT),
                        ("approved_by", TEXT)])  # fmt: skip
@@ -165,7 +165,7 @@ def _records(month: Month) -> list[dict[str, Any]]:
             for row in rows]  # fmt: skip
 
 
-def _missing(month: Month) -> list[dict[str, Any]]:
+def missing(month: Month) -> list[dict[str, Any]]:
     """Numbers that no receipt and no void of the month has, by drawer; numbers that another
     drawer gave are not missing. A month's counter numbers are looked through once."""
     first, last = month.first.isoformat(), month.last.isoformat()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from recond.store.schema.adjustments import adjustment
 from recond.store.schema.advice import advice, advice_line
-from recond.store.schema.audit import audit_event
+from recond.store.schema.audit import audit_event, register_audit
 from recond.store.schema.bank import bank_balance, bank_line, drawer_close, image_deposit
 from recond.store.schema.base import (
     INT,
@@ -107,6 +107,7 @@ IMMUTABLE = (
     legal_hold,
     disposal,
     audit_event,
+    register_audit,
     exception_past,
     file_past,
 )
@@ -173,6 +174,7 @@ __all__ = [
     "receipt_key",
     "reference_shape",
     "refund_line",
+    "register_audit",
     "remittance",
     "return_item",
     "set_aside",
