@@ -34,6 +34,9 @@ def workbook(month: Month, statements: Mapping[str, Statement]) -> bytes:
     book.set_properties({"title": f"Month end {month.month}", "created": CREATED})
     styles = {
         "head": book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"}),
+        "figures": book.add_format(
+            {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "align": "right"}
+        ),
         "title": book.add_format({"bold": True, "font_size": 14}),
         "money": book.add_format({"num_format": MONEY}),
         "count": book.add_format({"num_format": "#,##0"}),
@@ -62,13 +65,13 @@ def _front(
 ) -> None:
     sheet = book.add_worksheet("Summary")
     _page(sheet)
-    sheet.set_column(0, 0, 30)
-    sheet.set_column(1, 1, 58)
+    sheet.set_column(0, 0, 36)
+    sheet.set_column(1, 1, 70)
     sheet.set_column(2, 4, 18)
     sheet.write_string(0, 0, f"Month end {month.month}", styles["title"])
     heads = ("Statement", "Tie-out", "Statement says", "Tied to", "Difference")
     for column, head in enumerate(heads):
-        sheet.write_string(2, column, head, styles["head"])
+        sheet.write_string(2, column, head, styles["figures" if column > 1 else "head"])
     row = 3
     for statement in statements.values():
         for tie in statement.ties:
@@ -105,7 +108,8 @@ def _sheet(book: Any, styles: dict[str, Any], name: str, statement: Statement) -
     table = statement.table
     sheet.write_string(0, 0, statement.title, styles["title"])
     for number, column in enumerate(table.column_names):
-        sheet.write_string(2, number, column, styles["head"])
+        figures = table.schema.field(number).type == AMOUNT
+        sheet.write_string(2, number, column, styles["figures" if figures else "head"])
         sheet.set_column(number, number, 16 if len(column) < 15 else 22)
     sheet.freeze_panes(3, 0)
     sheet.repeat_rows(2)

@@ -55,6 +55,12 @@ def test_each_setting_is_documented(key: str) -> None:
     assert f"`{key}`" in (DOCS / "operations.md").read_text()
 
 
+def test_no_verb_setting_or_exit_code_is_documented_twice() -> None:
+    rows = re.findall(r"^\| (`.+?`|[0-9]+) \|", (DOCS / "operations.md").read_text(), re.MULTILINE)
+    assert len(rows) > 100
+    assert sorted({row for row in rows if rows.count(row) > 1}) == []
+
+
 @pytest.mark.parametrize("key", ["charge_type", "policy", "scan_line", "delegation"])
 def test_keys_of_repeated_tables_are_documented(key: str) -> None:
     text = (DOCS / "operations.md").read_text()
