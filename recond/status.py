@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, select
 
 from recond.exceptions.desk import open_count
-from recond.exports import daily_proof
+from recond.exports.proof.gather import gather, still_open
+from recond.exports.proof.rows import by_account
 from recond.exports.scope import Scope
 from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import format_cents
@@ -162,7 +163,12 @@ def _refused_lists(connection: Connection, today: dt.date) -> list[str]:
     )
     rows = connection.execute(
         select(work.c.name, work.c.owner, work.c.message)
-        .where(work.c.state == "refused", work.c.arrived_at >= since, ~again)
+        .where(
+            work.c.state == "refused",
+            work.c.business_date >= since,
+            work.c.business_date <= today.isoformat(),
+            ~again,
+        )
         .order_by(work.c.work_no)
     )
     return [f"{row.name} of {row.owner}: {row.message}" for row in rows]
@@ -170,8 +176,8 @@ def _refused_lists(connection: Connection, today: dt.date) -> list[str]:
 
 def _proof(connection: Connection, today: dt.date) -> str:
     """What the day's deposits differ from the bank by, and what is open of all days."""
-    rows = daily_proof.prove(connection, Scope(today, date_from=today, date_to=today))
-    opened = daily_proof.still_open(connection, Scope(today))
+    rows = by_account(gather(connection, Scope(today, date_from=today, date_to=today)))
+    opened = still_open(connection, Scope(today))
     told = [f"difference {format_cents(sum(row.difference for row in rows))}"]
     names = {"in_transit": "in transit", "bank_error": "bank error", "missing": "missing"}
     for name, words in names.items():

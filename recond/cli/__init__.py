@@ -250,9 +250,10 @@ def export(
     dry_run: DryRunOption = False,
 ) -> None:
     """Write a dataset (files receipts applications exceptions receivables deposits bank_lines
-    clearings returns charges adjustments return_rates drawers proof_of_cash journal sources),
-    what is new for the billing system (postings), for accounts payable (refunds), for owners of
-    unclaimed credit (letters), for the agency that collects (collections) or for the ERP
+    clearings returns charges adjustments return_rates drawers proof_of_cash
+    proof_by_channel proof_items journal sources), what is new for the billing system (postings),
+    for accounts payable (refunds), for owners of unclaimed credit (letters), for the agency that
+    collects (collections) or for the ERP
     (journal --by), the pack of a month (month-end MONTH), or closed months for DuckDB and others
     (history)."""
     if dataset == "month-end":

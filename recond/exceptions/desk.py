@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, update
 
+from recond.exceptions import pending
 from recond.exceptions.codes import CODES
 from recond.exceptions.questions import exception_id
 from recond.ledger import instant
@@ -137,7 +138,8 @@ class Desk:
         )
 
     def resolve(self, exception_nos: Iterable[int], resolution: str) -> int:
-        """Close open questions by their numbers, with the reason; returns how many were open."""
+        """Close open questions by their numbers, with the reason; returns how many were open. What
+        was asked for about one that waits for approval needs none any more."""
         statement = (
             update(exception)
             .where(exception.c.exception_no == bindparam("number"))
@@ -155,6 +157,10 @@ class Desk:
         for start in range(0, len(chosen), CHUNK):
             part = chosen[start : start + CHUNK]
             self._keep(exception.c.exception_no.in_(part) & (exception.c.status != "resolved"))
+            moot = pending.of_questions(self.connection, part)
+            if moot:
+                now, day = instant(self.now), self.today.isoformat()
+                pending.withdraw(self.connection, moot, self.actor, now, day, resolution)
         numbers = [{"number": number} for number in chosen]
         return self.connection.execute(statement, numbers).rowcount if numbers else 0
 

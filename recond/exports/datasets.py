@@ -21,8 +21,9 @@ from sqlalchemy import Connection, and_, func, select, tuple_
 
 from recond.errors import UsageError
 from recond.exceptions.suggest import suggestions
-from recond.exports import adjusted, bank, daily_proof, owners, returned
+from recond.exports import adjusted, bank, owners, returned
 from recond.exports.columns import AMOUNT, ROWS, FileIds, Int64, fetch, fetch_table, int64s
+from recond.exports.proof import tables as proof
 from recond.exports.receipts import RECEIPTS, receipts
 from recond.exports.scope import Scope
 from recond.exports.sources import SOURCES, sources
@@ -370,7 +371,9 @@ DATASETS = {
     "charges": Dataset(returned.CHARGES, returned.charges),
     "return_rates": Dataset(returned.RETURN_RATES, returned.return_rates),
     "drawers": Dataset(bank.DRAWERS, bank.drawers),
-    "proof_of_cash": Dataset(daily_proof.PROOF, daily_proof.proof_of_cash),
+    "proof_of_cash": Dataset(proof.PROOF, proof.proof_of_cash),
+    "proof_by_channel": Dataset(proof.CHANNELS, proof.proof_by_channel),
+    "proof_items": Dataset(proof.ITEMS, proof.proof_items),
     "journal": Dataset(JOURNAL, _journal),
     "sources": Dataset(SOURCES, sources),
     "payers": Dataset(owners.PAYERS, owners.payers),

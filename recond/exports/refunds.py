@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, Row, Select, and_, case, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, insert, select
 
 from recond import ids
 from recond.exports.outbox import Head, Sums
@@ -24,6 +24,7 @@ from recond.model import REFUNDED, RETURNED
 from recond.money import decimal_from_cents
 from recond.posting import Chart
 from recond.store import schema
+from recond.store.sql import total
 
 COLUMNS = (
     "refund_id", "type", "amount", "payee_name", "mailing_address", "account_number", "receipt_id",
@@ -97,23 +98,48 @@ def fresh(connection: Connection, as_of: dt.date, chart: Chart) -> Refunds | Non
     found = []
     for row in connection.execute(_standing(as_of)):
         before = asked.get(row.receipt_no)
-        cents = max(int(row.cents), 0) - (max(int(before.cents), 0) if before else 0)
-        told = before is not None and before.version >= row.version
-        if cents and not told and not row.returned:
+        was = max(int(before.cents), 0) if before else 0
+        # what came back of what AP was asked for is the question RETURN_AFTER_REFUND's
+        cents = max(int(row.cents), 0) + min(int(row.back), was) - was
+        if cents and not (before is not None and before.version >= row.version):
             found.append((row.receipt_no, row.version, cents))
     return Refunds(_lines(connection, found), chart) if found else None
 
 
+def handed_on(connection: Connection, receipt_no: int) -> int:
+    """Cents of a receipt's refunds that AP was asked for and that did not come back since: money
+    that may have left the city."""
+    row = connection.execute(_asked().where(sent.c.receipt_no == receipt_no)).first()
+    was = max(int(row.cents), 0) if row is not None else 0
+    back = connection.scalar(
+        select(total(case((_came_back(placement), -placement.c.cents), else_=0))).where(
+            placement.c.receipt_no == receipt_no, placement.c.bucket == REFUNDED
+        )
+    )
+    return was - min(int(back or 0), was)
+
+
+def _came_back(rows: Any) -> ColumnElement[bool]:
+    """Whether a placement is of a version by which money came back (or came again)."""
+    beside = placement.alias()
+    return (
+        select(beside.c.line)
+        .where(beside.c.receipt_no == rows.c.receipt_no, beside.c.version == rows.c.version,
+               beside.c.bucket == RETURNED)
+        .exists()
+    )  # fmt: skip
+
+
 def _standing(as_of: dt.date) -> Select[Any]:
-    """Receipts that ever stood in the bucket, with its cents and whether they came back."""
+    """Receipts that ever stood in the bucket, with its cents and what of them came back."""
     rows = placement.c
     ever = select(rows.receipt_no).where(rows.bucket == REFUNDED)
-    back = func.sum(case((rows.bucket == RETURNED, rows.cents), else_=0))
+    gone = and_(rows.bucket == REFUNDED, _came_back(placement))
     return (
         select(
             rows.receipt_no, func.max(rows.version).label("version"),
             func.sum(case((rows.bucket == REFUNDED, rows.cents), else_=0)).label("cents"),
-            back.label("returned"),
+            func.sum(case((gone, -rows.cents), else_=0)).label("back"),
         )
         .join(decision, and_(decision.c.receipt_no == rows.receipt_no,
                              decision.c.version == rows.version))
@@ -197,7 +223,7 @@ def _moved(line: Line, stop: bool) -> Select[Any]:
                              decision.c.version == rows.version))
         .join(entry, entry.c.entry_no == decision.c.entry_no)
         .where(rows.receipt_no == line.receipt_no, rows.version <= line.version,
-               rows.bucket == REFUNDED, way)
+               rows.bucket == REFUNDED, way, ~_came_back(placement))
         .order_by(rows.version.desc(), rows.line)
         .limit(1)
     )  # fmt: skip

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, select
 
 from recond.clearing.tables import PAIRS
 from recond.model import RETURNED
-from recond.pipeline import deposits, moves, takeback
+from recond.pipeline import costs, deposits, moves, takeback
+from recond.pipeline.comeback import CARD, SAID, Back
 from recond.pipeline.run import Run
-from recond.pipeline.takeback import CARD, SAID, Back
 from recond.store import schema
 
 item = schema.return_item
@@ -87,13 +87,10 @@ def forget(connection: Connection, run: Run, receipt_no: int, entry_no: int, mad
         return
     if row.deposit_no is not None:
         _expect_no_more(connection, run, row.deposit_no, made_no)
-    for kind in (takeback.FEE, takeback.RECOVERY):
-        for charge in takeback.owed_charges(connection, receipt_no, kind):
+    for kind in (costs.FEE, costs.RECOVERY):
+        for charge in costs.owed_charges(connection, receipt_no, kind):
             if (charge.file_no, charge.ordinal) == (row.file_no, row.ordinal):
-                told = dict(charge._mapping) | {
-                    "kind": kind + takeback.CANCELLED, "made_date": run.today.isoformat(),
-                }  # fmt: skip
-                connection.execute(schema.charge.insert().values(told))
+                costs.cancel_one(connection, run, charge)
     until = schema.cash_only
     for table in (item, until):
         place = (table.c.file_no == row.file_no) & (table.c.ordinal == row.ordinal)

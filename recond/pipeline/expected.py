@@ -88,10 +88,13 @@ def _state(run: Run, due: dt.date, by: dt.time) -> str:
 
 
 def past(run: Run, day: dt.date, time: dt.time) -> bool:
-    """Whether a time of a business date has passed; of today, by the office's clock."""
-    if run.today != day:
+    """Whether a time of a business date has passed. Of today by the office's clock, where today is
+    the clock's own day; of another day (`--as-of`) the clock says nothing: its times pass when it
+    is over, so that the same files give the same questions at whatever hour they are processed."""
+    now = run.clock().astimezone(run.home.settings.zone)
+    if run.today != day or now.date() != day:
         return run.today > day
-    return run.clock().astimezone(run.home.settings.zone).time() >= time
+    return now.time() >= time
 
 
 def _came(connection: Connection, one: Expectation) -> set[dt.date]:

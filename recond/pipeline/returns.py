@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from recond.clearing.kinds import ADJUSTED
+from recond.clearing.kinds import ADJUSTED, TAKEN_BACK
 from recond.clearing.tables import PAIRS
 from recond.clearing.words import token
 from recond.exceptions.desk import Question
@@ -23,8 +24,8 @@ from recond.exceptions.questions import exception_id
 from recond.model import RETURNED, VOIDED
 from recond.money import format_cents
 from recond.pipeline import announced, moves, takeback
+from recond.pipeline.comeback import ADJUSTMENT, AGAIN, CARD, NOT_FOUND, Back, subject, worth
 from recond.pipeline.run import Run
-from recond.pipeline.takeback import AGAIN, CARD, NOT_FOUND, Back
 from recond.store import schema
 
 aside, receipt, item = schema.set_aside, schema.receipt, schema.return_item
@@ -150,20 +151,23 @@ def of_lines(
     another amount."""
     pairs, doubts = [], {}
     for row in lines:  # debits by which the bank takes items back: a few a day
-        kind = "LOCKBOX_ADJUSTMENT" if row["type_code"] in ADJUSTED else "BANK_RETURN"
-        back = _of_line(connection, run, row, kind)
-        found = _live(connection, back.originals)
+        back = _of_line(connection, run, row, _kind(row))
+        found = _fitting(connection, back)
         if len(found) == 1:
             deposit_no = takeback.reverse(connection, run, back, found[0])
             pairs.append(_pair(deposit_no, row, "returned", "the bank takes it back by its number"))
         elif back.originals and not found:
             doubts[row["line_no"]] = (AGAIN, "its original was returned or voided before")
-        elif kind == "LOCKBOX_ADJUSTMENT":
+        elif back.kind == ADJUSTMENT:
             named = _named(connection, row)
             if named:
-                words = f"it corrects {named}; reverse what was applied too much"
+                words = f"it corrects {named}; link it to the check that was read over too much"
                 doubts[row["line_no"]] = (UNKNOWN, words)
     return pa.Table.from_pylist(pairs, schema=PAIRS), doubts
+
+
+def _kind(row: dict[str, Any]) -> str:
+    return ADJUSTMENT if row["type_code"] in ADJUSTED else "BANK_RETURN"
 
 
 def _pair(deposit_no: int | None, row: dict[str, Any], rule: str, words: str) -> dict[str, Any]:
@@ -210,16 +214,13 @@ def again(connection: Connection, run: Run, lines: pa.Table) -> pa.Table:
     """Put back the checks that the bank brings again: a credit over a returned check's amount
     that names its number, and no other's (domain E23). Returns PAIRS of deposits and lines."""
     gone = connection.execute(
-        select(receipt.c.amount_cents)
-        .join(schema.return_item, item.c.receipt_no == receipt.c.receipt_no)
-        .where(item.c.kind == "BANK_RETURN")
-        .distinct()
+        select(item.c.amount_cents).where(item.c.kind == "BANK_RETURN").distinct()
     )
     amounts = pa.array([row[0] for row in gone], pa.int64())
     pairs = []
     for row in lines.filter(pc.is_in(lines["amount_cents"], value_set=amounts)).to_pylist():
         back = _of_line(connection, run, row, "REDEPOSIT")
-        found = _gone(connection, back.originals)
+        found = _fitting(connection, back)
         if len(found) == 1:
             deposit_no = takeback.restore(connection, run, back, found[0])
             words = "the bank brings a returned check again, by its number"
@@ -232,11 +233,11 @@ def _of_line(connection: Connection, run: Run, row: dict[str, Any], kind: str) -
     cents = abs(row["amount_cents"])
     said = set(token(row["customer_reference"], row["reference"], row["text"]).split())
     said |= {one for one in _short(row) if one}
-    channels = ("LOCKBOX",) if kind == "LOCKBOX_ADJUSTMENT" else BY_NUMBER
+    channels = ("LOCKBOX",) if kind == ADJUSTMENT else BY_NUMBER
     rows = connection.execute(
         select(receipt.c.receipt_no, receipt.c.check_number, receipt.c.trace_number)
         .where(
-            receipt.c.amount_cents == cents,
+            _over(cents),
             receipt.c.channel.in_(channels),
             receipt.c.received_date >= _first_day(row),
             receipt.c.received_date <= str(row["value_date"]),
@@ -257,6 +258,17 @@ def _of_line(connection: Connection, run: Run, row: dict[str, Any], kind: str) -
     )  # fmt: skip
 
 
+def _over(cents: int) -> ColumnElement[bool]:
+    """Whether a payment is over that many cents: as it was read, or as the bank corrected it."""
+    fixed = item.c.kind == ADJUSTMENT
+    less = select(func.sum(item.c.reversed_cents)).where(
+        fixed, item.c.receipt_no == receipt.c.receipt_no
+    )
+    known = receipt.c.receipt_no.in_(select(item.c.receipt_no).where(fixed))
+    corrected = and_(known, receipt.c.amount_cents - less.scalar_subquery() == cents)
+    return or_(receipt.c.amount_cents == cents, corrected)
+
+
 def _short(row: dict[str, Any]) -> list[str]:
     """Numbers of a line however short: check numbers may have three digits."""
     text = " ".join(str(row[n] or "") for n in ("customer_reference", "text"))
@@ -268,49 +280,59 @@ def _live(connection: Connection, receipts: Iterable[int]) -> list[moves.Standin
     return [
         owner
         for owner in moves.standing(connection, receipts).values()
-        if owner.version and not owner.in_bucket(VOIDED) and not owner.in_bucket(RETURNED)
+        if owner.version and not owner.in_bucket(VOIDED) and worth(owner)
     ]
 
 
-def _gone(connection: Connection, receipts: Iterable[int]) -> list[moves.Standing]:
-    """Receipts that were taken back, and stand nowhere else."""
+def _gone(connection: Connection, receipts: Iterable[int], cents: int) -> list[moves.Standing]:
+    """Receipts that stand nowhere any more, and of which that many cents came back last."""
     return [
         owner
         for owner in moves.standing(connection, receipts).values()
-        if [stand.bucket for stand in owner.stands] == [RETURNED]
+        if {stand.bucket for stand in owner.stands} == {RETURNED}
+        and owner.stands[-1].cents == cents
     ]
 
 
 def _fitting(connection: Connection, one: Back) -> list[moves.Standing]:
     """The payments that the item can be about: taken back before where it brings money again,
     standing where it takes money."""
-    find = _gone if one.restores else _live
-    return find(connection, one.originals)
+    if one.restores:
+        return _gone(connection, one.originals, one.cents)
+    return [owner for owner in _live(connection, one.originals) if worth(owner) == one.cents]
 
 
 def waiting_of(connection: Connection, question_id: str) -> Back | None:
     """The returned item that a question of code RETURN_NOT_FOUND or RETURN_REPEATED is about."""
     for one in _waiting(connection):
-        subject = takeback.subject(connection, one)
-        if question_id in {exception_id(code, subject) for code in (NOT_FOUND, AGAIN)}:
+        about = subject(connection, one)
+        if question_id in {exception_id(code, about) for code in (NOT_FOUND, AGAIN)}:
             return one
     return None
 
 
-def of_debit(connection: Connection, run: Run, row: dict[str, Any]) -> Back:
-    """What a debit takes back because a person says which payment it was."""
-    return _of_line(connection, run, row, "BANK_RETURN")
+def of_debit(connection: Connection, run: Run, row: dict[str, Any], receipt_no: int) -> Back:
+    """What a debit takes back because a person says which payment it was: the payment, or, where
+    its code is none by which items go back as a whole, a part of a lockbox check."""
+    back = _of_line(connection, run, row, _kind(row))
+    found = _live(connection, [receipt_no])
+    part = row["type_code"] not in TAKEN_BACK and any(
+        owner.channel == "LOCKBOX" and worth(owner) > back.cents for owner in found
+    )
+    return replace(back, kind=ADJUSTMENT) if part else back
 
 
 def can_return(connection: Connection, one: Back, receipt_no: int) -> bool:
-    """Whether that payment is of the amount and still stands."""
-    found = (_gone if one.restores else _live)(connection, [receipt_no])
-    return [owner.amount_cents for owner in found] == [one.cents]
+    """Whether that payment is of the amount and still stands; a correction may be over a part."""
+    if one.restores:
+        return bool(_gone(connection, [receipt_no], one.cents))
+    over = [worth(owner) for owner in _live(connection, [receipt_no])]
+    return over == [one.cents] or (one.kind == ADJUSTMENT and over > [one.cents])
 
 
 def reverse(connection: Connection, run: Run, one: Back, receipt_no: int) -> None:
     """Take that payment back (or put it back) because a person says that it is the original."""
-    (owner,) = (_gone if one.restores else _live)(connection, [receipt_no])
+    (owner,) = moves.standing(connection, [receipt_no]).values()
     _book(connection, run, one, owner)
 
 
@@ -318,7 +340,7 @@ def reverse(connection: Connection, run: Run, one: Back, receipt_no: int) -> Non
 
 
 def _question(connection: Connection, code: str, one: Back, words: str, cents: int) -> Question:
-    return Question(code, takeback.subject(connection, one), words, cents, file_no=one.file_no)
+    return Question(code, subject(connection, one), words, cents, file_no=one.file_no)
 
 
 def _ask(connection: Connection, run: Run, one: Back, found: Sequence[moves.Standing]) -> None:

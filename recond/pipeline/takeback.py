@@ -9,104 +9,139 @@ that it paid as far as they are open, else on account (domain E20-E26, E32, E37)
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from recond import ids
-from recond.clearing import return_codes
 from recond.clearing.words import token
 from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
+from recond.exports import refunds
 from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.money import format_cents
-from recond.pipeline import deposits, moves
+from recond.pipeline import costs, deposits, moves
+from recond.pipeline.comeback import (
+    AGAIN,
+    BOUNCED,
+    CARD,
+    NOT_FOUND,
+    REFUNDED_BEFORE,
+    Back,
+    subject,
+    worth,
+)
 from recond.pipeline.moves import Move, Stand, Standing
 from recond.pipeline.run import Run
 from recond.store import schema
 from recond.store.engine import insert_table
 
 receipt, placement, item = schema.receipt, schema.placement, schema.return_item
-CARD = ("REFUND", "CHARGEBACK", "CHARGEBACK_REVERSAL")
-SAID = "SAID"  # by a person; the bank's own word may follow
-BOUNCED = ("RETURN", "BANK_RETURN", SAID)  # what a payer's bank refused to pay
-NOT_FOUND, REFUNDED_BEFORE = "RETURN_NOT_FOUND", "RETURN_AFTER_REFUND"
-AGAIN = "RETURN_REPEATED"
-FEE, RECOVERY, CANCELLED = "RETURN_FEE", "REFUND_RECOVERY", "_CANCELLED"
 LOW = (1 << schema.ORDINAL_BITS) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Back:
-    """One item that comes back: its place (of its record or bank line), cents and day."""
-
-    file_no: int
-    ordinal: int
-    kind: str
-    code: str
-    cents: int
-    day: str
-    originals: tuple[int, ...]  # receipts that it could be
-    words: str
-    file_day: str
-
-    @property
-    def restores(self) -> bool:
-        """Whether it brings money again that was taken back before."""
-        again = self.kind in {"CHARGEBACK_REVERSAL", "REDEPOSIT"}
-        return again or (self.kind == "RETURN" and self.code in return_codes.DISHONORED)
-
-    @property
-    def told(self) -> str:
-        """Its words, with what to do about its code."""
-        advice = return_codes.advice(self.code)
-        return f"{self.words}; {advice}" if advice else self.words
-
-
-def subject(connection: Connection, one: Back) -> str:
-    """What a question about the item is about."""
-    file_id = ids.files_of(connection, {one.file_no})[one.file_no]
-    return f"{file_id}/return/{one.ordinal}"
 
 
 # --- money that is taken back ---------------------------------------------------------------------
 
 
-def reverse(connection: Connection, run: Run, one: Back, owner: Standing) -> int | None:
-    """Take back every live placement of the receipt, and expect the bank's debit: the number of
-    that expectation, None inside a card batch."""
-    reason = f"returned {one.code}: {one.told}".replace("returned :", "returned:")
+def reverse(
+    connection: Connection, run: Run, one: Back, owner: Standing, fixes: int | None = None
+) -> int | None:
+    """Take back what the item is over of a payment (all that stands of it, unless the bank
+    corrects a check by a part), and expect the bank's debit: the number of that expectation, None
+    inside a card batch. `fixes`: the deposit of which the bank brought that much less; nothing
+    more is expected then."""
     account_key = _payer(connection, owner)
     change = _change(connection, owner)
-    refunded = owner.in_bucket(REFUNDED)
-    made = [Move(owner.receipt_no, "returned", reason, owner.stands, [Stand(RETURNED, one.cents)])]
+    taken, kept = _gone(one, owner)
+    refunded = sum(stand.cents for stand in taken if stand.bucket == REFUNDED)
+    refunded -= sum(stand.cents for stand in kept if stand.bucket == REFUNDED)
+    had = min(refunded, refunds.handed_on(connection, owner.receipt_no))
+    reason = _reason(one, refunded - had)
+    placed = [*kept, Stand(RETURNED, one.cents)]
+    made = [Move(owner.receipt_no, "returned", reason, taken, placed)]
     for other in change:  # what the payer had in cash for the check goes off the items with it
         cents = sum(stand.cents for stand in other.stands)
-        had = [Stand(REFUNDED, cents)]
-        made.append(Move(other.receipt_no, "change_of_returned", reason, other.stands, had))
-        refunded -= cents
+        cash = [Stand(REFUNDED, cents)]
+        made.append(Move(other.receipt_no, "change_of_returned", reason, other.stands, cash))
+        had -= cents
     moves.write(connection, run, made, "return", reason)
-    desk = run.desk(connection)
-    numbers = [move.receipt_no for move in made]
-    desk.resolve(desk.open_of_receipts(numbers), "the payment was returned")
+    _close_questions(connection, run, one, owner, [move.receipt_no for move in made])
     deposit_no = None
     if one.kind not in CARD:
-        deposit_no = _expect(connection, run, one, owner, -one.cents)
+        deposit_no = _expect(connection, run, one, owner, -one.cents, fixes)
     remember(connection, run, one, owner, one.cents, deposit_no, account_key)
     _answer(connection, run, one)
-    if refunded:
-        _charge(connection, run, one, owner, account_key, RECOVERY, refunded)
+    if had:
+        costs.charge(connection, run, one, owner, account_key, costs.RECOVERY, had)
         words = (
-            f"{one.told}: the payer had {format_cents(refunded)} of it back before; it is on the"
+            f"{one.told}: the payer had {format_cents(had)} of it back before; it is on the"
             " list of charges for billing, and a refund that is not paid yet can still be stopped"
         )
-        desk.open([_question(connection, one, words, refunded)])
+        run.desk(connection).open([_question(connection, one, words, had)])
     if one.kind in BOUNCED:
-        _fee(connection, run, one, owner, account_key)
-        _cash_only(connection, run, one, account_key)
+        costs.fee(connection, run, one, owner, account_key)
+        costs.cash_only(connection, run, one, account_key)
     return deposit_no
+
+
+def _reason(one: Back, stopped: int) -> str:
+    reason = f"returned {one.code}: {one.told}".replace("returned :", "returned:")
+    if stopped:
+        reason += f"; its refund of {format_cents(stopped)}, in no file yet, is stopped"
+    return reason
+
+
+# A check that was read over too much paid too much: that is what is not decided yet, then what it
+# left over, then what it paid last.
+_FIRST = (SUSPENSE, CREDIT, REFUNDED, ITEM)
+
+
+def _gone(one: Back, owner: Standing) -> tuple[list[Stand], list[Stand]]:
+    """The stands that the item takes from, and what is placed there again of the last of them."""
+    live = [stand for stand in owner.stands if stand.bucket != RETURNED]
+    if one.cents == worth(owner):
+        return live, []
+    taken: list[Stand] = []
+    left = one.cents
+    for stand in sorted(live, key=_turn):
+        if left <= 0:
+            break
+        taken.append(stand)
+        left -= stand.cents
+    if left == 0:
+        return taken, []
+    last = taken[-1]
+    gone = last.cents + left
+    return taken, [replace(last, cents=-left, adjusts=max(0, last.adjusts - gone))]
+
+
+def _turn(stand: Stand) -> tuple[int, int, int]:
+    return _FIRST.index(stand.bucket), -(stand.version or 0), -(stand.line or 0)
+
+
+def _close_questions(
+    connection: Connection, run: Run, one: Back, owner: Standing, numbers: list[int]
+) -> None:
+    """What comes back is asked about no more; of a part, what is left still is."""
+    desk = run.desk(connection)
+    asked = desk.open_of_receipts(numbers)
+    left = worth(owner) - one.cents
+    if owner.in_bucket(SUSPENSE):
+        left = max(0, owner.in_bucket(SUSPENSE) - one.cents)
+    if not left:
+        desk.resolve(asked, "the payment was returned")
+        return
+    table = schema.exception.c
+    rows = connection.execute(
+        select(table.exception_no, table.amount_cents, table.message)
+        .where(table.exception_no.in_(asked))
+        .order_by(table.exception_no)
+    ).all()
+    for row in rows:
+        if (row.amount_cents or 0) > left:
+            words = f"{row.message}; the bank took {format_cents(one.cents)} of it back"
+            desk.restate(row.exception_no, words, left)
 
 
 def _payer(connection: Connection, owner: Standing) -> int | None:
@@ -151,17 +186,23 @@ def _change(connection: Connection, owner: Standing) -> list[Standing]:
     return [other for other in found if other.stands and not other.in_bucket(VOIDED)]
 
 
-def _expect(connection: Connection, run: Run, one: Back, owner: Standing, cents: int) -> int:
-    """What the bank takes (a deposit the other way round) or brings again."""
+def _expect(
+    connection: Connection, run: Run, one: Back, owner: Standing, cents: int,
+    fixes: int | None = None,
+) -> int:  # fmt: skip
+    """What the bank takes (a deposit the other way round) or brings again. What it took with a
+    deposit already, by bringing less of it (`fixes`), it does not take a second time."""
     day = dt.date.fromisoformat(one.day)
     made = deposits.Expected(
         one.file_no, one.ordinal, "return" if cents < 0 else "redeposit", owner.channel, day,
         run.calendar.bank_day(day), aside_cents=cents, reference=f"{one.kind} {one.code}".strip(),
         entry_no=_entry_of(connection, owner.receipt_no),
-        streams=token(_source(connection, owner)),
+        streams=token(_source(connection, owner)), withdraws_no=fixes,
     )  # fmt: skip
     first = (connection.scalar(select(func.max(schema.deposit.c.deposit_no))) or 0) + 1
     deposits.write(connection, run, [made])
+    if fixes is not None:
+        deposits.set_left(connection, {fixes: deposits.left_of(connection, fixes) + cents})
     return first
 
 
@@ -222,103 +263,14 @@ def _question(connection: Connection, one: Back, words: str, cents: int) -> Ques
     return Question(REFUNDED_BEFORE, key, words, cents, file_no=one.file_no)
 
 
-# --- what it costs the payer ----------------------------------------------------------------------
-
-
-def _fee(
-    connection: Connection, run: Run, one: Back, owner: Standing, account_key: int | None
-) -> None:
-    """The fee that recond.toml names for the reason, once a payment however often it returns."""
-    if account_key is None or owed_charges(connection, owner.receipt_no, FEE):
-        return
-    for rule in run.home.settings.return_fee:
-        if any(fnmatchcase(one.code, pattern) for pattern in rule.codes):
-            if rule.amount:
-                _charge(connection, run, one, owner, account_key, FEE, rule.amount)
-            return
-
-
-def owed_charges(connection: Connection, receipt_no: int, kind: str) -> list[Any]:
-    """The charges of a kind that a payment cost its payer, and that were not cancelled."""
-    charge = schema.charge.c
-    rows = connection.execute(
-        select(schema.charge)
-        .where(charge.receipt_no == receipt_no, charge.kind.in_([kind, kind + CANCELLED]))
-        .order_by(charge.file_no, charge.ordinal, charge.number)
-    ).all()
-    gone = {(row.file_no, row.ordinal, row.number) for row in rows if row.kind != kind}
-    return [
-        row
-        for row in rows
-        if row.kind == kind and (row.file_no, row.ordinal, row.number) not in gone
-    ]
-
-
-def _charge(
-    connection: Connection, run: Run, one: Back, owner: Standing, account_key: int | None,
-    kind: str, cents: int,
-) -> None:  # fmt: skip
-    """A line of the list of charges that billing makes; the next snapshot brings the item."""
-    charge = schema.charge.c
-    last = connection.scalar(
-        select(func.max(charge.number)).where(
-            charge.file_no == one.file_no, charge.ordinal == one.ordinal, charge.kind == kind
-        )
-    )
-    row = {
-        "file_no": one.file_no,
-        "ordinal": one.ordinal,
-        "kind": kind,
-        "number": (last or 0) + 1,
-        "receipt_no": owner.receipt_no,
-        "account_key": account_key,
-        "cents": cents,
-        "charge_date": one.day,
-        "made_date": run.today.isoformat(),
-        "reason": one.words,
-    }
-    insert_table(connection, schema.charge, row)
-
-
-def _cash_only(connection: Connection, run: Run, one: Back, account_key: int | None) -> None:
-    """From so many returns within so many days on the account takes cash only (domain E24)."""
-    if account_key is None:
-        return
-    day = dt.date.fromisoformat(one.day)
-    ends = []
-    for rule in run.home.settings.cash_only:
-        first = day - dt.timedelta(days=rule.within_days)
-        count = connection.scalar(
-            select(func.count())
-            .select_from(item)
-            .where(
-                item.c.account_key == account_key,
-                item.c.kind.in_(BOUNCED),
-                item.c.reversed_cents > 0,
-                item.c.return_date >= first.isoformat(),
-                item.c.return_date <= one.day,
-            )
-        )
-        if (count or 0) >= rule.returns:
-            ends.append(day + dt.timedelta(days=rule.for_days))
-    if ends:
-        row = {
-            "account_key": account_key,
-            "file_no": one.file_no,
-            "ordinal": one.ordinal,
-            "until_date": max(ends).isoformat(),
-            "made_date": run.today.isoformat(),
-        }
-        insert_table(connection, schema.cash_only, row)
-
-
 # --- money that comes again -----------------------------------------------------------------------
 
 
 def restore(connection: Connection, run: Run, one: Back, owner: Standing) -> int | None:
     """Put a returned payment back where it stood: on its items as far as they are open, else on
     account. Returns the deposit that expects the money, None inside a card batch."""
-    (gone,) = [stand for stand in owner.stands if stand.bucket == RETURNED]
+    # of a check whose reading was corrected before, only what came back as a whole
+    gone = owner.stands[-1]
     placed = _places(connection, owner.receipt_no, int(gone.version or 0))
     reason = f"paid again: {one.told}"
     move = Move(owner.receipt_no, "paid_again", reason, [gone], placed)
@@ -332,6 +284,7 @@ def restore(connection: Connection, run: Run, one: Back, owner: Standing) -> int
         words = f"{one.told}: it waits in suspense as it did before"
         asked = Question("REVERSED", receipt_id, words, waits, receipt_no=owner.receipt_no)
         run.desk(connection).open([asked])
+    costs.cancel(connection, run, owner.receipt_no, costs.RECOVERY)
     deposit_no = None
     if one.kind not in CARD:
         deposit_no = _expect(connection, run, one, owner, one.cents)

@@ -245,6 +245,7 @@ def _note_arrival(run: Run, source: intake.SourceFile, person: str) -> None:
                 insert(work_file).values(
                     work_no=source.number, name=source.name, sha256=source.sha256,
                     size=source.size, owner=person, arrived_at=instant(run.clock()),
+                    business_date=run.today.isoformat(),
                     state="taken", message="",
                 )
             )  # fmt: skip

@@ -103,6 +103,7 @@ class World:
         self.at_bank = 0  # the balance of the bank's account
         self.wires = 0
         self.done: list[Step] = []
+        self.stood: dict[str, list[dict[str, int]]] = {}  # where what came back stood, each time
         self._take("receivables", "open.csv", receivables_csv(ITEMS))
         self.opening, self.books = self.office.open_cents(), self.office.journal()
 
@@ -174,8 +175,8 @@ class World:
         if not found:
             return None
         one = found[which % len(found)]["receipt_id"]
-        assert self._bring_again(one)
-        return lambda: self._take_back(one)
+        same = self._bring_again(one)  # else its items were paid by another in the meantime
+        return lambda: self._take_back(one) and same
 
     def _transfer(self, which: int, account: str, amount: int) -> Callable[[], bool] | None:
         found = [r["receipt_id"] for r in self.receipts() if r["state"] != "held"]
@@ -278,16 +279,27 @@ class World:
         """The bank, the network or the processor takes a payment back."""
         one = self._receipt(receipt_id)
         if one["state"] != "returned":
+            self.stood.setdefault(receipt_id, []).append(self._items_of(receipt_id))
             self._item(one, BACK[one["channel"]], -1)
             assert self._receipt(receipt_id)["state"] == "returned"
         return True
 
     def _bring_again(self, receipt_id: str) -> bool:
+        """The money comes again; whether it stands on the items on which it stood before."""
         one = self._receipt(receipt_id)
-        if one["state"] == "returned":
-            self._item(one, AGAIN[one["channel"]], 1)
-            assert self._receipt(receipt_id)["state"] != "returned"
-        return True
+        if one["state"] != "returned":
+            return True
+        self._item(one, AGAIN[one["channel"]], 1)
+        assert self._receipt(receipt_id)["state"] != "returned"
+        return self.stood[receipt_id].pop() == self._items_of(receipt_id)
+
+    def _items_of(self, receipt_id: str) -> dict[str, int]:
+        sums: dict[str, int] = {}
+        for row in self.applied():
+            if row["receipt_id"] == receipt_id:
+                item = row["item_number"]
+                sums[item] = sums.get(item, 0) + cents(row["amount"])
+        return sums
 
     def _item(self, one: dict[str, Any], code: str, sign: int) -> None:
         self.day += dt.timedelta(days=1)

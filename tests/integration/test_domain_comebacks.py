@@ -3,6 +3,7 @@ accounts, twice, with change, late, and money that comes again (domain E21-E26, 
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from office import (
     receivables_csv,
     statement,
 )
-from queueoffice import asker
+from queueoffice import Desk, asker
 from sqlalchemy import select
 from test_monthend import statements
 
@@ -29,6 +30,7 @@ from recond.exports.explain import explain
 from recond.exports.statements import STATEMENTS
 from recond.model import CREDIT, REFUNDED
 from recond.pipeline import moves
+from recond.pipeline.handover import export_refunds
 from recond.pipeline.monthend import month_of
 from recond.pipeline.moves import Move, Stand
 from recond.store import schema
@@ -132,6 +134,7 @@ def test_e26_a_return_after_a_refund_leaves_a_charge_for_the_payer(office: Offic
     assert office.applied() == {"D1": 18870}
     refund_credit(office)
     assert [cents(r["on_account_amount"]) for r in office.rows("receipts")] == [0]
+    assert handed_on(office) == [("REFUND", 130)]
     bounced(office, 19000, 19000, THU, FRI)
     (receipt,) = office.rows("receipts")
     assert (receipt["state"], cents(receipt["applied_amount"])) == ("returned", 0)
@@ -145,16 +148,85 @@ def test_e26_a_return_after_a_refund_leaves_a_charge_for_the_payer(office: Offic
     assert ("100", "1080") not in office.journal()  # the whole check left, as the bank says
 
 
-def refund_credit(office: Office) -> None:
-    """The 130 on account are refunded."""
+def handed_on(office: Office) -> list[tuple[str, int]]:
+    """Type and cents of the lines of the file for accounts payable that is written now."""
+    written = export_refunds(office.run(FRI))
+    if written is None:
+        return []
+    lines = written.path.read_text().splitlines()[1:-1]
+    return [(row["type"], cents(row["amount"])) for row in csv.DictReader(lines)]
+
+
+def test_a_refund_that_never_left_is_stopped_when_its_payment_comes_back(office: Office) -> None:
+    paid(office, 19000, ("1000000006", None))
+    refund_credit(office)
+    bounced(office, 19000, 19000, THU, FRI)
+    assert charged(office) == [("1000000006", "RETURN_FEE", 2500)]
+    assert office.asked() == []
+    assert handed_on(office) == []
+    assert ("100", "2120") not in office.journal()
+    receipt = str(office.rows("receipts")[0]["receipt_id"])
+    with office.run(FRI).store.read() as connection:
+        told = explain(connection, receipt, lambda *_: b"")
+    assert "refund of 1.30, in no file yet, is stopped" in str(told["decisions"])
+    redeposited(office, 19000, FRI, FRI)  # the payment is good after all, and so is its refund
+    assert handed_on(office) == [("REFUND", 130)]
+
+
+def test_a_refund_that_left_is_no_charge_any_more_when_its_payment_comes_again(
+    office: Office,
+) -> None:
+    paid(office, 19000, ("1000000006", None))
+    refund_credit(office)
+    handed_on(office)
+    bounced(office, 19000, 19000, THU, FRI)
+    redeposited(office, 19000, FRI, FRI)
+    assert charged(office) == [
+        ("1000000006", "REFUND_RECOVERY", 130),
+        ("1000000006", "REFUND_RECOVERY_CANCELLED", 130),
+        ("1000000006", "RETURN_FEE", 2500),
+    ]
+    assert handed_on(office) == []
+    bounced(office, 19000, 19000, NEXT, dt.date(2026, 3, 26))  # and once more
+    kinds = [kind for _, kind, _ in charged(office)]
+    assert (kinds.count("REFUND_RECOVERY"), len(kinds)) == (2, 4)
+    assert handed_on(office) == []
+
+
+def test_a_refund_that_was_undone_is_stopped_though_its_payment_came_back(office: Office) -> None:
+    paid(office, 19000, ("1000000006", None))
+    refund_credit(office)
+    handed_on(office)
+    refund_credit(office, back=True)
+    bounced(office, 19000, 19000, THU, FRI)
+    assert charged(office) == [("1000000006", "RETURN_FEE", 2500)]
+    assert handed_on(office) == [("STOP", -130)]
+    assert handed_on(office) == []
+
+
+def test_a_refund_that_nobody_approved_yet_is_asked_for_no_more(
+    office: Office, tmp_path: Path
+) -> None:
+    desk = Desk(office, tmp_path / "clerk")
+    paid(office, 9000, ("NOBODY", None))
+    row = desk.row("ACCOUNT_NOT_FOUND")
+    assert desk.answer(row, "refund", note="not ours")[0] == "PENDING_APPROVAL"
+    bounced(office, 9000, 9000, THU, FRI)
+    assert office.asked() == []
+    assert (charged(office), handed_on(office)) == ([], [])
+
+
+def refund_credit(office: Office, *, back: bool = False) -> None:
+    """The 130 on account are refunded, or (`back`) are on account again."""
+    here, there = (REFUNDED, CREDIT) if back else (CREDIT, REFUNDED)
     run = office.run(WED)
     with run.write() as connection:
         numbers = connection.scalars(select(schema.receipt.c.receipt_no))
         (owner,) = [
-            one for one in moves.standing(connection, numbers).values() if one.in_bucket(CREDIT)
+            one for one in moves.standing(connection, numbers).values() if one.in_bucket(here)
         ]
-        credit = [stand for stand in owner.stands if stand.bucket == CREDIT]
-        gone = [Stand(REFUNDED, 130, credit[0].account_key)]
+        credit = [stand for stand in owner.stands if stand.bucket == here]
+        gone = [Stand(there, 130, credit[0].account_key)]
         move = Move(owner.receipt_no, "refund", "asked for", credit, gone)
         moves.write(connection, run, [move], "refund", "asked for")
 

@@ -112,17 +112,6 @@ def test_a_lockbox_adjustment_takes_its_check_back_without_a_fee(office: Office)
     assert office.asked() == []
 
 
-def test_a_lockbox_adjustment_over_a_part_names_its_check_and_is_asked(office: Office) -> None:
-    """E61: a check of 90.00 was read as 900.00; nobody guesses which item gives the rest back."""
-    paid_by_check(office, 90000)
-    lines = [("415", 81000, "LOCKBOX ADJUSTMENT CHECK 4711")]
-    office.take("bank", "thu.bai2", statement(90000, lines, THU), FRI)
-    assert ("BANK_DEBIT_UNKNOWN", 81000) in office.asked()
-    (told,) = [r["message"] for r in office.rows("exceptions") if r["code"] == "BANK_DEBIT_UNKNOWN"]
-    assert "it corrects check 0000004711 over 900.00" in told
-    assert office.rows("returns") == []
-
-
 def autopay(office: Office, today: dt.date = MON) -> None:
     entries = [
         Entry("27", 8800, "1000000002", "PAT PAYER", trace=1),

@@ -12,12 +12,14 @@ import pytest
 from office import Office, cents, check, csv_text, lockbox_file, money, receivable, receivables_csv
 from office import statement as bank_statement
 
-from recond.exports.daily_proof import Proof
 from recond.exports.datasets import dataset
+from recond.exports.proof.rows import Proof, by_account
 from recond.status import status
 
 MON, TUE, WED, FRI = (dt.date(2026, 3, day) for day in (16, 17, 18, 20))
 X = "1000456012"
+TYPES = ("missing", "bank_error", "elsewhere", "in_transit", "not_deposited", "over_short", "fees",
+         "withheld", "taken_back")  # fmt: skip
 ITEMS = [receivable(X, "1W", "WATER", "2026-03-28", 8800)]
 
 
@@ -28,12 +30,41 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     made.take("receivables", "open.csv", receivables_csv(ITEMS), MON)
     yield made
     made.prove()
+    drilled(made)
     made.close()
+
+
+def drilled(office: Office, day: dt.date = dt.date(2026, 3, 27)) -> None:
+    """Rows by account are the sums of their channels, and each sum is that of its items, all of
+    which say where to look; what the lines of an account bring is what its days say."""
+    channels, whole = office.rows("proof_by_channel", day), office.rows("proof_of_cash", day)
+    sums: dict[Any, int] = {}
+    for row in channels:
+        for name in (*TYPES, "received", "bank"):
+            key = (row["date"], row["bank_account"], name)
+            sums[key] = sums.get(key, 0) + cents(row[name])
+    for row in whole:
+        assert cents(row["difference"]) == 0
+        for name in (*TYPES, "received", "bank"):
+            assert cents(row[name]) == sums.pop((row["date"], row["bank_account"], name))
+    assert sums == {}
+    listed: dict[Any, int] = {}
+    for item in office.rows("proof_items", day):
+        assert item["deposit_id"] or item["bank_line_id"] or item["file_id"]
+        key = (item["date"], item["bank_account"], item["channel"], item["type"])
+        listed[key] = listed.get(key, 0) + cents(item["amount"])
+    for row in channels:
+        for name in TYPES:
+            key = (row["date"], row["bank_account"], row["channel"], name)
+            assert cents(row[name]) == listed.pop(key, 0), key
+    assert listed == {}
+    total = sum(cents(row["bank"]) for row in whole)
+    assert total == sum(cents(row["amount"]) for row in office.rows("bank_lines", day))
 
 
 def proof(office: Office, today: dt.date, channel: str) -> dict[str, Any]:
     """The amounts of a channel's rows that are not zero, its state, age and accounts."""
-    (row,) = [row for row in office.rows("proof_of_cash", today) if row["channel"] == channel]
+    (row,) = [row for row in office.rows("proof_by_channel", today) if row["channel"] == channel]
     assert cents(row["difference"]) == 0
     plain = {"date", "channel", "files", "records", "receipts"}
     shown = {}
@@ -72,7 +103,7 @@ def test_a_past_day_shows_what_was_known_then(office: Office) -> None:
     lockbox(office)
     bank(office, TUE, 0, ("115", 8800, "LOCKBOX 0012345"))
     with office.run(WED).store.read() as connection:
-        (row,) = dataset(connection, "proof_of_cash", today=WED, as_of=MON).to_pylist()
+        (row,) = dataset(connection, "proof_by_channel", today=WED, as_of=MON).to_pylist()
     assert (row["state"], cents(row["in_transit"]), cents(row["bank"])) == ("in_transit", 8800, 0)
 
 
@@ -95,7 +126,7 @@ def test_a_returned_check_is_in_the_proof_of_both_days(office: Office) -> None:
     lockbox(office)
     bank(office, TUE, 0, ("115", 8800, "LOCKBOX 0012345"))
     bank(office, WED, 8800, ("555", 8800, "RETURNED CHECK 4711"))
-    first, second = [r for r in office.rows("proof_of_cash", WED) if r["channel"] == "LOCKBOX"]
+    first, second = [r for r in office.rows("proof_by_channel", WED) if r["channel"] == "LOCKBOX"]
     assert (cents(first["returned"]), cents(first["bank"]), first["state"]) == (
         8800,
         8800,
@@ -152,6 +183,61 @@ def test_e36_fees_that_the_processor_keeps(office: Office) -> None:
 def test_what_does_not_tie_is_shown(office: Office) -> None:
     one = Proof("2026-03-16", "LOCKBOX", received=100, applied=90, deposited=110, bank=110)
     assert (one.difference, one.state) == (20, "different")
+    other = Proof("2026-03-16", "CARD", received=100, applied=110, deposited=90, bank=90)
+    (whole,) = by_account([one, other])  # the two do not offset each other
+    assert (whole.difference, whole.state, whole.received) == (40, "different", 200)
+
+
+def test_two_lockboxes_of_two_accounts_are_two_rows(office: Office) -> None:
+    for box, account in (("0012345", "0044012345"), ("0099999", "0077000001")):
+        content = lockbox_file(
+            [check(5000, (X, None), number=box)], MON, box=box, time=f"08{box[-2:]}"
+        )
+        office.take("lockbox", f"{box}.bai", content, MON)
+        lines = [("115", 5000, f"LOCKBOX {box}")]
+        content = bank_statement(0, lines, MON, account=account)
+        office.take("bank", f"{box}.bai2", content, MON)
+    rows = {row["bank_account"]: row for row in office.rows("proof_of_cash", MON)}
+    assert set(rows) == {"0044012345", "0077000001"}
+    for row in rows.values():
+        assert (cents(row["received"]), cents(row["bank"]), row["state"]) == (5000, 5000, "proved")
+        assert (row["files"], row["receipts"]) == (1, 1)
+    # the next day's money is the account's by which the box was credited before
+    content = lockbox_file([check(700, (X, None), number="3")], TUE, box="0099999", time="0700")
+    office.take("lockbox", "tue.bai", content, TUE)
+    (row,) = [row for row in office.rows("proof_of_cash", TUE) if row["date"] == TUE]
+    assert (row["bank_account"], cents(row["in_transit"])) == ("0077000001", 700)
+
+
+def test_a_deposit_that_is_credited_to_the_wrong_account_is_named(office: Office) -> None:
+    """What one city missed for ten months: the money is there, in the wrong account."""
+    lockbox(office, 8800)
+    bank(office, MON, 0, ("115", 8800, "LOCKBOX 0012345"))
+    for number, amount in (("5", 3000), ("6", 400)):
+        content = lockbox_file([check(amount, (X, None), number=number)], TUE, time=f"090{number}")
+        office.take("lockbox", f"{number}.bai", content, TUE)
+    bank(office, TUE, 8800, ("115", 3000, "LOCKBOX 0012345"))
+    lines = [("115", 400, "LOCKBOX 0012345")]
+    other = bank_statement(0, lines, TUE, account="0077000001")
+    office.take("bank", "other.bai2", other, TUE)
+    (row,) = [row for row in office.rows("proof_of_cash", TUE) if row["date"] == TUE]
+    assert (row["bank_account"], cents(row["elsewhere"]), row["state"]) == (
+        "0044012345", 400, "elsewhere",
+    )  # fmt: skip
+    (item,) = office.rows("proof_items", TUE)
+    assert (item["type"], item["text"]) == ("elsewhere", "credited to account 0077000001")
+    assert all(item[name] for name in ("bank_line_id", "deposit_id"))
+
+
+def test_rounding_and_returns_are_of_the_days_of_their_deposits(office: Office) -> None:
+    lockbox(office, 8800)
+    bank(office, TUE, 0, ("115", 8700, "LOCKBOX 0012345"))
+    bank(office, WED, 8700, ("399", 100, "CORRECTION LOCKBOX 0012345"))
+    bank(office, FRI, 8800, ("555", 8800, "RETURNED CHECK 4711"))
+    rows = {row["date"]: row for row in office.rows("proof_of_cash", FRI)}
+    assert {day: row["state"] for day, row in rows.items()} == {MON: "proved", FRI: "proved"}
+    (item,) = office.rows("proof_items", FRI)
+    assert (item["date"], item["type"], cents(item["amount"])) == (FRI, "taken_back", -8800)
 
 
 def test_status_has_a_line_of_it(office: Office) -> None:

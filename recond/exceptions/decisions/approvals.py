@@ -11,6 +11,7 @@ import datetime as dt
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from recond.config import Settings
+from recond.exceptions import pending
 from recond.exceptions.decisions.case import (
     AUTOMATIC,
     DRAFTED,
@@ -184,21 +185,8 @@ def _within_sums(case: Case, cents: int) -> None:
 
 def open_request(connection: Connection, exception_no: int) -> str | None:
     """The id of the decision about a question that waits for approval."""
-    answering = made.alias()
-    ended = (
-        select(answering.c.decision_no)
-        .where(
-            answering.c.answers_id == made.c.decision_id,
-            answering.c.action.in_(["approve", "deny", "withdraw"]),
-            answering.c.status == "APPLIED",
-        )
-        .exists()
-    )
     return connection.scalar(
-        select(made.c.decision_id).where(
-            made.c.exception_no == exception_no,
-            made.c.status == "PENDING_APPROVAL",
-            made.c.answers_id.is_(None),
-            ~ended,
-        )
+        pending.requests()
+        .with_only_columns(made.c.decision_id)
+        .where(made.c.exception_no == exception_no)
     )

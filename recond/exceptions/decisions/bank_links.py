@@ -14,7 +14,9 @@ from recond import ids
 from recond.exceptions.decisions.case import Case, Plan, refuse
 from recond.exceptions.questions import exception_id
 from recond.money import format_cents
-from recond.pipeline import bankbook, clear, debits, deposits, moves, returns, takeback
+from recond.pipeline import bankbook, clear, debits, deposits, misread, moves, returns, takeback
+from recond.pipeline.comeback import NOT_FOUND, Back
+from recond.pipeline.deposit_questions import DIFFERS, LATE
 from recond.pipeline.suspense import DEBITS
 from recond.store import schema
 
@@ -22,7 +24,7 @@ deposit, line = schema.deposit, schema.bank_line
 CREDITS = (
     "BANK_CREDIT_UNMATCHED", "BANK_CREDIT_REPEATED", "CLEARING_AMBIGUOUS", "CREDIT_ELSEWHERE",
 )  # fmt: skip
-DEPOSITS = ("DEPOSIT_NOT_CREDITED", "DEPOSIT_AMOUNT_DIFFERS")
+DEPOSITS = (LATE, DIFFERS)
 FEE = "FEE"  # what a debit may be linked to beside ids
 
 
@@ -127,7 +129,7 @@ def _not_yet(case: Case, line_key: int, target: str) -> None:
 
 def receipt_of_return(case: Case, target: str) -> Plan | None:
     """A returned item, or a debit, takes back that payment."""
-    if case.question.code not in {takeback.NOT_FOUND, *DEBITS}:
+    if case.question.code not in {NOT_FOUND, *DEBITS}:
         return None
     number = ids.find_receipt(case.connection, target[:1] + target[1:].lower())
     if number is None:
@@ -135,12 +137,35 @@ def receipt_of_return(case: Case, target: str) -> Plan | None:
     one = returns.waiting_of(case.connection, case.question.exception_id)
     row = None if one else _debit(case, target)
     if row is not None:
-        one = returns.of_debit(case.connection, case.run, row)
+        one = returns.of_debit(case.connection, case.run, row, number)
     if one is None or not returns.can_return(case.connection, one, number):
         raise refuse(f"{target} is not of that amount, or came back before")
     if row is None:
         return take_back(one, number)
     return _take_back_by(one, number, row["line_no"])
+
+
+def check_of_deposit(case: Case, target: str) -> Plan | None:
+    """What the bank credited of a deposit is right, and that check of it was read over too much."""
+    if case.question.code != DIFFERS:
+        return None
+    number = ids.find_receipt(case.connection, target[:1] + target[1:].lower())
+    deposit_no = _deposit_asked(case)
+    if number is None or deposit_no is None:
+        return None
+    one = misread.of_deposit(case.connection, case.run, deposit_no)
+    if one is None:
+        raise refuse("the bank brought no less of it; link the line that brought it")
+    why_not = misread.cannot_correct(case.connection, deposit_no, one, number)
+    if why_not is not None:
+        raise refuse(f"{target}: {why_not}")
+
+    def correct(done: Case, _identity: str) -> None:
+        run = replace(done.run, actor=done.actor)
+        misread.correct(done.connection, run, deposit_no, one, number)
+
+    words = f"{format_cents(one.cents)} less of {target}: {one.words}"
+    return Plan(words, one.cents, effects=(correct,), moved=number)
 
 
 def fee_of_debit(case: Case, target: str) -> Plan | None:
@@ -171,7 +196,7 @@ def _debit(case: Case, target: str) -> dict[str, Any] | None:
     return row
 
 
-def returns_of(case: Case) -> list[takeback.Back]:
+def returns_of(case: Case) -> list[Back]:
     """Returned items that wait for their payment and could be the case's."""
     owner, table = case.standing, schema.exception.c
     if owner is None:
@@ -179,7 +204,7 @@ def returns_of(case: Case) -> list[takeback.Back]:
     asked = case.connection.scalars(
         select(table.exception_id)
         .where(
-            table.code == takeback.NOT_FOUND,
+            table.code == NOT_FOUND,
             table.status != "resolved",
             table.amount_cents == owner.amount_cents,
         )
@@ -193,7 +218,7 @@ def returns_of(case: Case) -> list[takeback.Back]:
     ]
 
 
-def take_back(one: takeback.Back, receipt_no: int) -> Plan:
+def take_back(one: Back, receipt_no: int) -> Plan:
     """The plan that reverses a payment because a returned item takes it back."""
 
     def reverse(done: Case, _identity: str) -> None:
@@ -204,7 +229,7 @@ def take_back(one: takeback.Back, receipt_no: int) -> Plan:
     return Plan(words, one.cents, effects=(reverse,), moved=receipt_no)
 
 
-def _take_back_by(one: takeback.Back, receipt_no: int, line_no: int) -> Plan:
+def _take_back_by(one: Back, receipt_no: int, line_no: int) -> Plan:
     """As `take_back`, and the debit is the one that this lets expect."""
 
     def reverse(done: Case, _identity: str) -> None:

@@ -35,6 +35,7 @@ from recond.exceptions.decisions.case import (
 )
 from recond.exceptions.decisions.placing import live_cents
 from recond.exceptions.decisions.records import record
+from recond.exceptions.pending import ENDED
 from recond.money import format_cents
 from recond.pipeline import moves
 from recond.pipeline.run import Run
@@ -103,13 +104,13 @@ def known(connection: Connection, identity: str) -> Verdict | None:
         ended = connection.execute(
             select(made).where(
                 made.c.answers_id == identity,
-                made.c.action.in_(ANSWERS),
+                made.c.action.in_(ENDED),
                 made.c.status == APPLIED,
             )
         ).first()
         if ended is None:
             return Verdict(PENDING_APPROVAL, f"waits for approval since {told}", identity)
-        word = "approved" if ended.action == "approve" else "denied"
+        word = {"approve": "approved", "deny": "denied"}.get(ended.action, "withdrawn")
         return Verdict(ALREADY_DONE, f"{word} by {ended.decided_by}: {ended.result}", identity)
     return Verdict(ALREADY_DONE, f"done before by {told}", identity)
 
@@ -244,6 +245,8 @@ def _approved(case: Case, identity: str, request: Row[tuple[object, ...]]) -> Ve
     asked = replace(case, answer=answer, actor=request.decided_by, suggested=suggested)
     plan = planned(asked)
     approvals.not_own(case, plan)
+    # it waits for nobody any more: what it does may close its question itself
+    case.run.desk(case.connection).set_status(case.question.exception_no, "open")
     version = carry_out(asked, plan, request.decision_id)
     words = f"{plan.words}; approved by {case.actor}"
     record(

@@ -35,7 +35,7 @@ def proof_of_cash(month: Month) -> Statement:
     gone = _gaps(month, accounts)
     credit = sum(one[1] for one in sums.values()) + gone[0]
     debit = sum(one[2] for one in sums.values()) + gone[1]
-    fixed = _taken_back(month)
+    fixed, misread = _taken_back(month), _misread(month)
     out = _returned(month)[0] + _fees(month)
     kept, undone = _withheld(month)
     come = last.ledger - first.ledger + out
@@ -45,6 +45,7 @@ def proof_of_cash(month: Month) -> Statement:
         *_ends("credited more than was deposited", -first.wrong, -last.wrong),
         *_ends("returned, not yet debited", first.returns, last.returns, out=True),
         ("corrected by a debit of the bank", (0, -fixed, -fixed, 0)),
+        ("checks read over too much, credited as they are", (0, misread, misread, 0)),
     ]
     book: list[Item] = [
         ("balance by the ledger", (first.ledger, come, out, last.ledger)),
@@ -130,6 +131,17 @@ def _taken_back(month: Month) -> int:
                          line.c.ordinal == clearing.c.ordinal))
         .where(deposit.c.kind != "return", line.c.amount_cents < 0,
                entry.c.period == month.month)
+    )  # fmt: skip
+
+
+def _misread(month: Month) -> int:
+    """What left the books with checks that were read over too much, and the bank's credit never
+    held."""
+    return month.number(
+        select(-total(deposit.c.amount_cents)).where(
+            deposit.c.kind == "return", deposit.c.withdraws_no.is_not(None),
+            deposit.c.amount_cents < 0, deposit.c.period == month.month,
+        )
     )  # fmt: skip
 
 

@@ -90,6 +90,7 @@ work_file = keyed_only(
     Column("size", INT, nullable=False),
     text("owner", nullable=False),  # who answers: never what a cell says
     text("arrived_at", nullable=False),
+    text("business_date", nullable=False),  # of the pass that took it
     text("state", nullable=False),  # taken, done, refused
     text("message", nullable=False),
 )

@@ -1,0 +1,172 @@
+"""Checks that were read over too much (domain E61: 90.00 encoded as 900.00): the bank corrects a
+part of one, a person says which, and its cents leave the books with the deposit's."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from office import Office, cents, check, lockbox_file, receivable, receivables_csv, statement
+from queueoffice import Desk, balanced
+from test_monthend import statements
+
+MON, TUE, THU, FRI = (dt.date(2026, 3, day) for day in (16, 17, 19, 20))
+LATE = dt.date(2026, 3, 26)
+A, B = "1000456012", "1000456020"
+ITEMS = [
+    receivable(A, "A1", "WATER", "2026-02-10", 5000),
+    receivable(A, "A2", "SEWER", "2026-03-28", 20000),
+    receivable(B, "B1", "WATER", "2026-03-28", 100000),
+]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    made = Office(tmp_path / "home", url, '\n[[return_fee]]\ncodes = ["555"]\namount = "25.00"\n')
+    made.take("receivables", "open.csv", receivables_csv(ITEMS), MON)
+    yield made
+    balanced(made)
+    made.prove()
+    statements(made, "2026-03")  # every one ties
+    proved = [cents(row["difference"]) for row in made.rows("proof_of_cash", LATE)]
+    assert set(proved) == {0}
+    made.close()
+
+
+def paid(office: Office, credited: int, *checks: tuple[int, str, str]) -> None:
+    """Checks of one lockbox (cents, account, number), and what the bank credits that day."""
+    some = [check(amount, (account, None), number=number) for amount, account, number in checks]
+    office.take("lockbox", "mon.bai", lockbox_file(some, MON), MON)
+    lines = [("115", credited, "LOCKBOX 0012345")]
+    office.take("bank", "mon.bai2", statement(0, lines, MON), TUE)
+
+
+def corrected(office: Office, opening: int, amount: int, code: str = "415") -> None:
+    lines = [(code, amount, "LOCKBOX ADJUSTMENT CHECK 4711")]
+    office.take("bank", "thu.bai2", statement(opening, lines, THU), FRI)
+
+
+def of(office: Office, number: str) -> dict[str, object]:
+    """The receipt of a check."""
+    (found,) = [r for r in office.rows("receipts") if str(r["check_number"]).lstrip("0") == number]
+    return found
+
+
+def buckets(office: Office, number: str = "4711") -> dict[str, int]:
+    row = of(office, number)
+    names = ("applied", "on_account", "suspense")
+    return {name: cents(row[f"{name}_amount"]) for name in names if row[f"{name}_amount"]}  # type: ignore[arg-type]
+
+
+def link(office: Office, tmp_path: Path, code: str, number: str = "4711") -> tuple[str, str]:
+    return answer(office, tmp_path, code, "link", str(of(office, number)["receipt_id"]))
+
+
+def answer(
+    office: Office, tmp_path: Path, code: str, action: str, to: str, day: dt.date = FRI
+) -> tuple[str, str]:
+    """Status and message of an answer to the one question of that code."""
+    desk = Desk(office, tmp_path / "clerk")
+    (row,) = [row for row in desk.rows(day) if row["reason"] == code]
+    path = desk.write([{**row, "action": action, "to_account": to}])
+    (done,) = desk.bring(path, today=day)
+    return done["status"], done["message"]
+
+
+def test_e61_the_bank_corrects_a_part_and_a_person_names_the_check(
+    office: Office, tmp_path: Path
+) -> None:
+    paid(office, 90000, (90000, A, "4711"))
+    assert buckets(office) == {"applied": 25000, "on_account": 65000}
+    corrected(office, 90000, 81000)
+    assert office.asked() == [("BANK_DEBIT_UNKNOWN", 81000)]
+    (told,) = [r["message"] for r in office.rows("exceptions") if r["code"] == "BANK_DEBIT_UNKNOWN"]
+    assert "it corrects check 0000004711 over 900.00" in told
+    assert office.rows("returns") == []  # nobody guesses
+    status, words = link(office, tmp_path, "BANK_DEBIT_UNKNOWN")
+    assert (status, "810.00" in words) == ("APPLIED", True)
+    # as if it had been read right: the older item in full, the next one in part
+    assert office.applied() == {"A1": 5000, "A2": 4000}
+    assert buckets(office) == {"applied": 9000}
+    (row,) = office.rows("returns")
+    assert (row["kind"], row["state"], cents(row["reversed_amount"])) == (
+        "LOCKBOX_ADJUSTMENT", "debited", 81000,
+    )  # fmt: skip
+    journal = office.journal()
+    assert journal["100", "1010"] == 9000
+    assert ("100", "1080") not in journal
+    assert (office.rows("charges"), office.asked()) == ([], [])
+
+
+def test_the_rest_of_a_corrected_check_bounces_and_comes_again(
+    office: Office, tmp_path: Path
+) -> None:
+    paid(office, 90000, (90000, A, "4711"))
+    corrected(office, 90000, 81000)
+    link(office, tmp_path, "BANK_DEBIT_UNKNOWN")
+    for code, amount, opening, text in (
+        ("555", 9000, 9000, "RETURNED CHECK 4711"), ("301", 9000, 0, "REDEPOSITED CHECK 4711"),
+    ):  # fmt: skip
+        lines = [(code, amount, text)]
+        office.take("bank", f"{code}.bai2", statement(opening, lines, FRI), FRI)
+        if code == "555":
+            assert office.open_cents() == {"A1": 5000, "A2": 20000, "B1": 100000}
+    assert office.applied() == {"A1": 5000, "A2": 4000}
+    kinds = [row["kind"] for row in office.rows("returns")]
+    assert kinds == ["LOCKBOX_ADJUSTMENT", "BANK_RETURN", "REDEPOSIT"]
+    assert [cents(row["amount"]) for row in office.rows("charges")] == [2500]
+    assert office.asked() == []
+
+
+def test_money_that_waits_is_corrected_first_and_what_is_left_still_waits(
+    office: Office, tmp_path: Path
+) -> None:
+    paid(office, 90000, (90000, "NOBODY", "4711"))
+    corrected(office, 90000, 81000)
+    assert link(office, tmp_path, "BANK_DEBIT_UNKNOWN")[0] == "APPLIED"
+    assert buckets(office) == {"suspense": 9000}
+    assert office.asked() == [("ACCOUNT_NOT_FOUND", 9000)]
+    assert answer(office, tmp_path, "ACCOUNT_NOT_FOUND", "assign", A)[0] == "APPLIED"
+    assert office.applied() == {"A1": 5000, "A2": 4000}
+
+
+def test_a_correction_is_of_no_more_than_the_check_and_of_no_returned_item(
+    office: Office, tmp_path: Path
+) -> None:
+    paid(office, 99000, (90000, A, "4711"), (9000, A, "4712"))
+    corrected(office, 99000, 9500)
+    status, words = link(office, tmp_path, "BANK_DEBIT_UNKNOWN", "4712")
+    assert (status, "not of that amount" in words) == ("ERROR_ACTION", True)
+    assert link(office, tmp_path, "BANK_DEBIT_UNKNOWN")[0] == "APPLIED"
+    # a returned item goes back as a whole (domain E21)
+    lines = [("555", 500, "RETURNED CHECK 4711")]
+    office.take("bank", "fri.bai2", statement(89500, lines, FRI), FRI)
+    office.process(LATE)
+    receipt = str(of(office, "4711")["receipt_id"])
+    status, words = answer(office, tmp_path, "BANK_DEBIT_UNKNOWN", "link", receipt, LATE)
+    assert (status, "not of that amount" in words) == ("ERROR_ACTION", True)
+    assert buckets(office) == {"applied": 25000, "on_account": 55500}
+
+
+def test_the_credit_is_right_and_a_check_of_the_file_was_read_over_too_much(
+    office: Office, tmp_path: Path
+) -> None:
+    """E34 the other way: no correction will come, for the bank credited what the checks are."""
+    paid(office, 29000, (90000, A, "4711"), (20000, B, "4712"))
+    assert office.asked() == [("DEPOSIT_AMOUNT_DIFFERS", -81000)]
+    status, words = link(office, tmp_path, "DEPOSIT_AMOUNT_DIFFERS", "4712")
+    assert (status, "no more than the difference" in words) == ("ERROR_ACTION", True)
+    status, words = link(office, tmp_path, "DEPOSIT_AMOUNT_DIFFERS")
+    assert (status, "810.00 less" in words) == ("APPLIED", True)
+    assert office.applied() == {"A1": 5000, "A2": 4000, "B1": 20000}
+    (deposit,) = office.rows("deposits")
+    assert (deposit["state"], cents(deposit["credited_amount"])) == ("reconciled", 29000)
+    journal = office.journal()
+    assert journal["100", "1010"] == 29000
+    assert ("100", "1080") not in journal
+    assert office.asked() == []
+    (row,) = office.rows("returns")
+    assert (row["kind"], cents(row["reversed_amount"])) == ("LOCKBOX_ADJUSTMENT", 81000)
