@@ -28,7 +28,7 @@ KEYS = (
     "drawer", "taken_by", "brand",
 )  # fmt: skip
 COUNTER = "CASHIER"
-FEE = "FEE"
+FEE, CONVENIENCE = "FEE", "CONVENIENCE_FEE"  # the second inside the amount of a sale
 CHUNK = 500
 NETTED = ("REFUND", "CHARGEBACK", "CHARGEBACK_REVERSAL")
 
@@ -108,7 +108,7 @@ def note_batches(connection: Connection, file_no: int) -> None:
         )
         .where(
             aside.c.file_no == file_no,
-            aside.c.kind.in_((*NETTED, FEE)),
+            aside.c.kind.in_((*NETTED, FEE, CONVENIENCE)),
             batch.state == "accepted",
         )
         .group_by(aside.c.batch_ord, brand)

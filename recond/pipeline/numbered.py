@@ -114,7 +114,7 @@ def _merchant(batch: str | None) -> str:
 def _of_set_aside(set_aside: pa.Table) -> Keyed:
     keys: dict[int, Key] = {}
     contents: dict[int, str] = {}
-    kinds = ("VOID", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSAL", "FEE")
+    kinds = ("VOID", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSAL", "FEE", "CONVENIENCE_FEE")
     names = ("kind", "trace_number", "drawer", "original", "amount_cents", "approved_by")
     for row, record in enumerate(set_aside.select(list(names)).to_pylist()):
         if record["kind"] not in kinds or not record["trace_number"]:

@@ -15,7 +15,8 @@ from recond.model import RECEIPTS, REMITTANCES, Parsed
 from recond.pipeline.reading import Reading
 
 # Kinds of records that a room takes; others of a batch are kept with NOT_YET_HANDLED.
-HANDLED = frozenset(("RETURN", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSAL", "NOC", "FEE"))
+HANDLED = frozenset(("RETURN", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSAL", "NOC", "FEE",
+                     "CONVENIENCE_FEE"))  # fmt: skip
 OWN_ORDINALS = 1 << 30
 
 

@@ -17,6 +17,7 @@ from recond.clearing.words import token
 from recond.model import ITEM
 from recond.money import split
 from recond.pipeline.deposits import (
+    CONVENIENCE,
     COUNTER,
     FEE,
     NETTED,
@@ -133,6 +134,7 @@ def _net_of_fees(connection: Connection, run: Run, made: Expected) -> None:
     made.aside_cents = sum(sum(sums.get(kind, (0, 0))) for kind in NETTED)
     merchant = run.merchant(made.reference.partition(" ")[0])
     kept, given = sums.get(FEE, (0, 0))
+    given += sum(sums.get(CONVENIENCE, (0, 0)))
     passed_on = given if merchant.convenience_fees == "passed_on" else 0
     fees = kept + given - passed_on if merchant.model == "net" else 0
     made.fee_cents = fees + passed_on

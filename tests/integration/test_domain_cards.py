@@ -179,3 +179,33 @@ def test_e38_fees_that_are_kept_and_passed_on_in_one_batch(office: Office) -> No
     assert deposits(office) == [("PASSES CB1600", 10695 - 234, "in_transit")]
     journal = office.journal()
     assert (journal["100", "4910"], journal["510", "5910"]) == (-295, 234)
+
+
+def test_e38_a_convenience_fee_inside_the_sale_never_pays_a_bill(office: Office) -> None:
+    """The card was charged 106.95: 104.00 for the bill, 2.95 for paying by card. The refund gives
+    both back."""
+    head = (*HEAD, "convenience_fee")
+
+    def take(batch: str, sign: int, kind: str, day: dt.date) -> None:
+        made = dict(zip(head, ("PASSES", batch, str(day), "VISA", batch, str(day), "1000000001",
+                               money(sign * 10695), money(234 if sign > 0 else 0),
+                               money(sign * 10695 - (234 if sign > 0 else 0)), kind,
+                               money(sign * 295)), strict=True))  # fmt: skip
+        outcome = office.take("card", f"{batch}.csv", csv_text([made], head), max(day, MON))
+        assert outcome.state == "accepted", outcome.message
+
+    take("CB1600", 1, "SALE", MON)
+    assert office.applied() == {"W1": 10400}
+    assert [cents(row["amount"]) for row in office.rows("receipts")] == [10400]
+    assert deposits(office) == [("PASSES CB1600", 10695 - 234, "in_transit")]
+    journal = office.journal()
+    assert (journal["100", "4910"], journal["510", "5910"]) == (-295, 234)
+    take("CB1700", -1, "REFUND", TUE)
+    assert office.applied() == {}
+    assert office.rows("receipts")[0]["state"] == "returned"
+    assert deposits(office)[1] == ("PASSES CB1700", -10695, "in_transit")
+    assert ("100", "4910") not in office.journal()  # given back with the payment
+    bank(office, 0, ("165", 10695 - 234, "MERCHANT CB1600"))
+    bank(office, 10695 - 234, ("699", 10695, "MERCHANT CB1700"), day=WED)
+    assert ("100", "1082") not in office.journal()
+    assert office.questions() == []

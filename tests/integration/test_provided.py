@@ -24,7 +24,8 @@ from recond.pipeline.provided import PROVIDED, _title
 
 A, B = "1000456012", "1000456013"
 MARCH, APRIL = dt.date(2026, 3, 16), dt.date(2026, 4, 14)
-SUMMARIES = {"return_rates", "proof_of_cash", "payers", "do_not_disconnect"}
+SUMMARIES = {"return_rates", "proof_of_cash", "proof_by_channel", "proof_items", "payers",
+             "do_not_disconnect"}  # fmt: skip
 
 
 def filled(office: Office) -> str:

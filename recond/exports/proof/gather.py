@@ -36,7 +36,7 @@ BUCKETS = {ITEM: "applied", CREDIT: "on_account", SUSPENSE: "suspense", RETURNED
            REFUNDED: "refunded"}  # fmt: skip
 BACK = ("return", "redeposit")
 # PostgreSQL shifts a bigint by an integer only, and a bound number would be a bigint.
-_BITS: ColumnElement[int] = literal_column(str(schema.ORDINAL_BITS), Integer)
+BITS: ColumnElement[int] = literal_column(str(schema.ORDINAL_BITS), Integer)
 KEY_OF_CLEARING = clearing.c.file_no * (1 << schema.ORDINAL_BITS) + clearing.c.ordinal
 KEY = line.c.file_no * (1 << schema.ORDINAL_BITS) + line.c.ordinal
 
@@ -96,7 +96,7 @@ SOURCE = case(
     else_="",
 )
 OF_BATCH = and_(
-    batch.c.file_no == receipt.c.receipt_no.bitwise_rshift(_BITS),
+    batch.c.file_no == receipt.c.receipt_no.bitwise_rshift(BITS),
     batch.c.batch_ord == receipt.c.batch_ord,
 )
 
@@ -107,7 +107,7 @@ def _stream(channel: str, source: str) -> str:
 
 
 def _receipts(connection: Connection, scope: Scope, days: Days) -> None:
-    file_no = receipt.c.receipt_no.bitwise_rshift(_BITS)
+    file_no = receipt.c.receipt_no.bitwise_rshift(BITS)
     first = (
         select(decision.c.receipt_no)
         .join(entry, entry.c.entry_no == decision.c.entry_no)
@@ -267,20 +267,6 @@ def _open(connection: Connection, scope: Scope, days: Days) -> None:
         made.age_days = max(made.age_days, one.age_days)
 
 
-def waiting(scope: Scope) -> Any:
-    """SQL: sums of counter money (and of others for a moment) that no deposit holds yet, by day,
-    channel, file and drawer."""
-    waits = schema.undeposited.c
-    day = case((waits.received_date != "", waits.received_date), else_=waits.deposit_date)
-    keys = ("day", waits.channel, waits.file_no, waits.drawer)
-    return (
-        select(day.label("day"), *keys[1:], total(waits.cents).label("cents"))
-        .where(scope.within(day))
-        .group_by(*keys)
-        .order_by(*keys)
-    )
-
-
 def _not_deposited(connection: Connection, scope: Scope, days: Days) -> None:
     """Money that waits for its drawer's close. Of a past day what no deposit held then."""
     if scope.as_of is not None:
@@ -288,8 +274,15 @@ def _not_deposited(connection: Connection, scope: Scope, days: Days) -> None:
             held = made.deposited - made.over_short - made.fees - made.withheld - made.taken_back
             made.not_deposited = made.received - held
         return
-    for row in connection.execute(waiting(scope)):
-        days.of(row.day, row.channel).not_deposited += int(row.cents)
+    waits = schema.undeposited.c
+    day = case((waits.received_date != "", waits.received_date), else_=waits.deposit_date)
+    rows = connection.execute(
+        select(day.label("day"), waits.channel, total(waits.cents))
+        .where(scope.within(day))
+        .group_by("day", waits.channel)
+    )
+    for date, channel, cents in rows:
+        days.of(date, channel).not_deposited += int(cents)
 
 
 # --- lines that are no deposit's ------------------------------------------------------------------

@@ -12,10 +12,14 @@ from recond import ids
 from recond.exports.proof import gather
 from recond.exports.proof.homes import Homes, credited, stream_of
 from recond.exports.scope import Scope
+from recond.model import VOIDED
 from recond.store import schema
 from recond.store.sql import total
 
 deposit, clearing, line = schema.deposit, schema.clearing, schema.bank_line
+receipt, placement, decision = schema.receipt, schema.placement, schema.decision
+entry = schema.entry
+COUNTER = "CASHIER"
 TYPES = ("missing", "bank_error", "elsewhere", "in_transit", "not_deposited", "over_short", "fees",
          "withheld", "taken_back")  # fmt: skip
 
@@ -45,7 +49,7 @@ def items(connection: Connection, scope: Scope) -> list[Item]:
         *_elsewhere(connection, scope, homes),
         *_parts(connection, scope, homes),
         *_lines(connection, scope),
-        *_not_deposited(connection, scope, homes),
+        *_not_deposited(connection, scope),
     ]
     return sorted(
         made,
@@ -160,32 +164,57 @@ def _lines(connection: Connection, scope: Scope) -> Iterator[Item]:
 # --- money that no deposit holds ------------------------------------------------------------------
 
 
-def _not_deposited(connection: Connection, scope: Scope, homes: Homes) -> Iterator[Item]:
-    if scope.as_of is not None:
-        yield from _not_deposited_then(connection, scope)
-        return
-    for row in connection.execute(gather.waiting(scope)):
-        if row.cents:
-            account = homes.account(row.channel, "", row.day)
-            words = f"drawer {row.drawer}" if row.drawer else ""
-            yield Item(row.day, account, row.channel, "not_deposited", int(row.cents),
-                       _age(scope, row.day), file_no=row.file_no, words=words)  # fmt: skip
-
-
-def _age(scope: Scope, day: str) -> int:
-    return (scope.day - dt.date.fromisoformat(day)).days
-
-
-def _not_deposited_then(connection: Connection, scope: Scope) -> Iterator[Item]:
-    """Of a past day no list of what waited is kept: one item a row, which names the files of its
-    receipts; their deposits of that day have the rest."""
-    for row in gather.gather(connection, scope):
-        if not row.not_deposited:
+def _not_deposited(connection: Connection, scope: Scope) -> Iterator[Item]:
+    """Receipts of drawers that were not closed, by file and drawer. Of other money (a file whose
+    deposit is being made anew) one item that names the files of its receipts."""
+    rows = [row for row in gather.gather(connection, scope) if row.not_deposited]
+    drawers = _open_drawers(connection, scope, sorted({row.date for row in rows}))
+    for row in rows:
+        age = (scope.day - dt.date.fromisoformat(row.date)).days
+        place = (row.date, row.bank_account, row.channel, "not_deposited")
+        found = drawers.get(row.date, []) if row.channel == COUNTER else []
+        if sum(cents for _, _, cents in found) == row.not_deposited:
+            for drawer, file_no, cents in found:
+                yield Item(*place, cents, age, file_no=file_no, words=f"drawer {drawer}")
             continue
-        yield Item(
-            row.date, row.bank_account, row.channel, "not_deposited", row.not_deposited,
-            _age(scope, row.date),
-            words="receipts of " + ", ".join(
-                ids.files_of(connection, row.files)[number] for number in sorted(row.files)
-            ),
+        first = min(row.files, default=None)
+        named = ids.files_of(connection, row.files)
+        words = "receipts of " + ", ".join(named[number] for number in sorted(row.files))
+        yield Item(*place, row.not_deposited, age, file_no=first, words=words)
+
+
+def _open_drawers(
+    connection: Connection, scope: Scope, days: list[str]
+) -> dict[str, list[tuple[str, int, int]]]:
+    """By day: drawer, file and cents of counter receipts whose drawer's close was not taken."""
+    close, session = schema.drawer_close, schema.drawer_session
+    settled = (
+        select(session.c.ordinal)
+        .join(close, and_(close.c.file_no == session.c.file_no,
+                          close.c.ordinal == session.c.ordinal))
+        .where(close.c.drawer == receipt.c.drawer, close.c.business_date == receipt.c.received_date,
+               scope.known(session.c.settled_date))
+        .exists()
+    )  # fmt: skip
+    file_no = receipt.c.receipt_no.bitwise_rshift(gather.BITS)
+    keys = (receipt.c.received_date, receipt.c.drawer, file_no)
+    found: dict[str, list[tuple[str, int, int]]] = {}
+    for start in range(0, len(days), 500):
+        rows = connection.execute(
+            select(receipt.c.received_date, receipt.c.drawer, file_no.label("arrival"),
+                   total(placement.c.cents))
+            .select_from(receipt)
+            .join(placement, placement.c.receipt_no == receipt.c.receipt_no)
+            .join(decision, and_(decision.c.receipt_no == placement.c.receipt_no,
+                                 decision.c.version == placement.c.version))
+            .join(entry, entry.c.entry_no == decision.c.entry_no)
+            .where(receipt.c.channel == COUNTER, placement.c.bucket != VOIDED, ~settled,
+                   receipt.c.received_date.in_(days[start : start + 500]),
+                   scope.known(entry.c.business_date))
+            .group_by(*keys)
+            .order_by(*keys)
         )  # fmt: skip
+        for day, drawer, number, cents in rows:
+            if cents:
+                found.setdefault(day, []).append((drawer or "", number, int(cents)))
+    return found

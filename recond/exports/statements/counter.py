@@ -12,7 +12,7 @@ from recond.exports.statements.base import Month, Statement, Tie, shown, summed
 from recond.exports.statements.cash import SAME
 from recond.exports.statements.transit import booked, credited
 from recond.model import VOIDED
-from recond.pipeline.deposits import FEE, NETTED
+from recond.pipeline.deposits import CONVENIENCE, FEE, NETTED
 from recond.store import schema
 from recond.store.sql import total
 
@@ -250,11 +250,12 @@ def _netted() -> Any:
     batch = schema.batch
     kinds = dict(zip(("refunds_cents", "chargebacks_cents", "reversals_cents"), NETTED,
                      strict=True))  # fmt: skip
-    kinds["stated_fees_cents"] = FEE
+    fees = aside.c.kind.in_([FEE, CONVENIENCE])
     sums = [
-        total(case((aside.c.kind == kind, aside.c.amount_cents), else_=0)).label(name)
-        for name, kind in kinds.items()
-    ]
+        *(total(case((aside.c.kind == kind, aside.c.amount_cents), else_=0)).label(name)
+          for name, kind in kinds.items()),
+        total(case((fees, aside.c.amount_cents), else_=0)).label("stated_fees_cents"),
+    ]  # fmt: skip
     of_brand = batch.c.batch.concat(literal_column("' '")).concat(
         aside.c.code
     )  # of deposits by brand
@@ -262,7 +263,7 @@ def _netted() -> Any:
         select(aside.c.file_no, name.label("reference"), *sums)
         .join(batch, and_(batch.c.file_no == aside.c.file_no,
                           batch.c.batch_ord == aside.c.batch_ord))
-        .where(aside.c.kind.in_([*NETTED, FEE]), batch.c.state == "accepted")
+        .where(aside.c.kind.in_([*NETTED, FEE, CONVENIENCE]), batch.c.state == "accepted")
         .group_by(aside.c.file_no, name)
         for name in (batch.c.batch, of_brand)
     ]  # fmt: skip
