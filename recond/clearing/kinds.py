@@ -34,6 +34,7 @@ DEBIT_KINDS = {code: bits for bits, codes in _DEBITS.items() for code in codes}
 # Debits by which the bank takes back an item that it had credited.
 TAKEN_BACK = frozenset((*_DEBITS[RETURN], "554"))
 ADJUSTED = frozenset(_DEBITS[LOCKBOX])  # by which it corrects what a lockbox read
+
 DIRECT = frozenset(_CREDITS[NOTHING])
 OF_CHANNEL = {
     "LOCKBOX": LOCKBOX,
@@ -61,6 +62,15 @@ def kinds_of(type_codes: pa.ChunkedArray | pa.Array, cents: Ints) -> Ints:
     credit = np.array([*(KINDS.get(code, ANY) for code in names), ANY], np.int64)
     debit = np.array([*(DEBIT_KINDS.get(code, RETURN) for code in names), RETURN], np.int64)
     return np.asarray(np.where(cents < 0, debit[codes], credit[codes]), np.int64)
+
+
+def may_correct(type_code: str | None) -> bool:
+    """Whether a debit may correct what was read of a check: its code may take back of a lockbox
+    deposit and returns no whole item, or it is of a format without such codes."""
+    kinds = DEBIT_KINDS.get(type_code or "")
+    if kinds is None:
+        return not (type_code or "").isdecimal()
+    return bool(kinds & LOCKBOX) and type_code not in TAKEN_BACK
 
 
 def tender_of(type_code: str | None) -> str:

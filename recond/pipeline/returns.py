@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from recond.clearing.kinds import ADJUSTED, TAKEN_BACK
+from recond.clearing.kinds import ADJUSTED, may_correct
 from recond.clearing.tables import PAIRS
 from recond.clearing.words import token
 from recond.exceptions.desk import Question
@@ -313,10 +313,10 @@ def waiting_of(connection: Connection, question_id: str) -> Back | None:
 
 def of_debit(connection: Connection, run: Run, row: dict[str, Any], receipt_no: int) -> Back:
     """What a debit takes back because a person says which payment it was: the payment, or, where
-    its code is none by which items go back as a whole, a part of a lockbox check."""
+    its code may correct what was read, a part of a lockbox check."""
     back = _of_line(connection, run, row, _kind(row))
     found = _live(connection, [receipt_no])
-    part = row["type_code"] not in TAKEN_BACK and any(
+    part = may_correct(row["type_code"]) and any(
         owner.channel == "LOCKBOX" and worth(owner) > back.cents for owner in found
     )
     return replace(back, kind=ADJUSTMENT) if part else back
