@@ -280,6 +280,7 @@ KINDS = (
     "bank", "acks",
 )  # fmt: skip
 PAYMENT_KINDS = ("advices", "payments")  # receipts, and what explains them
+MONEY_KINDS = (*PAYMENT_KINDS, "bank")  # statements too: a line can become a receipt
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from recond.exceptions.codes import CODES
 from recond.exceptions.payers import Before, Payer, paid_before
 from recond.exports.columns import fetch_table
 from recond.matching.names import normalise_names
-from recond.matching.namesearch import LETTERS, alikes
+from recond.matching.namesearch import alikes
 from recond.matching.openitems import find
 from recond.matching.references import keys, variants
 from recond.model import CREDIT, ITEM
@@ -31,7 +31,6 @@ NEAR_LENGTHS = range(4, 21)  # shorter numbers are near to everything, longer on
 # A new home's scan line begins with the account (contract 4); readers lose a digit or two of it.
 SCAN_LENGTHS, SCAN_ACCOUNT = range(25, 28), 10
 CROWD = 50  # a name that is like so many tells nothing, but where the amount agrees
-FEW_WORDS = 12
 SIMILAR = 88  # rapidfuzz token_sort_ratio, of 100
 MANY = 20  # accounts for one amount, beyond which the amount tells nothing
 
@@ -237,13 +236,10 @@ def _similar_names(
     less than a second a million accounts.
     """
     named = [question for question in asked.values() if question.name_key]
-    words = sorted({w for q in named for w in (q.name_key or "").split() if len(w) >= LETTERS})
-    if not words:
+    if not named:
         return set()
     account = schema.account.c
     statement = select(account.account_key, account.name_key).where(account.name_key.is_not(None))
-    if len(words) <= FEW_WORDS:  # the database reads past the other names faster
-        statement = statement.where(or_(*(account.name_key.contains(w) for w in words)))
     statement = statement.order_by(account.account_key)
     to = pa.schema([("account_key", pa.int64()), ("name_key", pa.string())])
     known = fetch_table(connection, statement, to)

@@ -4,7 +4,9 @@ Comparing every name with every other costs too much, and a rare word alone find
 words are all common: a city of 65,000 accounts has hundreds of SMITHs and hundreds of JOHNs, and
 few JOHN SMITHs. So two names are compared when they share a word that few names have, or a word
 and the first letter of another one (an initial, a word cut off or misspelt behind its first two
-letters), or a word and something else that the caller knows (the amount is what is due).
+letters), or a word and something else that the caller knows (the amount is what is due); and when
+their letters are the same but for one, in whatever order: words run together, a blank that slid,
+a common name whose other word is misspelt at its beginning.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ RARE = 50  # a word of more names than this tells nothing by itself
 LETTERS = 3  # of a word that counts; initials and particles are everywhere
 PAIRS = 4_000_000  # pairs that are looked at together
 FAR = 50  # of 100: names whose letters differ more than that are never alike
+LONG = 6  # letters of a name that tell something without a whole word
+_FACTOR = 6_364_136_223_846_793_005  # odd: its powers are weights whose sums hardly ever agree
 
 
 def alikes(asked: pa.Array, names: pa.Array, agreeing: Ints | None = None) -> tuple[Ints, Ints]:
@@ -43,17 +47,23 @@ def sharing(asked: pa.Array, names: pa.Array, agreeing: Ints | None = None) -> t
     """Pairs (position in `asked`, position in `names`) of normalised names to be compared,
     ascending. `agreeing`: keys `asked * len(names) + name` of pairs that agree in something else;
     for them one shared word is enough."""
-    said = _words(asked, letters=2)
+    more = np.zeros(0, np.int64) if agreeing is None else distinct(agreeing)
+    words = _joined(_words(asked, letters=2), _words(names, letters=1), len(names), more)
+    letters = _joined(_spellings(asked), _spellings(names), len(names), more)
+    pairs = distinct(np.concatenate([words, letters]))
+    return pairs // max(len(names), 1), pairs % max(len(names), 1)
+
+
+def _joined(said: _Words, there: _Words, width: int, agreeing: Ints) -> Ints:
+    """Keys `asked * width + name` of names that share a word that tells something."""
     known = pc.unique(said.text)
-    mine, theirs = _coded(said, known), _coded(_words(names, letters=1), known)
+    mine, theirs = _coded(said, known), _coded(there, known)
     theirs = theirs.rows(np.argsort(theirs.word, kind="stable"))
     start = np.searchsorted(theirs.word, np.arange(len(known) + 1))
-    more = np.zeros(0, np.int64) if agreeing is None else distinct(agreeing)
     parts = [np.zeros(0, np.int64)]
     for some in _pieces(mine.name, np.diff(start)[mine.word]):
-        parts.append(_kept(mine.rows(some), theirs, start, len(names), more))
-    pairs = np.concatenate(parts)
-    return pairs // max(len(names), 1), pairs % max(len(names), 1)
+        parts.append(_kept(mine.rows(some), theirs, start, width, agreeing))
+    return np.concatenate(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,24 @@ def _words(names: pa.Array, letters: int) -> _Words:
     counts = pc.greater_equal(pc.utf8_length(text), LETTERS)
     mask = np.asarray(counts.to_numpy(zero_copy_only=False), np.bool_)
     return _Words(name[mask], text.filter(counts), beside[mask])
+
+
+def _spellings(names: pa.Array) -> _Words:
+    """As words the letters of each long name in no order, and what is left of them without one of
+    them: two names of which one letter differs, is missing or too many share such a word."""
+    text = pc.fill_null(pc.replace_substring(names, " ", ""), "")
+    letters = ints(pc.binary_length(text))
+    name = np.repeat(np.arange(len(text)), letters)
+    byte = np.frombuffer("".join(text.to_pylist()).encode(), np.uint8)
+    weight = np.cumprod(np.full(256, _FACTOR, np.int64))[byte]
+    edges = np.concatenate([np.zeros(1, np.int64), np.cumsum(weight)])
+    stop = np.cumsum(letters)
+    whole = edges[stop] - edges[stop - letters]
+    long = letters >= LONG
+    less = long[name]
+    owner = np.concatenate([np.flatnonzero(long), name[less]])
+    key = np.concatenate([whole[long], (whole[name] - weight)[less]])
+    return _Words(owner, pa.array(key), np.ones(len(owner), np.int64))
 
 
 def _letters_beside(letter: pa.Array, name: Ints, names: int) -> Ints:

@@ -32,8 +32,11 @@ def distinct(values: Ints) -> Ints:
 
 
 def among(values: Ints, pool: Ints) -> npt.NDArray[np.bool_]:
-    """Which values stand in the pool; free where there is nothing to ask."""
-    return np.isin(values, pool) if len(values) else np.zeros(0, dtype=np.bool_)
+    """Which values stand in the pool; free where there is nothing to ask. By sorting: `np.isin`
+    hashes both sides, at ten times the cost where most values differ."""
+    if not len(values):
+        return np.zeros(0, dtype=np.bool_)
+    return find(distinct(pool), values) >= 0
 
 
 def find(keys: Ints, values: Ints) -> Ints:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.matching.allocate import ACCOUNT_POOL, BILL_POOL, ITEM_POOL
-from recond.matching.openitems import OpenItems, find, int64
+from recond.matching.openitems import OpenItems, among, find, int64
 from recond.matching.ordering import days
 from recond.matching.references import Reading, keys
 
@@ -204,12 +204,12 @@ def _within_account(found: _Candidates, first: Resolved, kind: Ints, payment: In
     if not len(named):
         return found
     width = np.int64(max(int(found.account.max(initial=0)), int(first.account.max())) + 1)
-    allowed = np.unique(payment[named] * width + first.account[named])
+    allowed = payment[named] * width + first.account[named]
     bound = np.zeros(int(payment.max()) + 1, dtype=np.bool_)
     bound[payment[named]] = True
     who = payment[found.remittance]
     concerned = (kind[found.remittance] == 1) & bound[who]
-    return found.keep(~concerned | np.isin(who * width + found.account, allowed))
+    return found.keep(~concerned | among(who * width + found.account, allowed))
 
 
 def _decide(found: _Candidates, size: int, items: OpenItems) -> Resolved:

@@ -1,6 +1,6 @@
 """What a source of payments may pay: restricted money pays some charges and no others (domain
-section 1.C of the capabilities: restricted-fund guard). It is recorded with each file as it was
-when the file came, so a later change of recond.toml moves nothing.
+section 1.C of the capabilities: restricted-fund guard). It is recorded with each file, statements
+too, as it was when the file came, so a later change of recond.toml moves nothing.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from recond.matching.resolve import NONE, RULES
 from recond.matching.tables import Matched
 from recond.model import RECEIPTS, REMITTANCES
 from recond.money import format_cents
-from recond.pipeline import bankbook
+from recond.pipeline import bankbook, sources
 from recond.pipeline.payments import ask, facts_of
 from recond.pipeline.run import Run
 from recond.receivables.book import fetch_book
@@ -83,20 +83,31 @@ def _receive(
     remittances = _remittances(lines)
     stored = receipts.drop_columns(["payer_account"]).rename_columns({"ordinal": "receipt_no"})
     run.ledger(connection).receive(stored)
+    keys = receipts["ordinal"].combine_chunks()
+    for allowed, mine in sources.by_restriction(connection, run, keys):
+        some = [table.filter(pc.is_in(table["ordinal"], value_set=mine))
+                for table in (receipts, remittances)]  # fmt: skip
+        waiting = _place(connection, allowed, *some)
+        chosen = lines.filter(pc.is_in(lines["line_no"], value_set=waiting))
+        _ask_credits(connection, run, chosen, doubts)
+
+
+def _place(connection: Connection, run: Run, receipts: pa.Table, remittances: pa.Table) -> pa.Array:
+    """Match and post them; the keys of those that matching cannot place, whose remittances are
+    kept for later looks."""
     book = fetch_book(connection, receipts, remittances, run.rules, run.since(), run.today)
     matched = match(receipts, remittances, book, run.rules, run.today)
-    placements, decisions = matched.placements, matched.decisions
+    decisions = matched.decisions
     waiting = decisions["ordinal"].filter(pc.equal(decisions["rule"], UNDECIDED)).combine_chunks()
     for source, part in _by_file(connection, receipts, matched):
         run.ledger(connection).post(facts_of(part[0]), part[1], source)
     kept = pc.invert(pc.is_in(matched.questions["ordinal"], value_set=waiting))
-    ask(connection, run, Matched(matched.decisions, placements, matched.questions.filter(kept)))
+    ask(connection, run, Matched(decisions, matched.placements, matched.questions.filter(kept)))
     remembered = remittances.filter(pc.is_in(remittances["ordinal"], value_set=waiting))
     insert_table(
         connection, schema.remittance, remembered.rename_columns({"ordinal": "receipt_no"})
     )
-    chosen = lines.filter(pc.is_in(lines["line_no"], value_set=waiting))
-    _ask_credits(connection, run, chosen, doubts)
+    return waiting
 
 
 def _receipts(lines: pa.Table) -> pa.Table:

@@ -20,7 +20,7 @@ from recond.exceptions.codes import CODES
 from recond.exceptions.desk import Question
 from recond.intake import containers
 from recond.ledger import instant
-from recond.model import BATCHES, PAYMENT_KINDS, Format, Problem, Transmission
+from recond.model import BATCHES, MONEY_KINDS, PAYMENT_KINDS, Format, Problem, Transmission
 from recond.money import format_cents
 from recond.parsers import GRAMMARS
 from recond.pipeline import acks, deposits, duplicates, mirror, own, statements, voids
@@ -172,7 +172,7 @@ def _insert_file(
                 "arrived_at": instant(run.clock()),
                 "business_date": run.today.isoformat(),
                 "posted_by": source.posted_by,
-                "pays_only": pays_only if recognised.kind in PAYMENT_KINDS else None,
+                "pays_only": pays_only if recognised.kind in MONEY_KINDS else None,
                 "state": "held",
                 "declared_count": transmission.declared_count,
                 "declared_cents": transmission.declared_cents,

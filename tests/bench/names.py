@@ -145,7 +145,7 @@ def main() -> None:
                      for _ in known])  # fmt: skip
     one, other = normalise_names(payers), normalise_names(pa.array(known))
     print("| way | recall | precision | threshold | processor seconds |\n|---|---|---|---|---|")
-    measured("words, then spelling (recond)", lambda: ours(one, other), truth)
+    measured("words and letters, then spelling (recond)", lambda: ours(one, other), truth)
     measured("all pairs (rapidfuzz cdist)", lambda: every(one, other), truth)
 
     def with_amount() -> Best:

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from office import TODAY, Office, check, csv_text, lockbox_file, receivable, receivables_csv
+from office import (
+    TODAY,
+    Office,
+    check,
+    csv_text,
+    lockbox_file,
+    receivable,
+    receivables_csv,
+    statement,
+)
 from sqlalchemy import select
 from test_domain_application import ACCOUNT, CURRENT, ITEMS, PAST, pay
 from test_monthend import statements
@@ -240,6 +249,36 @@ def test_restricted_money_is_identified_under_its_restriction(office: Office) ->
     assert office.applied() == {
         "PW": 200, "PS": 150, "PG": 150, "1W": 3150, "1S": 2240, "2W": 4275, "2S": 3120,
     }  # fmt: skip
+    assert office.questions() == ["RESTRICTED_MONEY_LEFT"]
+    office.prove()
+
+
+WIRES = AID.replace('"lockbox"', '"bank"')
+
+
+@pytest.mark.parametrize("office", [(WIRES, ITEMS)], indirect=True)
+def test_restricted_money_that_comes_as_a_statement_line(office: Office) -> None:
+    """A wire of each statement of one pass: the grant pays water and sewer, the other penalties."""
+    grant = statement(0, [("195", 13000, f"ENERGY AID ACCT {ACCOUNT}")])
+    own = statement(0, [("195", 500, f"WIRE ACCT {ACCOUNT}")], account="0044099999")
+    office.drop("bank", "aid-march.bai", grant)
+    office.drop("bank", "own.bai", own)
+    office.process()
+    assert office.open_cents() == {"1G": 2580, "2G": 2680, "2T": 325}
+    paid = {row["item_number"]: row["receipt_id"] for row in office.rows("applications")}
+    assert len({paid[number] for number in ("1W", "1S", "2W", "2S")}) == 1
+    assert len({paid[number] for number in ("PW", "PS", "PG")} - {paid["1W"]}) == 1
+    (question,) = office.rows("exceptions")
+    assert (question["code"], str(question["amount"])) == ("RESTRICTED_MONEY_LEFT", "2.15")
+    office.prove()
+
+
+@pytest.mark.parametrize("office", [(WIRES, [])], indirect=True)
+def test_a_restricted_statement_line_is_identified_under_its_restriction(office: Office) -> None:
+    office.take("bank", "aid.bai", statement(0, [("195", 2680, f"ENERGY AID ACCT {ACCOUNT}")]))
+    assert office.questions() == ["BANK_CREDIT_UNMATCHED"]
+    office.take("receivables", "open.csv", receivables_csv(ITEMS[-1:]))  # storm water alone
+    assert office.applied() == {}
     assert office.questions() == ["RESTRICTED_MONEY_LEFT"]
     office.prove()
 

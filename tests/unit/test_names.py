@@ -87,6 +87,24 @@ def test_a_common_word_and_the_first_letter_of_another_are_enough(payer: str) ->
     assert len(pairs([payer])) < RARE
 
 
+@pytest.mark.parametrize(
+    "payer", ["JOHNSMITH", "JOHNS MITH", "SMITJ OHNH", "KOHN SMITH", "JOHN MSMITH", "JOHN SMIH"]
+)
+def test_names_of_which_one_letter_differs_are_found_by_their_letters(payer: str) -> None:
+    assert pairs([payer]) == {(0, "JOHN SMITH")}
+
+
+@pytest.mark.parametrize("payer", ["KOHN SMIHH", "XOHNS MITHX", "ADAQ UIX"])
+def test_names_of_which_two_letters_differ_are_not(payer: str) -> None:
+    assert pairs([payer]) == set()
+
+
+def test_short_names_are_not_compared_by_their_letters() -> None:
+    short = pa.array(["AL POE", "MARY POE"], pa.string())
+    found = sharing(pa.array(["POA LE", "RAMY OPE"]), short)
+    assert list(zip(*map(list, found), strict=True)) == [(1, 1)]
+
+
 def test_one_rare_word_is_enough_and_one_common_word_is_not() -> None:
     found = pairs(["QUILL", "SMITH", None, "XX"])
     assert found == {(0, "ADA QUILL")}
