@@ -253,10 +253,10 @@ def _on_wrong_accounts(placed: pd.DataFrame, aims: pd.DataFrame) -> pd.Series:
 def _on_wrong_items(placed: pd.DataFrame, aims: pd.DataFrame) -> pd.Series:
     """Cents of first decisions on other items of an account of which only items were named."""
     key = ["payment", "account"]
-    named = aims.groupby(key)["kind"].agg(lambda kinds: not (kinds == "ACCOUNT").any())
+    whole = (aims["kind"] == "ACCOUNT").groupby([aims[name] for name in key]).any()
     first = placed[(placed["version"] == 1) & placed["item"].notna()]
-    first = first.merge(named.rename("named").reset_index(), on=key)
-    first = first[first["named"]]
+    first = first.merge(whole.rename("whole").reset_index(), on=key)
+    first = first[~first["whole"]]
     good = set(zip(aims["payment"], aims["number"], strict=True))
     stray = [
         (payment, item) not in good and (payment, bill) not in good

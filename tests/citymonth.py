@@ -15,11 +15,18 @@ from typing import Any
 
 import oracle
 
-from recond.city import Truth
+from recond.city import Truth, generate
 from recond.city.truth import Day, TruthReceipt
 from recond.cli import main
 
 DATASETS = ("files", "receipts", "applications", "receivables", "journal", "exceptions", "returns")
+START = date(2026, 11, 2)
+# Seed, accounts, first day, days and payments a day of the cities that the suite knows.
+CITIES = {
+    "week": (20261102, 5_000, START, 6, 120),
+    "other": (88, 5_000, date(2026, 2, 9), 6, 120),
+    "big": (5, 5_000, START, 20, 300),
+}
 Row = dict[str, str]
 
 
@@ -58,6 +65,7 @@ class Month:
     exits: list[int] = field(default_factory=list)
     said: dict[str, dict[str, Any]] = field(default_factory=dict)  # by file name
     data: dict[str, list[Row]] = field(default_factory=dict)
+    _books: oracle.Books | None = None
 
     def export(self, name: str, as_of: date | None = None) -> list[Row]:
         """The rows of a dataset, as the books stood at the end of a day where one is given."""
@@ -81,6 +89,12 @@ class Month:
         """Payments that were taken back and did not come again."""
         last = {one.payment: one.what for one in self.truth.comebacks}
         return {name for name, what in last.items() if what == "TAKEN"}
+
+    def books(self) -> oracle.Books:
+        """What the oracle says, worked out once: whoever takes it changes nothing of it."""
+        if self._books is None:
+            self._books = oracle.expected(self.truth.root, self.suspended())
+        return self._books
 
     def suspended(self) -> set[str]:
         """Payments of class EITHER that recond did not post."""
@@ -130,3 +144,8 @@ def process_month(truth: Truth, home: Path) -> Month:
     for day in truth.days:
         drop(month, day)
     return read(month)
+
+
+def process_city(name: str, folder: Path) -> Month:
+    """One of CITIES, generated and processed below a folder."""
+    return process_month(generate(*CITIES[name], folder / "files"), folder / "home")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -408,10 +409,16 @@ def top(
     entry, and ask people about the rest."""
 
 
+@cache
+def _command() -> Any:
+    """The verbs as a parser of command lines: made once a process, which may run many."""
+    return typer.main.get_command(app)
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """The command `recond`: refusals become a sentence on stderr and an exit code."""
     try:
-        return app(args=arguments, prog_name="recond")
+        return _command()(args=arguments, prog_name="recond")
     except RecondError as error:
         sys.stderr.write(f"recond: {error}\n")
         sys.exit(error.exit_code)

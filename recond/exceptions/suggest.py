@@ -128,7 +128,7 @@ def _weigh(
         words.append(f"name is like {account.name!r}")
         strength += 3
     elif asked.name_key and account.name_key:
-        words.append(f"name is {account.name!r}")
+        words.append(f"name there is {account.name!r}")
     amount = format_cents(asked.cents)
     if account.due_cents == asked.cents:
         kinds.append("amount")

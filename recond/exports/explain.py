@@ -8,7 +8,7 @@ is one line, control characters escaped.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from recond import ids
 from recond.durable import printable
 from recond.errors import RefusedError, UsageError
 from recond.exceptions.codes import CODES
-from recond.exceptions.suggest import suggestions
+from recond.exceptions.suggest import SHOWN, suggestions
 from recond.exports.columns import FileIds
 from recond.exports.disposed import certificate_of
 from recond.exports.prose import render
@@ -348,12 +348,19 @@ def _question(connection: Connection, row: Row[Any]) -> Told:
     if row.status != "resolved":
         made = suggestions(connection, [row.exception_no])
         told["candidates"] = made.candidates["why"].to_pylist()
+        told["answers"] = _possible(told["answers"], made.candidates.num_rows)
         told["refused"] = made.refused["why"].to_pylist()
         split = made.combined.get(row.exception_no)
         if split:
             words = f"split {split.split}: {split.why}" if split.parts else split.why
             told["candidates"].append(words)
     return told
+
+
+def _possible(answers: Sequence[str], suggested: int) -> list[str]:
+    """The answers without an `accept_N` that has no suggestion N."""
+    none = {f"accept_{rank}" for rank in range(suggested + 1, SHOWN + 1)}
+    return [answer for answer in answers if answer not in none]
 
 
 def _amount(cents: int | None) -> str | None:

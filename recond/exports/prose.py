@@ -50,8 +50,9 @@ def render(told: Told) -> str:
         lines += ["", *_read(told)]
     if "tried" in told:
         lines += ["", *_tried(told)]
+    closed = any(question["code"] == "ACCOUNT_CLOSED" for question in told["questions"])
     for decision in told["decisions"]:
-        lines += ["", *_decision(decision)]
+        lines += ["", *_decision(decision, closed)]
     mine = told.get("question", {}).get("exception_id")
     for question in told["questions"]:
         if question["exception_id"] != mine:
@@ -142,7 +143,7 @@ def _tried(told: Told) -> list[str]:
     return lines
 
 
-def _decision(decision: Told) -> list[str]:
+def _decision(decision: Told, closed: bool) -> list[str]:
     first = (
         f"Decision {decision['version']} by {_one_line(decision['decided_by'])} at"
         f" {decision['posted_at']} (business date {decision['business_date']}, effective"
@@ -156,7 +157,8 @@ def _decision(decision: Told) -> list[str]:
     for step, place in enumerate(decision["placements"], 1):
         left = "" if place["left"] in {None, "0.00"} else f"; {place['left']} of it left"
         amount = place["amount"].removeprefix("-")
-        lines.append(f"  {step}. {amount} {_where(place)}{left}")
+        why = _why_credit(place, closed) if decision["version"] == 1 else ""
+        lines.append(f"  {step}. {amount} {_where(place)}{left}{why}")
     return lines + _journal(decision)
 
 
@@ -169,12 +171,20 @@ def _journal(decision: Told) -> list[str]:
         total = decision["entry_total"]
         more = decision["shared_with"]
         others = "one other payment" if more == 1 else f"{more} other payments"
-        return [f"{whole} posts it with {others}: debits of {total}, credits of {total}"]
+        each = f"debits and credits are {total} each, what the pool owes the funds included"
+        return [f"{whole} posts it with {others}; its {each}"]
     lines = [f"{whole}:"]
     for line in decision["journal"]:
         side = f"debit {line['debit']}" if line["debit"] != "0.00" else f"credit {line['credit']}"
         lines.append(f"    fund {line['fund']} account {line['gl_account']}: {side}")
     return lines
+
+
+def _why_credit(place: Told, closed: bool) -> str:
+    """Why matching, whose decision is the first, left cents on account."""
+    if place["to"] != "on_account":
+        return ""
+    return f", {'which is closed' if closed else 'for nothing more was open that it may pay'}"
 
 
 def _where(place: Told) -> str:

@@ -27,6 +27,7 @@ from sqlalchemy import (
 from recond.store import pgcopy
 
 FETCH_ROWS = 65_536
+THREADED = 65_536  # bytes from which on several threads read them sooner; a pass reads many few
 Line: TypeAlias = ColumnElement[str]
 
 
@@ -127,7 +128,10 @@ def _read_csv(
     table = pyarrow.csv.read_csv(
         pa.BufferReader(data),
         read_options=pyarrow.csv.ReadOptions(
-            column_names=list(names), skip_rows=1, block_size=len(data) + 1
+            column_names=list(names),
+            skip_rows=1,
+            block_size=len(data) + 1,
+            use_threads=len(data) > THREADED,
         ),
         parse_options=pyarrow.csv.ParseOptions(
             quote_char=quote, newlines_in_values=True, ignore_empty_lines=False

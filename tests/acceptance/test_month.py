@@ -9,44 +9,36 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import oracle
 import pytest
-from citymonth import Month, process_month, recond
+from citymonth import CITIES, START, Month, process_city, process_month, recond
 
 from recond.city import Truth, generate
 
-START = date(2026, 11, 2)
 FILE_SCOPES = ("FILE", "BATCH")
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Month:
-    folder = tmp_path_factory.mktemp("city")
-    truth = generate(20261102, 400, START, 5, 60, folder / "files")
-    return process_month(truth, folder / "home")
-
-
-@pytest.fixture(scope="module")
-def big(tmp_path_factory: pytest.TempPathFactory) -> Month:
-    folder = tmp_path_factory.mktemp("city")
-    truth = generate(5, 5_000, START, 20, 300, folder / "files")
-    return process_month(truth, folder / "home")
+def week(tmp_path_factory: pytest.TempPathFactory) -> Month:
+    return process_city("week", tmp_path_factory.mktemp("city"))
 
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Month:
-    folder = tmp_path_factory.mktemp("city")
-    truth = generate(88, 900, date(2026, 2, 9), 6, 70, folder / "files")
-    return process_month(truth, folder / "home")
+    return process_city("other", tmp_path_factory.mktemp("city"))
 
 
-@pytest.fixture(params=["small", "other", "big"])
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Month:
+    return process_city("big", tmp_path_factory.mktemp("city"))
+
+
+@pytest.fixture(params=list(CITIES))
 def month(request: pytest.FixtureRequest) -> Month:
-    """A small city, and the month of 5,000 accounts, 20 days and 300 payments a day."""
+    """Three cities of 5,000 accounts: two of a week, and one of 20 days of 300 payments."""
     found: Month = request.getfixturevalue(request.param)
     return found
 
@@ -165,7 +157,7 @@ def test_money_reaches_its_true_account_and_no_other(month: Month) -> None:
 
 
 def test_every_item_is_open_as_the_oracle_says(month: Month) -> None:
-    books = oracle.expected(month.truth.root, month.suspended())
+    books = month.books()
     found = {}
     for row in month.data["receivables"]:
         effective = oracle.cents(row["open_amount"]) - oracle.cents(row["pending_amount"])
@@ -180,7 +172,7 @@ def test_every_item_is_open_as_the_oracle_says(month: Month) -> None:
 
 
 def test_totals_by_fund_and_bucket_are_the_oracles(month: Month) -> None:
-    books = oracle.expected(month.truth.root, month.suspended())
+    books = month.books()
     live = [row for _, row in month.pairs()]
     total = {
         name: sum(oracle.cents(row[f"{name}_amount"]) for row in live)
@@ -204,7 +196,7 @@ def test_totals_by_fund_and_bucket_are_the_oracles(month: Month) -> None:
 
 def test_credits_stand_on_the_accounts_that_the_oracle_says(month: Month) -> None:
     """The datasets name no account of a credit, so payments that share accounts are one group."""
-    books = oracle.expected(month.truth.root, month.suspended())
+    books = month.books()
     group: dict[str, str] = {}
 
     def root(account: str) -> str:
@@ -236,7 +228,7 @@ def test_the_journal_balances_in_total_and_in_each_fund(month: Month) -> None:
         balance[row["entry_id"], row["fund"]] += net
         gl[row["fund"], row["gl_account"]] += net
     assert {key: net for key, net in balance.items() if net} == {}
-    books = oracle.expected(month.truth.root, month.suspended())
+    books = month.books()
     assert -gl["100", "2100"] == books.suspense + at_bank(month.truth)
     assert -gl["100", "2110"] == sum(books.on_account.values())
     # card fees are an expense of the funds whose money was paid, out of their equity in the pool
@@ -313,7 +305,7 @@ def test_the_score_of_a_month_finds_nothing_wrong(month: Month) -> None:
     assert posted == sum(oracle.cents(row["posted_amount"]) for row in told["rules"])
     live = [row for _, row in month.pairs()]
     placed = [row[f"{name}_amount"] for row in live for name in ("applied", "on_account")]
-    books = oracle.expected(month.truth.root, month.suspended())
+    books = month.books()
     assert posted == sum(map(oracle.cents, placed)) + books.returned
 
 

@@ -53,7 +53,7 @@ def test_payers_are_suggested_and_shown_masked_and_accounts_are_spared(desk: Des
     rows = {row["payer"]: row for row in desk.rows() if row["reason"] == "NO_REFERENCE"}
     why = (
         "acct 1000456012: this payer paid it twice before, last 2026-03-16,"
-        " name is 'SAMPLE, JANE', due 71.00"
+        " name there is 'SAMPLE, JANE', due 71.00"
     )
     assert rows["J J"]["suggest_1_why"] == why
     assert rows["NOBODY KNOWN"]["suggest_1"] == ""

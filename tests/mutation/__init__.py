@@ -1,1 +1,1 @@
-"""Runs by hand, not part of the suite."""
+"""What is taken away to see whether a test notices. Run by hand: `python -m tests.mutation`."""

@@ -1,39 +1,8 @@
-"""Does every tier and every gate of matching have a test that notices when it is gone?
-
-    uv run python -m tests.mutation.matching [PART OF A NAME …]
-
-One mutation at a time is made in a scratch copy of the project, and the tests of matching are run
-on it. What survives is printed; docs/matching.md says why those that are left may. By hand only:
-it takes a quarter of an hour on a quiet machine.
-"""
+"""Every tier and gate of recond/matching, gone."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
-
-ROOT = Path(__file__).parents[2]
-# The quick ones first; the others only where those notice nothing.
-QUICK = tuple(f"tests/unit/test_{name}.py" for name in (
-    "tiers", "policies", "ordinances", "cascade", "references", "checkdigits", "combine",
-    "questions", "names", "allocate"))  # fmt: skip
-SLOW = tuple(f"tests/integration/test_{name}.py" for name in (
-    "policies", "domain_application", "domain_duplicates", "memory"))  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """What is removed: text of a module of recond/matching, and what stands there instead."""
-
-    name: str
-    module: str
-    old: str
-    new: str
-
+from tests.mutation.mutant import Group, Mutation
 
 MUTATIONS = (
     # gates
@@ -146,42 +115,12 @@ MUTATIONS = (
              "near = np.abs(day[mine] - day[theirs]) >= 0"),
 )  # fmt: skip
 
-
-def survives(scratch: Path, mutation: Mutation) -> bool:
-    """Whether the tests pass with the mutation made in the scratch copy."""
-    path = scratch / "recond" / "matching" / f"{mutation.module}.py"
-    before = path.read_text()
-    if before.count(mutation.old) != 1:
-        raise SystemExit(f"{mutation.name}: stands {before.count(mutation.old)} times in {path}")
-    path.write_text(before.replace(mutation.old, mutation.new))
-    try:
-        return all(_pass(scratch, tests) for tests in (QUICK, SLOW))
-    finally:
-        path.write_text(before)
-
-
-def _pass(scratch: Path, tests: tuple[str, ...]) -> bool:
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-m", "not postgres",
-               "-p", "no:cacheprovider", *tests]  # fmt: skip
-    return subprocess.run(command, cwd=scratch, capture_output=True, check=False).returncode == 0
-
-
-def main() -> None:
-    """Try every mutation whose name holds an argument; exit 1 when one survives."""
-    parts = sys.argv[1:]
-    chosen = [m for m in MUTATIONS if not parts or any(part in m.name for part in parts)]
-    left = []
-    with tempfile.TemporaryDirectory(prefix="recond-mutation-") as folder:
-        scratch = Path(folder) / "tree"
-        ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__")
-        shutil.copytree(ROOT, scratch, symlinks=True, ignore=ignored)
-        for mutation in chosen:
-            alive = survives(scratch, mutation)
-            left += [mutation.name] * alive
-            print(f"{'SURVIVES' if alive else 'killed  '}  {mutation.name}", flush=True)
-    print(f"{len(chosen) - len(left)} of {len(chosen)} killed")
-    sys.exit(bool(left))
-
-
-if __name__ == "__main__":
-    main()
+# The quick ones first; the others only where those notice nothing.
+MATCHING = Group(
+    "matching",
+    MUTATIONS,
+    ("unit/tiers", "unit/policies", "unit/ordinances", "unit/cascade", "unit/references",
+     "unit/checkdigits", "unit/combine", "unit/questions", "unit/names", "unit/allocate"),
+    ("integration/policy_money", "integration/domain_application", "integration/domain_duplicates",
+     "integration/memory"),
+)  # fmt: skip

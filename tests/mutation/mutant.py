@@ -1,0 +1,39 @@
+"""What is taken away, and which tests have to notice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """What is removed: text that stands once in a module, and what stands there instead."""
+
+    name: str
+    module: str  # below the group's package
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Mutations of one package below `recond`, and the tests of it by folder and name: `slow`
+    ones are only asked where the quick ones notice nothing."""
+
+    package: str
+    mutations: tuple[Mutation, ...]
+    quick: tuple[str, ...]
+    slow: tuple[str, ...] = ()
+
+    def path(self, mutation: Mutation, root: Path = ROOT) -> Path:
+        """The module of a mutation in a copy of the project."""
+        return root / "recond" / self.package / f"{mutation.module}.py"
+
+
+def file_of(name: str) -> str:
+    """`unit/names` is tests/unit/test_names.py."""
+    folder, _, what = name.partition("/")
+    return f"tests/{folder}/test_{what}.py"
