@@ -42,7 +42,53 @@ class Fault:
 _NO_FAULTS: Mapping[int, Fault] = MappingProxyType({})
 
 
-class Grid:
+class Fields:
+    """What the records of a block have in common: fields are spans of `unquoted`, the block
+    without the second quotes inside of fields."""
+
+    unquoted: Bytes
+
+    def spans(self, rows: Ints, place: int) -> tuple[Ints, Ints]:
+        """Where a field of some records begins and ends."""
+        raise NotImplementedError
+
+    def readable(self, encoding: str) -> bool:
+        """Whether the bytes of the block are text of that encoding as they stand."""
+        name = codecs.lookup(encoding).name
+        if name not in ASCII_LIKE:
+            return False
+        return self._ascii or (name == "utf-8" and self._utf8)
+
+    @cached_property
+    def _ascii(self) -> bool:
+        return int(self.unquoted.max(initial=0)) < _ASCII_END
+
+    @cached_property
+    def _utf8(self) -> bool:
+        try:
+            self.unquoted.tobytes().decode("utf-8")
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    def texts(self, start: Ints, end: Ints) -> pa.StringArray:
+        """Text of spans of readable bytes without blanks around it, null where none is left."""
+        length, data = end - start, self.unquoted
+        if not len(length):
+            return pa.array([], pa.string())
+        low, high = int(length.min()), int(length.max())
+        if high == 0:
+            return pa.nulls(len(length), pa.string())
+        last = data[end - 1]  # of an empty field a delimiter, or the byte before the block
+        first = data.take(start, mode="clip")
+        edges = (first == SPACE) | (first == _TAB) | (last == SPACE) | (last == _TAB)
+        text = gathered(data, start, end).view(pa.string())
+        if (edges & (length > 0)).any():
+            return blank_to_null(pc.ascii_trim(text, characters=" \t"))
+        return text if low else _null_where(text, length == 0)
+
+
+class Grid(Fields):
     """The records of such a block, as `csvscan.Records` gives them; `marks[r, c]` is where field
     `c` of record `r` ends."""
 
@@ -50,7 +96,8 @@ class Grid:
     drops: Ints = np.zeros(0, dtype=np.int64)
 
     def __init__(self, data: Bytes, marks: Ints, line: int, offset: int, breaks: int = 1) -> None:
-        self.data, self.marks, self.offset = data, marks, offset
+        self.data = self.unquoted = data
+        self.marks, self.offset = marks, offset
         self.used = len(data)
         self.ends: Ints = np.ascontiguousarray(marks[:, -1])
         self.starts: Ints = np.concatenate([np.zeros(1, dtype=np.int64), self.ends[:-1] + breaks])
@@ -104,48 +151,14 @@ class Grid:
         return gathered(self.data, self.field_starts, self.field_ends)
 
     def spans(self, rows: Ints, place: int) -> tuple[Ints, Ints]:
-        """Where a field of some records begins and ends."""
+        if not len(rows):
+            return rows, rows
         whole = len(rows) == len(self.marks)
         ends = self.marks[:, place] if whole else self.marks[rows, place]
         if not place:
             return (self.starts if whole else self.starts[rows]), np.ascontiguousarray(ends)
         before = self.marks[:, place - 1] if whole else self.marks[rows, place - 1]
         return before + 1, np.ascontiguousarray(ends)
-
-    def readable(self, encoding: str) -> bool:
-        """Whether the bytes of the block are text of that encoding as they stand."""
-        name = codecs.lookup(encoding).name
-        if name not in ASCII_LIKE:
-            return False
-        return self._ascii or (name == "utf-8" and self._utf8)
-
-    @cached_property
-    def _ascii(self) -> bool:
-        return int(self.data.max()) < _ASCII_END
-
-    @cached_property
-    def _utf8(self) -> bool:
-        try:
-            self.data.tobytes().decode("utf-8")
-        except UnicodeDecodeError:
-            return False
-        return True
-
-    def texts(self, start: Ints, end: Ints) -> pa.StringArray:
-        """Text of spans of a readable block without blanks around it, null where none is left."""
-        length = end - start
-        if not len(length):
-            return pa.array([], pa.string())
-        low, high = int(length.min()), int(length.max())
-        if high == 0:
-            return pa.nulls(len(length), pa.string())
-        last = self.data[end - 1]  # of an empty field a delimiter, or the byte before the block
-        first = self.data[start]
-        edges = (first == SPACE) | (first == _TAB) | (last == SPACE) | (last == _TAB)
-        text = gathered(self.data, start, end).view(pa.string())
-        if (edges & (length > 0)).any():
-            return blank_to_null(pc.ascii_trim(text, characters=" \t"))
-        return text if low else _null_where(text, length == 0)
 
 
 def grid(
@@ -179,29 +192,29 @@ def _null_where(text: pa.StringArray, empty: Bools) -> pa.StringArray:
 
 
 def typed_column(
-    records: Grid, rows: Ints, place: int, value: Value, name: str, kept: int
+    records: Fields, start: Ints, end: Ints, value: Value, name: str, kept: int
 ) -> tuple[pa.Array, list[Wrong], dict[str, Ints]]:
-    """A column as its type, and what is wrong, as `typed.convert` says it."""
-    start, end = records.spans(rows, place)
+    """A column of readable bytes as its type, and what is wrong, as `typed.convert` says it."""
+    data = records.unquoted
     if value.type == "cents" and value.plain:
-        cents, plain = plain_cents(records.data, start, end)
+        cents, plain = plain_cents(data, start, end)
         if plain.all():
             return pa.array(cents), [], {}
         return _patched(records, start, end, cents, np.flatnonzero(~plain), value, name, kept)
-    if value.type == "date" and len(rows) > 1:
+    if value.type == "date" and len(start) > 1:
         width = int(end[0] - start[0])
         if width and bool((end - start == width).all()):
-            texts = rows_at(records.data, start, width)
+            texts = rows_at(data, start, width)
             if bool((texts == texts[0]).all()):  # a file has few different dates
                 date = date_of(texts[0].tobytes().decode("utf-8"), value.format)
                 if date is not None:
-                    days = np.full(len(rows), (date - _EPOCH).days, dtype=np.int32)
+                    days = np.full(len(start), (date - _EPOCH).days, dtype=np.int32)
                     return pa.array(days).view(pa.date32()), [], {}
     return convert(records.texts(start, end), value, name, kept)
 
 
 def _patched(
-    records: Grid, start: Ints, end: Ints, cents: Ints, doubtful: Ints, value: Value, name: str,
+    records: Fields, start: Ints, end: Ints, cents: Ints, doubtful: Ints, value: Value, name: str,
     kept: int,
 ) -> tuple[pa.Array, list[Wrong], dict[str, Ints]]:  # fmt: skip
     """Amounts of which some are not written plainly: those are read one way or another."""

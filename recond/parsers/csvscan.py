@@ -18,13 +18,14 @@ import numpy as np
 import pyarrow as pa
 
 from recond.parsers.columns import BLOCK, BOM, LONGEST, Bytes, Ints, split_lines
-from recond.parsers.csvgrid import Fault, Grid, grid
+from recond.parsers.csvgrid import Fault, Fields, Grid, grid
+from recond.parsers.spans import gathered
 
 _INT8 = np.int8
 
 
 @dataclass(frozen=True)
-class Records:
+class Records(Fields):
     """Records of a block. Record r is `data[starts[r]:ends[r]]`, its fields are
     `first_field[r]:first_field[r + 1]` of `field_starts` and `field_ends`, quotes taken off.
 
@@ -59,22 +60,26 @@ class Records:
         return [value or b"" for value in fields.to_pylist()]
 
     @cached_property
+    def unquoted(self) -> Bytes:  # type: ignore[override]
+        return np.delete(self.data, self.drops) if len(self.drops) else self.data
+
+    @cached_property
+    def _unquoted_fields(self) -> tuple[Ints, Ints]:
+        """Where the fields stand in the bytes without second quotes."""
+        if not len(self.drops):
+            return self.field_starts, self.field_ends
+        starts = self.field_starts - np.searchsorted(self.drops, self.field_starts)
+        return starts, self.field_ends - np.searchsorted(self.drops, self.field_ends)
+
+    def spans(self, rows: Ints, place: int) -> tuple[Ints, Ints]:
+        at = self.first_field[rows] + place
+        starts, ends = self._unquoted_fields
+        return starts[at], ends[at]
+
+    @cached_property
     def all_fields(self) -> pa.Array:
         """All fields of all records as one binary array, in order."""
-        size = len(self.field_starts)
-        inside = np.zeros(len(self.data) + 1, dtype=_INT8)
-        inside[self.field_starts] += 1  # starts are distinct, and so are ends
-        inside[self.field_ends] -= 1
-        keep = np.cumsum(inside[:-1], dtype=_INT8).view(np.bool_)
-        keep[self.drops] = False
-        lengths = self.field_ends - self.field_starts
-        if len(self.drops):
-            lengths -= np.searchsorted(self.drops, self.field_ends)
-            lengths += np.searchsorted(self.drops, self.field_starts)
-        offsets = np.zeros(size + 1, dtype=np.int32)
-        np.cumsum(lengths, out=offsets[1:])
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.data[keep])]
-        return pa.Array.from_buffers(pa.binary(), size, buffers)
+        return gathered(self.unquoted, *self._unquoted_fields)
 
 
 def read_records(
@@ -198,13 +203,13 @@ def _paired(
     begins[last + 1 :] = False
     starts = line_starts[begins]
     quotes = quotes[quotes < used]
-    marks = marks[marks < used]
-    marks = marks[np.searchsorted(quotes, marks) % 2 == 0]
+    marks = _outside(marks[marks < used], quotes)
     first, low, high = _fields(starts, ends, marks)
-    begin, end = np.searchsorted(quotes, low), np.searchsorted(quotes, high)
-    quoted = end > begin
+    quoted = np.flatnonzero((view[np.minimum(low, used - 1)] == ord(quote)) & (low < high))
     inner_low, inner_high = low[quoted], high[quoted]
-    begin, end = begin[quoted], end[quoted]
+    begin, end = np.searchsorted(quotes, inner_low), np.searchsorted(quotes, inner_high)
+    if int((end - begin).sum()) != len(quotes):  # one stands in a field that begins without
+        return None
     sound = ((end - begin) % 2 == 0) & (quotes[begin] == inner_low)
     sound &= (quotes[end - 1] == inner_high - 1) & (inner_high - inner_low <= LONGEST)
     if not sound.all():
@@ -220,6 +225,16 @@ def _paired(
     lines = line + np.flatnonzero(begins).astype(np.int64)
     drops = quotes[pairs + 1]
     return Records(view[:used], starts, ends, lines, first, low, high, drops, used, offset)
+
+
+def _outside(marks: Ints, quotes: Ints) -> Ints:
+    """The marks before which an even number of quotes stands."""
+    both = np.concatenate([marks, quotes])
+    order = np.argsort(both, kind="stable")  # two runs that ascend: merged, not sorted
+    is_quote = order >= len(marks)
+    even = np.bitwise_xor.accumulate(is_quote.view(np.uint8)) == 0
+    outside: Ints = both[order[even & ~is_quote]]
+    return outside
 
 
 class _Builder:

@@ -23,7 +23,8 @@ from recond.parsers.frames import Assembler
 from recond.parsers.mapping import Rows, columns_read, mistakes
 from recond.parsers.notes import Notes
 from recond.parsers.pieces import Frame
-from recond.parsers.texts import decoded, trimmed
+from recond.parsers.spans import gathered
+from recond.parsers.texts import decoded, is_plain, trimmed
 from recond.parsers.totals import OtherRows, Totals
 from recond.parsers.typed import Value, Wrong, convert
 
@@ -334,17 +335,18 @@ class _Reader:
     ) -> tuple[pa.Array, list[Wrong], dict[str, Ints]]:
         """A column of good rows, what is wrong with it, and the rows of wrong values without a
         sentence by their code."""
-        if (
-            isinstance(records, Grid)
-            and records.width == self._width
-            and records.readable(self._fmt.encoding)
-        ):
+        encoding, kept = self._fmt.encoding, self.notes.kept
+        start, end = records.spans(rows, place)
+        readable = records.readable(encoding)
+        raw = None if readable else gathered(records.unquoted, start, end)
+        if raw is None or is_plain(raw, encoding):
             if name in self._unread:
                 return pa.nulls(len(rows), column.arrow), [], {}
-            return typed_column(records, rows, place, column, name, self.notes.kept)
-        raw = records.all_fields.take(pa.array(records.first_field[rows] + place))
-        texts, wrong = decoded(raw, self._fmt.encoding, name, lenient=column.type == "name")
-        values, more, rest = convert(trimmed(texts), column, name, self.notes.kept)
+            return typed_column(records, start, end, column, name, kept)
+        texts, wrong, rest = decoded(raw, encoding, name, lenient=column.type == "name", kept=kept)
+        values, more, others = convert(trimmed(texts), column, name, kept)
+        for code, also in others.items():
+            rest[code] = np.union1d(rest[code], also) if code in rest else also
         return values, wrong + more, rest
 
     def _tell(self, records: Records | Grid, row: int, place: int, wrong: Wrong, name: str) -> None:

@@ -242,7 +242,7 @@ class _Reader:
         offsets = np.arange(0, packed.size + 1, stop - begin, dtype=np.int32)
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(packed)]
         raw = pa.Array.from_buffers(pa.binary(), len(rows), buffers)
-        texts, wrong = decoded(raw, self._fmt.encoding, label, lenient=one.type == "name")
+        texts, wrong, _ = decoded(raw, self._fmt.encoding, label, lenient=one.type == "name")
         texts = trimmed(texts)
         told = [(fault.row, fault.code, fault.message) for fault in wrong]
         if one.constant is not None:

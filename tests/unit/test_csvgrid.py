@@ -28,7 +28,9 @@ AMOUNTS = st.one_of(
     st.sampled_from(["-5.00", "+5.00", "5", "5.5", ".50", "1,0.00", " 1.00", "1.005", "", "1e3"]),
     st.text("0123456789.-+ ", max_size=17),
 )
-NAMES = st.sampled_from(["ANN LEE", " ANN", "ANN ", "\tANN", "", "ÅSA", "O\x1a", '"A, B"', 'A"B'])
+NAMES = st.sampled_from(
+    ["ANN LEE", " ANN", "ANN ", "\tANN", "", "ÅSA", "O\x1a", '"A, B"', 'A"B', '"A ""B"" é"', '"']
+)
 ROWS = st.tuples(
     st.sampled_from(["R1", "R22", "R1 ", ""]),
     st.sampled_from(["D1", "D2"]),
@@ -67,13 +69,19 @@ def read(data: bytes, block: int) -> Read:
     st.sampled_from(["\n", "\r\n", "\r"]),
     st.booleans(),
     st.sampled_from([200, 400, 1 << 20]),
+    st.sampled_from(["utf-8", "latin-1"]),
 )
 def test_the_straight_way_says_what_the_exact_way_says(
-    rows: list[str], ending: str, last: bool, block: int
+    rows: list[str], ending: str, last: bool, block: int, encoding: str
 ) -> None:
-    data = ending.join([HEADER, *rows, *([""] if last else [])]).encode()
+    data = ending.join([HEADER, *rows, *([""] if last else [])]).encode(encoding)
     straight = read(data, block)
-    with patch.object(csvscan, "grid", lambda *_, **__: None):
+    with (
+        patch.object(csvscan, "grid", lambda *_, **__: None),
+        patch.object(csvscan, "_paired", lambda *_: None),
+        patch.object(csvscan.Fields, "readable", lambda *_: False),
+        patch.object(delimited, "is_plain", lambda *_: False),
+    ):
         exact = read(data, block)
     assert {n: t.to_pylist() for n, t in straight.tables.items()} == {
         n: t.to_pylist() for n, t in exact.tables.items()
