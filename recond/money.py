@@ -26,6 +26,7 @@ _OVERPUNCH = {
 }
 _SIGNED_DIGITS = re.compile(r"([+-]?)([0-9]{1,18})([+-]?)")
 _PUNCHED = re.compile(r"([0-9]{0,17})([{}A-R])")
+_MAYBE_IMPLIED = r"^(?:[+-]?[0-9]{1,18}[+-]?|[0-9]{0,17}[{}A-R])$"  # what the two above read
 _NARROW = 2**31
 
 
@@ -114,13 +115,18 @@ def cents_from_implied(values: pa.Array, *, decimals: int = 2) -> tuple[pa.Array
     Digits without a sign are read at once; a value with a sign is read by itself, once for each
     different text, because four places of a sign are possible.
     """
-    plain = pc.match_substring_regex(values, r"^[0-9]{1,15}$")
-    if decimals == 2 and pc.all(pc.fill_null(plain, True)).as_py() is not False:
-        cents = pc.cast(values, pa.int64())
+    plain = pc.match_substring_regex(values, r"^0{0,3}[0-9]{1,15}$")
+    if decimals != 2:
+        plain = pc.and_(plain, False)
+    cents = pc.cast(pc.if_else(plain, values, pa.scalar(None, pa.string())), pa.int64())
+    if cents.null_count == values.null_count:
         return cents, pa.nulls(len(values), pa.bool_()).fill_null(False)
-    coded = values.dictionary_encode()
-    read = [_implied_or_none(text, decimals) for text in coded.dictionary.to_pylist()]
-    cents = pa.array(read, pa.int64()).take(coded.indices)
+    others = pc.and_not(pc.match_substring_regex(values, _MAYBE_IMPLIED), plain)
+    others = pc.fill_null(others, False)
+    if pc.any(others).as_py():
+        coded = values.filter(others).dictionary_encode()
+        read = [_implied_or_none(text, decimals) for text in coded.dictionary.to_pylist()]
+        cents = pc.replace_with_mask(cents, others, pa.array(read, pa.int64()).take(coded.indices))
     return cents, pc.and_(pc.is_valid(values), pc.is_null(cents))
 
 

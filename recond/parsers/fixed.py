@@ -20,7 +20,16 @@ from recond.arrays import Bools, Ints, ints
 from recond.controls import REQUIRED
 from recond.exceptions.codes import CODES
 from recond.model import CONTROLS, Format, Parsed, Transmission
-from recond.parsers.columns import BLOCK, LONGEST, Bytes, LineBlock, fixed_view, line_blocks
+from recond.parsers.columns import (
+    BLOCK,
+    LONGEST,
+    Bytes,
+    LineBlock,
+    fixed_view,
+    line_blocks,
+    packed_rows,
+    rows_of,
+)
 from recond.parsers.fixed_layout import Control, FixedField, Layout
 from recond.parsers.frames import Assembler
 from recond.parsers.notes import Notes
@@ -151,7 +160,7 @@ class _Reader:
             self.hopeless |= code == "RECORD_TOO_LONG"
             self._tell(code, f"the record has {lengths[row]} bytes, the format says {width}",
                        block, lines, int(row))  # fmt: skip
-        nul = (view == 0).any(axis=1)
+        nul = (view == 0).any(axis=1) if int(view.min(initial=1)) == 0 else ~sound & False
         for row in np.flatnonzero(nul & sound):
             self._tell("NUL_BYTES", "a NUL byte stands here; the file is damaged, ask for it again",
                        block, lines, int(row), int(np.argmax(view[row] == 0)))  # fmt: skip
@@ -211,8 +220,9 @@ class _Reader:
         }
         self._add_up(block, lines, columns, kind, sound, good)
         keep = np.flatnonzero(good)
-        taken = pa.array(keep)
-        columns = {name: column.take(taken) for name, column in columns.items()}
+        if len(keep) < len(view):
+            taken = pa.array(keep)
+            columns = {name: column.take(taken) for name, column in columns.items()}
         return self._framed(block, lines, columns, kind, keep)
 
     def _framed(
@@ -238,11 +248,16 @@ class _Reader:
     ) -> pa.Array:  # fmt: skip
         """A field of some rows; rows with a wrong value are marked in `good` and told."""
         begin, stop = one.columns
-        packed = np.ascontiguousarray(view[rows, begin:stop])
+        packed = packed_rows(view[:, begin:stop])
+        if len(rows) < len(view):
+            packed = rows_of(packed, rows, 0, stop - begin)
         offsets = np.arange(0, packed.size + 1, stop - begin, dtype=np.int32)
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(packed)]
         raw = pa.Array.from_buffers(pa.binary(), len(rows), buffers)
-        texts, wrong, _ = decoded(raw, self._fmt.encoding, label, lenient=one.type == "name")
+        kept = self.notes.kept
+        texts, wrong, rest = decoded(
+            raw, self._fmt.encoding, label, lenient=one.type == "name", kept=kept
+        )
         texts = trimmed(texts)
         told = [(fault.row, fault.code, fault.message) for fault in wrong]
         if one.constant is not None:
@@ -250,8 +265,12 @@ class _Reader:
             must = f"{label} must be {one.constant!r} here"
             differing = pc.indices_nonzero(pc.invert(same)).to_pylist()
             told += [(row, "RECORD_UNREADABLE", must) for row in differing]
-        values, more, _ = convert(texts, one, label)
+        values, more, others = convert(texts, one, label, kept)
         told += [(fault.row, fault.code, fault.message) for fault in more]
+        for code, at_ in (*rest.items(), *others.items()):  # without a sentence
+            if CODES[code].severity == "error":
+                good[rows[at_]] = False
+            self.notes.count(code, len(at_))
         for row, code, message in told:
             at = int(rows[row])
             if CODES[code].severity == "error":
@@ -351,6 +370,8 @@ def _spread(parts: list[tuple[Ints, pa.Array]], size: int, type_: pa.DataType) -
     """Values of some rows as a column of all rows, null elsewhere."""
     if not parts:
         return pa.nulls(size, type_)
+    if len(parts[0][0]) == size:
+        return parts[0][1].cast(type_)
     values = pa.concat_arrays([part.cast(type_) for _, part in parts])
     place = np.full(size, -1, dtype=np.int64)
     place[np.concatenate([rows for rows, _ in parts])] = np.arange(len(values))

@@ -36,6 +36,7 @@ _TOKENS = {
     "mm": "[0-9]{2}",
     "ss": "[0-9]{2}",  # a time of day is not kept
 }
+_LARGE = r"^[+-]?[0-9]{14,30}(\.[0-9]{2})?$"  # what may be an amount beyond MAX_CENTS
 _TOKEN = re.compile("YYYY|YY|MM|DD|M|D|hh|mm|ss")
 _ARROW = {"cents": pa.int64(), "implied": pa.int64(), "integer": pa.int64(), "date": pa.date32()}
 
@@ -123,7 +124,7 @@ def _few(texts: pa.Array, rows: Ints, value: Value, kept: int) -> tuple[Ints, di
     large = rows[:0]
     if value.type in ("cents", "implied"):  # so many digits may have a code of their own
         given = texts.take(pa.array(rows))
-        large = rows[bools(pc.fill_null(pc.match_substring_regex(given, "[0-9]{14}"), False))]
+        large = rows[bools(pc.fill_null(pc.match_substring_regex(given, _LARGE), False))]
     others = np.setdiff1d(rows, large)
     shown = np.sort(np.concatenate([others[:kept], large]))
     return shown, {value.code: others[kept:]} if len(others) > kept else {}

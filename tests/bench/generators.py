@@ -219,6 +219,13 @@ def x12(city: City) -> Iterator[str]:
     yield "IEA*1*000000001~"
 
 
+def fixed(city: City) -> Iterator[str]:
+    """Checks that a bank paid, in records of 150 bytes (the format `paid_checks`)."""
+    for i, (key, cents) in enumerate(zip(city.accounts, city.cents, strict=True)):
+        days = f"{20260201 + i % 28} {20260301 + key % 31}"
+        yield f"{f'R {4000001:020d} {1 + i:018d} {cents:018d} {days}':<150}"
+
+
 def receivables(city: City) -> Iterator[str]:
     """One open item an account."""
     yield (
@@ -241,6 +248,7 @@ FILES: dict[str, Callable[[City], Iterator[str]]] = {
     "cashier": cashier,
     "camt": camt,
     "x12": x12,
+    "fixed": fixed,
     "receivables": receivables,
 }
 
@@ -259,6 +267,7 @@ def write(path: Path, kind: str, what: City) -> Path:
 SPOILED: dict[str, tuple[bytes, bytes]] = {
     "nacha": (rb"(?m)^6(.{28})0", rb"6\1X"),  # no amount
     "lockbox": (rb"(?m)^6(.{6})0", rb"6\1X"),
+    "fixed": (rb"(?m)^R(.{41})0", rb"R\1X"),
     "cashier": (rb"(?m)^(R.*)\.([0-9][0-9]),", rb"\1.\2X,"),
 }
 

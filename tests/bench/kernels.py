@@ -126,6 +126,25 @@ def lockbox(path: Path) -> tuple[int, int]:
     return count, cents
 
 
+def fixed(path: Path) -> tuple[int, int]:
+    count = cents = 0
+    for data in blocks(path):
+        rows = data.reshape(-1, 151)
+        amounts = digits(rows[:, 42:60])
+        pa.table(
+            {
+                "account": fixed_text(rows[:, 2:22]),
+                "check": fixed_text(rows[:, 23:41]),
+                "amount": amounts,
+                "issued": fixed_text(rows[:, 61:69]),
+                "day": fixed_text(rows[:, 70:78]),
+            }
+        )
+        count += len(rows)
+        cents += int(amounts.sum())
+    return count, cents
+
+
 def bai2(path: Path) -> tuple[int, int]:
     count = cents = 0
     for data in blocks(path):
@@ -283,4 +302,5 @@ KERNELS = {
     "mt940": mt940,
     "cashier": cashier,
     "x12": x12,
+    "fixed": fixed,
 }

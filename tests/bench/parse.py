@@ -1,6 +1,6 @@
 """Parsing: recond with every control, a bare columnar kernel, and what a user would pick.
 
-    python -m tests.bench.parse --records 1000000 [--formats nacha,bai2] [--runs 5] [--seed 1]
+    python -m tests.bench.parse --records 1000000 [--formats nacha,bai2] [--runs 5] [--no-peers]
     uv run --with achkit --with bai2 --with bai-lockbox --with mt-940 python -m tests.bench.parse
 
 Records a second in thousands, by the clock and by processor time (all threads), and how many times
@@ -40,7 +40,7 @@ def recond(kind: str, path: Path, *, good: bool = True) -> Found:
     formats = _formats()
     with path.open("rb") as source:
         head = source.read(4096)
-    banks = dict.fromkeys(("bai2", "camt", "mt940"), "bank")
+    banks = dict.fromkeys(("bai2", "camt", "mt940", "fixed"), "bank")
     inbox = {"nacha": "ach", "x12": "ach", **banks}.get(kind, kind)
     fmt = formats.identify(inbox, path.name, head).format
     if fmt is None:
@@ -61,7 +61,7 @@ def recond(kind: str, path: Path, *, good: bool = True) -> Found:
             cents += money["amount_cents"].to_numpy().sum(dtype="int64")
     if not good and not told:
         raise SystemExit("nothing is wrong with the spoiled file")
-    return count, int(cents)
+    return count, abs(int(cents))  # checks that the bank paid are debits
 
 
 @cache
@@ -72,7 +72,9 @@ def _formats() -> Formats:
     return load_formats([bundled()])
 
 
-TABLE = {"bai2": "bank_lines", "camt": "bank_lines", "mt940": "bank_lines", "x12": "advice_lines"}
+TABLE = {
+    **dict.fromkeys(("bai2", "camt", "mt940", "fixed"), "bank_lines"), "x12": "advice_lines",
+}  # fmt: skip
 
 
 def achkit(path: Path) -> Found:
@@ -159,8 +161,9 @@ def one(reader: str, kind: str, path: Path) -> dict[str, Any]:
     return {"records": count, "cents": cents}
 
 
-def compare(kind: str, records: int, seed: int, runs: int, folder: Path) -> None:
+def compare(options: argparse.Namespace, kind: str, folder: Path) -> None:
     """Measure all readers of a format, in turns, and print what came of it."""
+    records, seed, runs, peers = options.records, options.seed, options.runs, options.peers
     # bai-lockbox adds dollars in binary and refuses sums that are right to the cent: whole
     # dollars let it finish.
     what = generators.city(records, records, seed, step=100 if kind == "lockbox" else 1)
@@ -169,11 +172,12 @@ def compare(kind: str, records: int, seed: int, runs: int, folder: Path) -> None
     files = {"recond": path, "kernel": path}
     if kind in generators.SPOILED:
         files["spoiled"] = generators.spoil(path, kind)
-    peer, module, _ = PEERS[kind]
-    if importlib.util.find_spec(module) is None:
-        print(f"{kind:<10}{peer:<13}skipped: it is not installed (uv run --with {peer} …)")
-    else:
-        files[peer] = path
+    if kind in PEERS and peers:
+        peer, module, _ = PEERS[kind]
+        if importlib.util.find_spec(module) is None:
+            print(f"{kind:<10}{peer:<13}skipped: it is not installed (uv run --with {peer} …)")
+        else:
+            files[peer] = path
     load = os.getloadavg()[0]
     print(f"{kind}: {records:,} records, {path.stat().st_size / 1e6:.0f} MB, load {load:.1f}")
     found: dict[str, list[dict[str, Any]]] = {reader: [] for reader in files}
@@ -204,7 +208,8 @@ def _median(results: list[dict[str, Any]], name: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--records", type=int, default=1_000_000)
-    parser.add_argument("--formats", default=",".join(PEERS))
+    parser.add_argument("--formats", default=",".join(kernels.KERNELS))
+    parser.add_argument("--no-peers", dest="peers", action="store_false")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--one", nargs=3, metavar=("READER", "FORMAT", "FILE"))
@@ -218,7 +223,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="recond-bench-") as folder:
         for kind in options.formats.split(","):
-            compare(kind, options.records, options.seed, options.runs, Path(folder))
+            compare(options, kind, Path(folder))
 
 
 if __name__ == "__main__":
