@@ -21,8 +21,10 @@ from office import (
 )
 from queueoffice import Desk
 
+from recond.exports.statements import STATEMENTS
 from recond.pipeline import corrections
 from recond.pipeline.handover import export_postings
+from recond.pipeline.monthend import month_of
 
 A, METER, HANGAR, PARTY, FILER = (
     "1000456012",
@@ -93,9 +95,6 @@ def test_e41_the_counters_business_date_is_the_drop_boxs_cut_off(
 def test_e41_a_lockbox_item_of_the_evening_is_a_deposit_of_its_own_day(office: Office) -> None:
     """Record 5 of 04-01 with checks that the box took on 03-31 after 14:00: the bank's day is the
     deposit's and the books' day; on 03-31 nothing of it is in transit."""
-    from recond.exports.statements import STATEMENTS
-    from recond.pipeline.monthend import month_of
-
     march, april = dt.date(2026, 3, 31), dt.date(2026, 4, 1)
     bills(office, march, receivable(A, "2W", "WATER", "2026-03-31", 10400))
     pay(office, 10400, A, april)
@@ -110,6 +109,34 @@ def test_e41_a_lockbox_item_of_the_evening_is_a_deposit_of_its_own_day(office: O
     assert [str(row["closing"]) for row in rolled.table.to_pylist()] == ["104.00"]
     (deposit,) = office.rows("deposits", april)
     assert (str(deposit["business_date"]), deposit["state"]) == ("2026-04-01", "reconciled")
+
+
+def test_e43b_money_of_april_in_a_file_of_march_waits_for_its_day(office: Office) -> None:
+    """Record of 04-02 in a file of 03-31: the file is accepted, one record of it waits and is in
+    none of March's totals."""
+    march, april = dt.date(2026, 3, 31), dt.date(2026, 4, 2)
+    bills(office, march, receivable(A, "2W", "WATER", "2026-03-31", 10400))
+    rows = [
+        dict(zip(COUNTER, (number, "D1", "ana", day.isoformat(), "09:00", A, "", "CHECK", amount),
+                 strict=True))
+        for number, day, amount in (("1", march, "100.00"), ("2", april, "4.00"))
+    ]  # fmt: skip
+    outcome = office.take("cashier", "receipts.csv", csv_text(rows, COUNTER), march)
+    assert outcome.state == "accepted"
+    assert "1 waiting for their day" in outcome.message
+    assert office.open_cents() == {"2W": 400}
+
+    def marchs() -> tuple[list[str], int]:
+        run = office.run(april)
+        with run.store.read() as connection:
+            asked = month_of(connection, run, "2026-03", [])
+            cash, rolled = (STATEMENTS[name](asked) for name in ("daily_cash", "ar_roll_forward"))
+        return [str(row["amount"]) for row in cash.table.to_pylist()], rolled.cents
+
+    assert marchs() == (["100.00"], 400)
+    office.process(april)
+    assert office.open_cents() == {}
+    assert marchs() == (["100.00"], 400), "April's money pays in April"
 
 
 # --- E: hydrant meters, airport, damage, sales tax ------------------------------------------------

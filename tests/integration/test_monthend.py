@@ -162,12 +162,16 @@ def test_e60_an_unanswered_posting_is_named_between_billing_and_the_ledger(offic
                        MARCH).state == "accepted"  # fmt: skip
     written = export_postings(office.run(MARCH))
     assert written is not None
+    pay(office, 100, A, MARCH, MARCH)  # for W0, and in no file yet
     made = statements(office, "2026-03")
-    (row,) = rows(made["ar_by_billing"])
+    before, row = rows(made["ar_by_billing"])
+    assert (str(before["pending"]), before["items"], before["answer"]) == (
+        "1.00", 1, "in no posting file yet",
+    )  # fmt: skip
     assert (row["item_number"], str(row["pending"]), row["posting_file"], row["answer"]) == (
         "2W", "42.75", written.file_id, "not answered",
     )  # fmt: skip
-    assert made["ar_roll_forward"].cents == 42171780
+    assert made["ar_roll_forward"].cents == 42171780 - 100
 
 
 def test_e60_a_ledger_that_differs_is_named_and_stops_the_close(office: Office) -> None:

@@ -64,8 +64,10 @@ DRILLS: Mapping[str, tuple[Drill, ...]] = {
     "ar_roll_forward": (
         Drill("receivables", _same("fund", "charge_type"), {"tieout_items_gl": _OPEN}),
     ),
-    "ar_by_billing": (Drill("receivables", _same("account_number", "item_number"),
-                            {"pending": ("pending_amount",)}),),
+    "ar_by_billing": (
+        Drill("receivables", _same("account_number", "item_number")),
+        Drill("receivables", _same("fund", "charge_type"), {"pending": ("pending_amount",)}),
+    ),
     "ar_ageing": (
         Drill("receivables", _same("account_number"), {"total": _OPEN}),
         Drill("unapplied_credit", _same("account_number"), {"credit": ("amount",)}),

@@ -6,13 +6,14 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import Select, and_, case, func, literal, select
 
 from recond.exports.columns import FileIds, int64s
 from recond.exports.statements.base import Month, Statement, Tie, shown, summed
-from recond.exports.statements.receivables import item_balances
+from recond.exports.statements.receivables import item_movements
 from recond.receivables.history import ACCOUNT
 from recond.store import schema
+from recond.store.engine import stage
 from recond.store.sql import total
 
 account, version, item = schema.account, schema.account_version, schema.item
@@ -152,9 +153,10 @@ def handed_on(month: Month) -> Statement:
 
 def against_billing(month: Month) -> Statement:
     """Items of which billing's last snapshot of the month shows another open amount than the books
-    owe, with the posting file that is on its way and its answer (domain E60, E65). Billing's total
-    less what is listed is the ledger's receivables."""
-    differs, shown_ = _differing(month)
+    owe, with the posting file that is on its way and its answer (domain E60, E65); of those that no
+    file holds yet the sums. Billing's total less what is listed is the ledger's receivables."""
+    billing = _by_billing(month)
+    differs = stage(month.connection, "against_billing", _differing(month, billing), ["item_key"])
     query = (
         select(account.c.account_number, item.c.item_number, item.c.charge_type, item.c.fund,
                differs.c.item_key, differs.c.billing_cents, differs.c.books_cents)
@@ -170,9 +172,15 @@ def against_billing(month: Month) -> Statement:
     told = [files.get(key) for key in found["item_key"].to_pylist()]
     pending = pa.compute.subtract(found["billing_cents"], found["books_cents"])
     table = found.drop_columns(["item_key"]).append_column("pending_cents", pending)
+    table = table.append_column("items", pa.array([1] * found.num_rows, INT))
     table = table.append_column("posting_file", pa.array([t and t.file_id for t in told], TEXT))
     table = table.append_column("answer", pa.array([t and t.status for t in told], TEXT))
-    total_ = month.number(select(total(shown_.c.billing_cents)))
+    on_the_way = pa.compute.is_valid(table["posting_file"])
+    table = pa.concat_tables(
+        [_not_written(table.filter(pa.compute.invert(on_the_way))), table.filter(on_the_way)]
+    ).combine_chunks()
+    shows = billing.subquery()
+    total_ = month.number(select(total(shows.c.cents)))
     listed = summed(table, "pending_cents")
     ties = (
         Tie("open by billing less what it does not show yet = receivables in the ledger",
@@ -181,9 +189,23 @@ def against_billing(month: Month) -> Statement:
     return Statement("Receivables by billing and by the books", shown(table), ties, listed)
 
 
-def _differing(month: Month) -> tuple[Any, Any]:
-    """Subqueries of items by what billing shows and what the books owe: those that differ, and
-    every one that billing shows."""
+def _not_written(rows: pa.Table) -> pa.Table:
+    """Rows of items that no posting file holds, by fund and charge type: before the day's export
+    these are all that was paid."""
+    money = ("billing_cents", "books_cents", "pending_cents", "items")
+    sums = rows.group_by(["fund", "charge_type"]).aggregate([(name, "sum") for name in money])
+    sums = sums.rename_columns({f"{name}_sum": name for name in money})
+    sums = sums.sort_by([("fund", "ascending"), ("charge_type", "ascending")])
+    words = {"answer": "in no posting file yet"}
+    for name in rows.column_names:
+        if name not in sums.column_names:
+            value = pa.scalar(words.get(name), TEXT)
+            sums = sums.append_column(name, pa.repeat(value, sums.num_rows))
+    return sums.select(rows.column_names)
+
+
+def _by_billing(month: Month) -> Select[Any]:
+    """A query of `item_key` and `cents`: open amounts of billing's last snapshot of the month."""
     past = schema.item_version
     last = (
         select(past.c.item_key, func.max(past.c.entry_no).label("entry_no"))
@@ -192,24 +214,26 @@ def _differing(month: Month) -> tuple[Any, Any]:
         .group_by(past.c.item_key)
         .subquery()
     )
-    billing = (
-        select(past.c.item_key, past.c.snapshot_cents.label("billing_cents"))
-        .join(last, and_(last.c.item_key == past.c.item_key, last.c.entry_no == past.c.entry_no))
+    return select(past.c.item_key, past.c.snapshot_cents.label("cents")).join(
+        last, and_(last.c.item_key == past.c.item_key, last.c.entry_no == past.c.entry_no)
+    )
+
+
+def _differing(month: Month, billing: Select[Any]) -> pa.Table:
+    """Items of which billing shows another amount than the books owe, in one pass over both."""
+    owed, shows = item_movements(month).subquery(), billing.subquery()
+    both = (
+        select(shows.c.item_key, shows.c.cents.label("billing"), literal(0).label("books"))
+        .union_all(select(owed.c.item_key, literal(0), owed.c.cents))
         .subquery()
     )
-    owed = item_balances(month).subquery()
-    either = (
-        select(billing.c.item_key).union(select(owed.c.item_key)).subquery()
-    )  # a payment may be dated before the bill that it pays came
-    shows, owes = (func.coalesce(one, 0) for one in (billing.c.billing_cents, owed.c.cents))
-    differs = (
-        select(either.c.item_key, shows.label("billing_cents"), owes.label("books_cents"))
-        .outerjoin(billing, billing.c.item_key == either.c.item_key)
-        .outerjoin(owed, owed.c.item_key == either.c.item_key)
-        .where(shows != owes)
-        .subquery()
-    )
-    return differs, billing
+    query = (
+        select(both.c.item_key, total(both.c.billing).label("billing_cents"),
+               total(both.c.books).label("books_cents"))
+        .group_by(both.c.item_key)
+        .having(func.sum(both.c.billing) != func.sum(both.c.books))
+    )  # fmt: skip
+    return month.rows(query, {"item_key": INT, "billing_cents": INT, "books_cents": INT})
 
 
 def _on_the_way(month: Month, differs: Any) -> Any:
@@ -223,8 +247,8 @@ def _on_the_way(month: Month, differs: Any) -> Any:
                              decision.c.version == placement.c.version))
         .join(posted, posted.c.entry_no == decision.c.entry_no)
         .join(outbox, outbox.c.outbox_no == posted.c.outbox_no)
-        .where(placement.c.item_key.in_(select(differs.c.item_key)),
-               outbox.c.business_date <= day)
+        .join(differs, differs.c.item_key == placement.c.item_key)
+        .where(outbox.c.business_date <= day)
         .group_by(placement.c.item_key)
         .subquery()
     )  # fmt: skip
@@ -237,7 +261,8 @@ def _on_the_way(month: Month, differs: Any) -> Any:
                         ack.c.version == placement.c.version,
                         ack.c.posting_line == placement.c.line))
         .join(file, file.c.file_no == ack.c.file_no)
-        .where(placement.c.item_key.in_(select(differs.c.item_key)), file.c.business_date <= day)
+        .join(differs, differs.c.item_key == placement.c.item_key)
+        .where(file.c.business_date <= day)
         .group_by(placement.c.item_key, posted.c.outbox_no)
         .subquery()
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Select, and_, case, exists, func, literal, not_, select
+from sqlalchemy import CompoundSelect, Select, and_, case, exists, func, literal, not_, select
 
 from recond.adjusting import ASSESSED, COMMISSION, RECOVERED, REINSTATED, WRITE_OFF
 from recond.exports.statements.base import Month, Statement, Tie, shown
@@ -243,6 +243,16 @@ def _ledger(month: Month, closing: dict[Key, int]) -> dict[Key, int]:
 
 def item_balances(month: Month) -> Select[Any]:
     """A query of `item_key` and `cents`: what each item owes at the month's end."""
+    both = item_movements(month).subquery()
+    return (
+        select(both.c.item_key, total(both.c.cents).label("cents"))
+        .group_by(both.c.item_key)
+        .having(func.sum(both.c.cents) != 0)
+    )
+
+
+def item_movements(month: Month) -> CompoundSelect[Any]:
+    """A query of `item_key` and `cents`: all that changed what items owe by the month's end."""
     billed = (
         select(past.c.item_key, past.c.change_cents.label("cents"))
         .join(entry, entry.c.entry_no == past.c.entry_no)
@@ -260,12 +270,7 @@ def item_balances(month: Month) -> Select[Any]:
         .join(entry, entry.c.entry_no == changed.c.entry_no)
         .where(entry.c.period <= month.month)
     )
-    both = billed.union_all(placed, own).subquery()
-    return (
-        select(both.c.item_key, total(both.c.cents).label("cents"))
-        .group_by(both.c.item_key)
-        .having(func.sum(both.c.cents) != 0)
-    )
+    return billed.union_all(placed, own)
 
 
 def ageing(month: Month) -> Statement:
