@@ -98,11 +98,18 @@ def run(home: HomeOption = None, as_of: AsOfOption = None) -> None:
 
 
 @app.command()
-def status(home: HomeOption = None, json: JsonOption = False, as_of: AsOfOption = None) -> None:
+def status(
+    home: HomeOption = None,
+    proof: Annotated[
+        bool, typer.Option("--proof", help="The day's proof of cash, one page a bank account.")
+    ] = False,
+    json: JsonOption = False,
+    as_of: AsOfOption = None,
+) -> None:
     """What arrived, what waits, the last posting and today's tie-out."""
-    from recond.verbs.views import status_verb
+    from recond.verbs.views import proof_verb, status_verb
 
-    raise typer.Exit(status_verb(home, json, day(as_of)))
+    raise typer.Exit((proof_verb if proof else status_verb)(home, json, day(as_of)))
 
 
 @app.command()

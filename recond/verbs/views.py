@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from recond import render
 from recond.errors import UsageError
-from recond.exports.datasets import DATASETS, stream
+from recond.exports.datasets import DATASETS, dataset, stream
+from recond.exports.proof.page import pages
 from recond.exports.scope import Scope
 from recond.exports.writers import publish, write_csv, write_parquet
 from recond.money import format_cents
@@ -40,6 +41,20 @@ def status_verb(home: Path | None, as_json: bool, as_of: dt.date | None) -> int:
         render.text("tie-out of the day")
         for name, value in sums.items():
             render.text(f"  {name.replace('_', ' '):<16}{value:>18}")
+    return 1 if somebody_waits(run) else 0
+
+
+def proof_verb(home: Path | None, as_json: bool, as_of: dt.date | None) -> int:
+    """`recond status --proof`: the pages of the day's proof of cash, or its rows and items."""
+    run = open_run(home, as_of)
+    with run.store.read() as connection:
+        if as_json:
+            days: dict[str, Any] = {"date_from": run.today, "date_to": run.today}
+            for name in ("proof_of_cash", "proof_by_channel", "proof_items"):
+                found = dataset(connection, name, today=run.today, **days)
+                render.json_line({"dataset": name, "rows": found.to_pylist()})
+        else:
+            render.text("\n\n".join(pages(connection, Scope(run.today))))
     return 1 if somebody_waits(run) else 0
 
 

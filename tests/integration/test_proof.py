@@ -4,16 +4,29 @@ named (domain E28, E34, E36, E40, E61)."""
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from office import Office, cents, check, csv_text, lockbox_file, money, receivable, receivables_csv
+from office import (
+    Office,
+    cents,
+    check,
+    csv_text,
+    lockbox_file,
+    money,
+    receivable,
+    receivables_csv,
+    recond,
+)
 from office import statement as bank_statement
 
 from recond.exports.datasets import dataset
+from recond.exports.proof.page import pages
 from recond.exports.proof.rows import Proof, by_account
+from recond.exports.scope import Scope
 from recond.status import status
 
 MON, TUE, WED, FRI = (dt.date(2026, 3, day) for day in (16, 17, 18, 20))
@@ -207,6 +220,40 @@ def test_two_lockboxes_of_two_accounts_are_two_rows(office: Office) -> None:
     office.take("lockbox", "tue.bai", content, TUE)
     (row,) = [row for row in office.rows("proof_of_cash", TUE) if row["date"] == TUE]
     assert (row["bank_account"], cents(row["in_transit"])) == ("0077000001", 700)
+
+
+def test_a_page_for_each_account_with_every_item_and_what_is_still_open(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lockbox(office, 8800)
+    bank(office, TUE, 0, ("115", 8700, "LOCKBOX 0012345"), ("661", 1500, "FEES"))
+    content = lockbox_file([check(300, (X, None), number="9")], WED, time="0700")
+    office.take("lockbox", "wed.bai", content, WED)
+    with office.run(WED).store.read() as connection:
+        (page,) = pages(connection, Scope(WED))
+    lines = page.splitlines()
+    assert lines[0] == "Proof of cash of 2026-03-18, account 0044012345: in transit"
+    assert lines[1] == "1 files, 1 records, 1 receipts"
+    assert [line.split() for line in lines[4:9]] == [
+        ["received", "3.00", "3.00"], ["on", "account", "3.00", "3.00"],
+        ["deposited", "3.00", "3.00"],
+        ["in", "the", "bank", "0.00", "0.00"], ["in", "transit", "3.00", "3.00"],
+    ]  # fmt: skip
+    today = lines.index("Items")
+    (item,) = lines[today + 1 : today + 2]
+    assert "in transit" in item
+    assert "3.00  LOCKBOX: lockbox 0012345, expected 2026-03-18 (D" in item
+    (old,) = lines[lines.index("Still open of the days before") + 1 :]
+    assert old.startswith("  2026-03-16  ")
+    assert "2 days" in old
+    home = ["status", "--proof", "--home", office.home.path, "--as-of", WED]
+    capsys.readouterr()
+    assert recond(*home) == 1  # the deposit of Monday waits for a person
+    assert capsys.readouterr().out.rstrip() == page
+    assert recond(*home, "--json") == 1
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    names = ["proof_of_cash", "proof_by_channel", "proof_items"]
+    assert [(one["dataset"], len(one["rows"])) for one in told] == [(n, 1) for n in names]
 
 
 def test_a_deposit_that_is_credited_to_the_wrong_account_is_named(office: Office) -> None:
