@@ -74,7 +74,7 @@ def _read(raw: pa.Array, encoding: str) -> tuple[pa.Array, Bools]:
     """
     free = np.flatnonzero(np.bincount(_bytes(raw), minlength=_APART.stop)[: _APART.stop] == 0)
     free = free[free >= _APART.start]
-    if encoding not in _BYTEWISE or not len(free):
+    if encoding not in _BYTEWISE or not len(free) or not len(raw):
         texts = pa.array([value.decode(encoding, "replace") for value in raw.to_pylist()], _TEXT)
     else:
         apart = bytes([int(free[0])])
