@@ -29,7 +29,7 @@ from recond.store import schema
 from recond.store.engine import fetch_arrow, insert_table, stage
 
 if TYPE_CHECKING:
-    from recond.pipeline.take import Arrived
+    from recond.pipeline.recognition import Arrived
 
 ack, posted, outbox = schema.acknowledgement, schema.posted_entry, schema.outbox
 decision, placement = schema.decision, schema.placement

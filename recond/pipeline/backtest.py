@@ -28,9 +28,9 @@ from recond.model import CREDIT, ITEM, SUSPENSE, VOIDED
 from recond.pipeline import corrections, moves
 from recond.pipeline.moves import Move, Stand, Standing
 from recond.pipeline.process import commit, kind_rank
+from recond.pipeline.recognition import Arrived, recognise
 from recond.pipeline.rematch import rematch
 from recond.pipeline.run import Run
-from recond.pipeline.take import Arrived, recognise
 from recond.store import schema
 from recond.store.engine import open_store
 from recond.store.migrate import create_or_upgrade

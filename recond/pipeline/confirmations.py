@@ -26,7 +26,7 @@ from recond.pipeline.run import Run
 from recond.store import schema
 
 if TYPE_CHECKING:
-    from recond.pipeline.take import Arrived
+    from recond.pipeline.recognition import Arrived
 
 answer, sent, outbox = schema.file_answer, schema.refund_line, schema.outbox
 HAS_IT = ("ACCEPTED", "DUPLICATE")

@@ -19,9 +19,10 @@ from recond.pipeline import acks, advices, mirror, moves, numbered
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.payments import Arrival
 from recond.pipeline.reading import Reading, read
+from recond.pipeline.recognition import Arrived, recognise
 from recond.pipeline.rematch import place_stored, stored_receipts
 from recond.pipeline.run import Run
-from recond.pipeline.take import Arrived, recognise, take, write_records
+from recond.pipeline.take import take, write_records
 from recond.store import past, schema
 
 file, batch, receipt, problem = schema.file, schema.batch, schema.receipt, schema.problem

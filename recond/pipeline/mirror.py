@@ -25,7 +25,7 @@ from recond.receivables.manifest import Manifest, judge, read_manifest
 from recond.store import schema
 
 if TYPE_CHECKING:
-    from recond.pipeline.take import Arrived
+    from recond.pipeline.recognition import Arrived
 
 __all__ = ["KINDS", "Manifest", "believe", "load", "manifests_seen"]
 

@@ -22,8 +22,9 @@ from recond.intake import containers
 from recond.ledger import instant
 from recond.model import KINDS, Problem
 from recond.pipeline import clear, expected, filings, handover, mirror, rematch
+from recond.pipeline.recognition import MANIFEST_SUFFIX, Arrived, Recognised, recognise
 from recond.pipeline.run import Run
-from recond.pipeline.take import MANIFEST_SUFFIX, Arrived, Effect, Recognised, recognise, take
+from recond.pipeline.take import Effect, take
 from recond.store import schema
 
 log = structlog.get_logger(__name__)

@@ -1,15 +1,12 @@
 """What one archived file does to the books, inside one transaction.
 
-The file is recognised, parsed and judged; then its effect is written by its kind, or it is held
+A recognised file is parsed and judged; then its effect is written by its kind, or it is held
 with its reason. Nothing here touches the inbox or the archive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,49 +15,19 @@ from sqlalchemy import Connection, func, insert, select, update
 from recond import ids
 from recond.exceptions.codes import CODES
 from recond.exceptions.desk import Question
-from recond.intake import containers
 from recond.ledger import instant
-from recond.model import BATCHES, MONEY_KINDS, PAYMENT_KINDS, Format, Problem, Transmission
+from recond.model import BATCHES, MONEY_KINDS, PAYMENT_KINDS, Problem, Transmission
 from recond.money import format_cents
 from recond.parsers import GRAMMARS
 from recond.pipeline import acks, deposits, duplicates, mirror, own, statements, voids
+from recond.pipeline.file_questions import batch_questions, cite, file_questions
 from recond.pipeline.payments import Arrival, Tally, take_payments
 from recond.pipeline.reading import Reading, read
+from recond.pipeline.recognition import Arrived, Recognised
 from recond.pipeline.run import Run
 from recond.pipeline.statement_lines import keep_lines
 from recond.store import schema
 from recond.store.engine import insert_table
-
-HEAD_BYTES = 65_536
-MANIFEST_SUFFIX = ".manifest.json"
-PROBLEM_WORDS = 400  # characters of a message that cites a problem
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A file in the archive about which nothing was decided yet."""
-
-    file_no: int  # the number of its claim
-    inbox: str
-    name: str
-    sha256: str
-    size: int
-    path: Path  # the archived copy
-    refusal: Problem | None = None  # why it may not be read at all
-
-    def open(self) -> BinaryIO:
-        """The bytes, unpacked."""
-        return containers.open_unpacked(self.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Recognised:
-    """A file with its kind and the one format that claims it, or why none does."""
-
-    arrived: Arrived
-    kind: str | None
-    fmt: Format | None
-    problem: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,33 +39,6 @@ class Effect:
     message: str
     problems: tuple[Problem, ...] = ()
     questions: tuple[Question, ...] = ()
-
-
-def recognise(run: Run, arrived: Arrived) -> Recognised:
-    """Find the one format that claims a file; two claims are none."""
-    if arrived.refusal is not None:
-        return Recognised(arrived, None, None, arrived.refusal)
-    if arrived.size == 0:
-        words = "the file has no bytes; ask its sender for the whole file"
-        return Recognised(arrived, None, None, Problem("EMPTY_FILE", words))
-    if arrived.inbox == "receivables" and arrived.name.endswith(MANIFEST_SUFFIX):
-        return Recognised(arrived, "manifest", None)
-    fault, members = containers.judge(arrived.path, run.home.settings.max_file_megabytes << 20)
-    if fault is not None:
-        return Recognised(arrived, None, None, fault)
-    head = containers.head_of(arrived.path, HEAD_BYTES)
-    if not head:
-        words = "the packed file holds no bytes; ask its sender for the whole file"
-        return Recognised(arrived, None, None, Problem("EMPTY_FILE", words))
-    found = run.formats.identify(arrived.inbox, arrived.name, head)
-    if found.format is None:
-        words = "; ".join(found.reasons) or "no format may arrive in this inbox"
-        problem = Problem(found.code or "UNKNOWN_FORMAT", words, line=1, byte_offset=0)
-        return Recognised(arrived, None, None, problem)
-    if members > 1 and not GRAMMARS[found.format.grammar].many:
-        problem = containers.several(members, found.format.name)
-        return Recognised(arrived, None, None, problem)
-    return Recognised(arrived, found.format.kind, found.format)
 
 
 def take(connection: Connection, run: Run, recognised: Recognised, *, anew: bool = False) -> Effect:
@@ -222,7 +162,7 @@ def _hold(
         held = Arrival(arrived.file_no, file_id, arrived.name, held=True, held_batches=frozenset())
         tally = take_payments(connection, run, held, reading)
     errors = reading.errors("FILE")
-    message = _cite(errors)
+    message = cite(errors)
     cents = reading.transmission.found_cents
     question = Question(
         errors[0].code, file_id, f"{arrived.name}: {message}", cents, file_no=arrived.file_no
@@ -230,17 +170,6 @@ def _hold(
     if tally.held:
         message = f"{message} ({tally.held} receipts held)"
     return Effect(file_id, "held", message, reading.problems, (question,))
-
-
-def _cite(problems: Sequence[Problem]) -> str:
-    """The first problem in words, with its place, and how many others there are."""
-    first = problems[0]
-    place = f"line {first.line}: " if first.line else ""
-    words = f"{place}{first.message}"
-    if len(words) > PROBLEM_WORDS:
-        words = words[:PROBLEM_WORDS] + "…"
-    others = f"; and {len(problems) - 1} more" if len(problems) > 1 else ""
-    return f"{first.code}: {words}{others}"
 
 
 def _write(
@@ -265,8 +194,8 @@ def _write(
         message, listed, questions = acks.take_acks(connection, run, arrived, file_id, reading)
     else:
         message, questions = write_records(connection, arrived.file_no, file_id, reading)
-    questions += _batch_questions(arrived, file_id, reading)
-    questions += _file_questions(arrived, file_id, reading)
+    questions += batch_questions(arrived, file_id, reading)
+    questions += file_questions(arrived, file_id, reading)
     state = "partly_held" if reading.held_batches else "accepted"
     return Effect(file_id, state, message, (*reading.problems, *listed), tuple(questions))
 
@@ -335,64 +264,6 @@ def write_records(
     if skipped:
         words.append(f"{skipped} bank lines seen before and skipped")
     return ", ".join(words) or "no activity", questions
-
-
-def _file_questions(arrived: Arrived, file_id: str, reading: Reading) -> list[Question]:
-    """One question for each problem of a file that is accepted and asked about."""
-    doubts = [
-        problem
-        for problem in reading.problems
-        if (CODES[problem.code].scope, CODES[problem.code].severity) == ("FILE", "question")
-    ]
-    return [
-        Question(
-            problem.code,
-            f"{file_id}/{problem.code}/{problem.byte_offset}",
-            f"{arrived.name}: {_cite([problem])}",
-            file_no=arrived.file_no,
-        )
-        for problem in doubts
-    ]
-
-
-def _batch_questions(arrived: Arrived, file_id: str, reading: Reading) -> list[Question]:
-    """One question a held batch, one a batch with records that wait, one a doubtful record."""
-    asked: dict[tuple[str, int], Question] = {}
-    labels = dict(
-        zip(
-            reading.batches["batch_ord"].to_pylist(),
-            reading.batches["found_cents"].to_pylist(),
-            strict=True,
-        )
-    )
-    for problem in reading.problems:
-        code = CODES[problem.code]
-        if code.scope != "BATCH" or code.severity not in {"error", "question"}:
-            continue
-        batch = problem.batch_ord or 0
-        key = (code.severity, batch)
-        if key in asked:
-            continue
-        asked[key] = Question(
-            problem.code,
-            f"{file_id}/{batch}",
-            f"{arrived.name}: {_cite([problem])}",
-            labels.get(batch) if code.severity == "error" else None,
-            file_no=arrived.file_no,
-            batch_ord=batch,
-        )
-    for problem in reading.problems:
-        code = CODES[problem.code]
-        if code.scope == "ITEM" and problem.ordinal is not None and code.severity == "question":
-            receipt = ids.receipt_id(file_id, problem.ordinal)
-            asked[problem.code, -problem.ordinal] = Question(
-                problem.code,
-                receipt,
-                f"{arrived.name}: {_cite([problem])}",
-                file_no=arrived.file_no,
-                receipt_no=schema.receipt_key(arrived.file_no, problem.ordinal),
-            )
-    return list(asked.values())
 
 
 def _finish(connection: Connection, run: Run, arrived: Arrived, effect: Effect) -> None:

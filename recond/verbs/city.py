@@ -58,7 +58,8 @@ def _month(text: str) -> tuple[dt.date, int]:
 
 def score_verb(home: Path, truth: Path, as_json: bool) -> None:
     """`recond score HOME TRUTH`."""
-    from recond.score import Truth, books, score
+    from recond.score import score
+    from recond.score_inputs import Truth, books
 
     true = Truth.read(truth)
     run = open_run(home)

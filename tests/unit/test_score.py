@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from recond.errors import UsageError
-from recond.score import Books, Score, Truth, rate, score
+from recond.score import Score, rate, score
+from recond.score_inputs import Books, Truth
 
 RECEIPT = {
     "payment": "", "channel": "LOCKBOX", "file": "F", "line": 0, "cents": 1000, "kind": "AUTO_OK",
