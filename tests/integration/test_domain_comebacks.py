@@ -144,6 +144,7 @@ def test_e26_a_return_after_a_refund_leaves_a_charge_for_the_payer(office: Offic
         ("1000000006", "RETURN_FEE", 2500),
     ]
     assert office.asked() == [("RETURN_AFTER_REFUND", 130)]
+    assert handed_on(office) == []  # whether it can still be stopped is a person's to find out
     assert office.rows("returns")[0]["state"] == "debited"
     assert ("100", "1080") not in office.journal()  # the whole check left, as the bank says
 
