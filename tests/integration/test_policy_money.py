@@ -18,12 +18,14 @@ from office import (
     receivables_csv,
     statement,
 )
+from queueoffice import asker
 from sqlalchemy import select
 from test_domain_application import ACCOUNT, CURRENT, ITEMS, PAST, pay
 from test_monthend import statements
 
 from recond.config import parse
 from recond.errors import ConfigError
+from recond.exports.explain import explain, render
 from recond.matching.policy import Policy, Rules
 from recond.pipeline.rematch import rematch
 from recond.store import schema
@@ -102,6 +104,28 @@ def test_e10_a_small_rest_is_written_off_by_rule(
     office.prove()
     office.process()  # nothing is forgiven twice
     assert len(_register(office)) == 1
+    office.close()
+
+
+def test_e10_a_rule_is_explained_and_undone_for_good(tmp_path: Path) -> None:
+    office = made(tmp_path, SMALL)
+    office.take("receivables", "open.csv", receivables_csv(ITEMS))
+    pay(office, 18800)
+    (receipt,) = {row["receipt_id"] for row in office.rows("applications")}
+    with office.run().store.read() as connection:
+        told = render(explain(connection, str(receipt), lambda *_: b""))
+    words = "0.70 of account 1000456012 written off by policy forgiving: below what a letter costs"
+    assert words in told
+    (written,) = office.rows("adjustments")
+    assert (written["kind"], str(written["amount"]), written["item_number"]) == (
+        "write_off", "-0.70", "2T")  # fmt: skip
+    assert written["decided_by"] == "recond"
+    said = asker(TODAY)(office, "jane", "undo", str(written["decision_id"]), "owed after all")
+    assert office.open_cents() == {"2T": 70}, said
+    office.process()  # what a person took back is not forgiven again
+    assert office.open_cents() == {"2T": 70}
+    assert [str(row["amount"]) for row in office.rows("adjustments")] == ["-0.70", "0.70"]
+    office.prove()
     office.close()
 
 

@@ -42,10 +42,31 @@ def write_off_small(connection: Connection, run: Run) -> int:
     done = 0
     for row in connection.execute(_left_open(run, most)).all():  # small rests of today's payments
         policy = run.rules.policy_of(row.family, run.today)
-        if row.cents <= policy.small_balance and not _kept(connection, run, row.account_key):
-            _forgive(connection, run, row, policy)
+        subject = _subject(connection, row)
+        if (
+            row.cents <= policy.small_balance
+            and not _kept(connection, run, row.account_key)
+            and not _told(connection, subject)
+        ):
+            _forgive(connection, run, row, policy, subject)
             done += 1
     return done
+
+
+def _subject(connection: Connection, row: Row[tuple[int, str, str | None, int, int]]) -> str:
+    """What a write-off is about: the payment that left the rest, and its account."""
+    file_no = row.receipt_no >> schema.ORDINAL_BITS
+    (file_id,) = ids.files_of(connection, {file_no}).values()
+    return f"{ids.receipt_id(file_id, row.receipt_no & LOW)}/{row.account_number}"
+
+
+def _told(connection: Connection, subject: str) -> bool:
+    """Whether it was written off before: what a person took back no rule forgives again."""
+    exception = schema.exception.c
+    known = select(exception.exception_no).where(
+        exception.exception_id == exception_id(CODE, subject)
+    )
+    return connection.scalar(known) is not None
 
 
 def _left_open(run: Run, most: int) -> Select[tuple[int, str, str | None, int, int]]:
@@ -100,19 +121,17 @@ def _kept(connection: Connection, run: Run, account_key: int) -> bool:
 
 def _forgive(
     connection: Connection, run: Run, row: Row[tuple[int, str, str | None, int, int]],
-    policy: Policy,
+    policy: Policy, subject: str,
 ) -> None:  # fmt: skip
     cents, name = int(row.cents), format_cents(int(row.cents))
-    file_no = row.receipt_no >> schema.ORDINAL_BITS
-    (file_id,) = ids.files_of(connection, {file_no}).values()
-    subject = ids.receipt_id(file_id, row.receipt_no & LOW)
     words = (
         f"{name} of account {row.account_number} written off by policy {policy.name}:"
         f" {policy.small_balance_reason}; a payment left no more than"
         f" {format_cents(policy.small_balance)} open"
     )
-    told = Question(CODE, f"{subject}/{row.account_number}", words, cents, file_no=file_no,
-                    receipt_no=row.receipt_no, account_key=row.account_key)  # fmt: skip
+    file_no = row.receipt_no >> schema.ORDINAL_BITS
+    told = Question(CODE, subject, words, cents, file_no=file_no, receipt_no=row.receipt_no,
+                    account_key=row.account_key)  # fmt: skip
     asking = replace(run, actor=AUTOMATIC)
     desk = asking.desk(connection)
     desk.open([told])
