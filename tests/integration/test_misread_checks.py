@@ -130,6 +130,22 @@ def test_the_rest_of_a_corrected_check_bounces_and_comes_again(
     assert office.asked() == []
 
 
+def test_a_corrected_check_comes_again_only_over_what_it_is_worth(
+    office: Office, tmp_path: Path
+) -> None:
+    """Another check of the amount that it was first read over came back too."""
+    paid(office, 180000, (90000, A, "4711"), (90000, B, "4712"))
+    corrected(office, 180000, 81000)
+    link(office, tmp_path, "BANK_DEBIT_UNKNOWN")
+    lines = [("555", 9000, "RETURNED CHECK 4711"), ("555", 90000, "RETURNED CHECK 4712"),
+             ("301", 90000, "REDEPOSITED CHECK 4711")]  # fmt: skip
+    office.take("bank", "fri.bai2", statement(99000, lines, FRI), FRI)
+    assert (of(office, "4711")["state"], of(office, "4712")["state"]) == ("returned", "returned")
+    kinds = [row["kind"] for row in office.rows("returns")]
+    assert kinds == ["LOCKBOX_ADJUSTMENT", "BANK_RETURN", "BANK_RETURN"]
+    assert ("BANK_CREDIT_UNMATCHED", 90000) in office.asked()
+
+
 def test_money_that_waits_is_corrected_first_and_what_is_left_still_waits(
     office: Office, tmp_path: Path
 ) -> None:
