@@ -116,7 +116,7 @@ class _Reader:
         self._place: dict[str, int] = {}  # where each column stands in a row
         self._width = 0  # columns of the header; 0: the header was not found yet
         self._to_skip = fmt.layout.preamble_lines
-        self._looked = 0  # records that were no header
+        self._above: list[tuple[list[str], int, int]] = []  # above the header, their line, offset
         self._totals = Totals(fmt.layout.other_rows, fmt.layout.written, fmt.encoding, self.notes)
         self._records = 0
         self._rows = 0
@@ -175,23 +175,47 @@ class _Reader:
             names = [
                 value.decode(self._fmt.encoding, "replace").strip() for value in records.values(row)
             ]
+            line, offset = int(records.lines[row]), int(records.offset + records.starts[row])
             if self._looks_on(names):
+                self._above.append((names, line, offset))
                 continue
             self._width = len(names)
-            self._read_names(names, int(records.lines[row]), records.offset + records.starts[row])
+            self._read_names(names, line, offset)
+            self._rows_above()
             return row + 1
         return len(records.starts)
 
     def _looks_on(self, names: list[str]) -> bool:
         """Whether a record above the header is passed over because the header is looked for."""
-        self._looked += 1
-        if self._looked >= self.layout.header_within:
+        if len(self._above) + 1 >= self.layout.header_within:
             return False
         given = {name.casefold() for name in names}
         return any(
             not column.optional and not given & {n.casefold() for n in (name, *column.aliases)}
             for name, column in self.layout.columns.items()
         )
+
+    def _rows_above(self) -> None:
+        """A payment above the header is no title: its own header was lost, and it would be too."""
+        typed = {
+            name: self._place[name]
+            for name, column in self.layout.columns.items()
+            if name in self._place and column.type not in ("text", "name") and not column.blank
+        }
+        for values, line, offset in self._above:
+            # A title that is padded with delimiters has few values, whatever they are.
+            sparse = 2 * sum(map(bool, values)) < self._width
+            if len(values) != self._width or sparse or not typed:
+                continue
+            if all(any(map(str.isdigit, values[place])) for place in typed.values()):
+                self.hopeless = True
+                self.notes.add(
+                    "HEADER_WRONG",
+                    f"the line has values of {', '.join(typed)} and stands above the header, "
+                    "where nothing is read; put the header above it or ask for the file again",
+                    line=line, byte_offset=offset,
+                )  # fmt: skip
+                return
 
     def _read_names(self, names: list[str], line: int, offset: int) -> None:
         place: dict[str, int] = {}

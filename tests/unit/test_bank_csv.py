@@ -74,6 +74,15 @@ def test_the_header_is_searched_below_title_lines() -> None:
     assert found.format.name == name
 
 
+def test_a_row_above_the_header_is_never_passed_over_as_a_title() -> None:
+    result = bank(ROWS.splitlines()[0] + "\n" + HEADER + ROWS)
+    assert held(result) == ["HEADER_WRONG"]
+    assert (result.told("HEADER_WRONG").line, result.rows("bank_lines")) == (1, [])
+    padded = "Statement 2026,,7,,,12,\n"  # digits where a row has its date, amount and account
+    assert held(bank(padded + HEADER + ROWS)) == []
+    assert held(bank("2026-11-02,a,188.70,b,c,4711\n" + HEADER + ROWS)) == []  # another width
+
+
 def test_names_of_columns_may_be_others() -> None:
     other = HEADER.replace("Date", "Posting Date").replace("Balance", "Running Balance")
     assert bank(other + ROWS).problems == []
