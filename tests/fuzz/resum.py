@@ -186,6 +186,16 @@ _MT_BALANCE = re.compile(r":(60[FM]|62[FM]):([CD])\d{6}([A-Z]{3})? ?(\d*[,.]?\d*
 _MT_SUM = re.compile(r":90([CD]):(\d+)[A-Z]{3}(\d*[,.]?\d*)")
 
 
+def _mt_lines(data: bytes) -> list[str]:
+    """Lines, a balance that was wrapped made whole again."""
+    found: list[str] = []
+    for raw in lines_of(data):
+        line = raw.strip()
+        wrapped = found and re.match(r":6[02][FM]:", found[-1]) and line[0] not in ":-"
+        found[-1:] = [found[-1] + line] if wrapped else [*found[-1:], line]
+    return found
+
+
 def mt940(data: bytes) -> Sums:
     """Opening and lines make the closing balance; 90C and 90D are the sums of a 942, in which
     banks count a reversal (RC) by its letter or by its effect."""
@@ -193,8 +203,7 @@ def mt940(data: bytes) -> Sums:
     wrong: list[str] = []
     balance: int | None = None
     letter, effect = {"C": 0, "D": 0}, {"C": 0, "D": 0}
-    for raw in lines_of(data):
-        line = raw.strip()
+    for line in _mt_lines(data):
         if found := _MT_LINE.match(line):
             amount, mark = cents(found[2] or "0"), found[1]
             money[amount] += 1
