@@ -178,18 +178,19 @@ class City:
         if channel == AUTOPAY and (habit != "general" or _status(index) != "active"):
             channel = "LOCKBOX"
         tariff = {} if family != "UTILITY" else _tariff(dice)
+        listed = index % 200 != 13
         return Account(
             number=self._number(),
             name=name,
             address=f"{dice.between(100, 9999)} {dice.pick(STREETS)}",
             status=_status(index),
             family=family,
-            old=old,
+            old=old if listed else (),  # the accounts file tells old numbers
             channel=channel,
             habit=habit,
             tariff=tariff,
             routing=dice.below(8),
-            listed=index % 200 != 13,
+            listed=listed,
             late=dice.chance(1500),
         )
 

@@ -16,8 +16,14 @@ def together(sides: Sides) -> None:
     free = np.flatnonzero(sides.free_deposit)
     for kind in np.unique(sides.deposit_kind[free]):
         mine = np.flatnonzero(sides.free_deposit & (sides.deposit_kind == kind))
+        place, cents, _ = joins.sums(sides.deposit_day[mine], sides.deposit_cents[mine])
         lines = np.flatnonzero(sides.free_line & ((sides.line_kinds & kind) != 0))
-        lines = lines[joins.once(sides.line_day[lines])]
+        keys = joins.codes(
+            np.concatenate([sides.deposit_day[mine[place]], sides.line_day[lines]]),
+            np.concatenate([cents, sides.line_cents[lines]]),
+        )
+        _, j = joins.join(keys[: len(place)], keys[len(place) :])
+        lines = lines[np.sort(j)]
         i, j = joins.join(sides.deposit_day[mine], sides.line_day[lines])
         _groups(sides, mine[i], lines[j])
 

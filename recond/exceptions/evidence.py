@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 from rapidfuzz import fuzz
-from sqlalchemy import Connection, Select, Table, func, or_, select, union_all
+from sqlalchemy import Connection, Select, Table, func, select, union_all
 
 from recond.arrays import ints
+from recond.exceptions.accounts import Account, accounts_of, staged
 from recond.exceptions.codes import CODES
 from recond.exceptions.payers import Before, Payer, paid_before
 from recond.exports.columns import fetch_table
@@ -23,7 +24,6 @@ from recond.matching.names import normalise_names
 from recond.matching.namesearch import alikes
 from recond.matching.openitems import find
 from recond.matching.references import keys, variants
-from recond.model import CREDIT, ITEM
 from recond.store import schema
 from recond.store.engine import stage
 
@@ -54,20 +54,6 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Account:
-    """An account that could be meant, with what is open and what was paid."""
-
-    account_key: int
-    number: str
-    name: str
-    name_key: str | None
-    status: str
-    due_cents: int = 0
-    open_items: dict[int, str] = field(default_factory=dict)  # cents → lowest item number
-    paid: dict[int, str] = field(default_factory=dict)  # cents → last received date
-
-
-@dataclass(slots=True)
 class Evidence:
     """What was found: per question and account the nearness of the number; who else to look at."""
 
@@ -92,7 +78,13 @@ def gather(connection: Connection, exception_nos: Sequence[int] | None = None) -
     before = paid_before(connection, payers)
     others |= set(before)
     wanted = {key for _, key in near} | {key for _, key in others}
-    return Evidence(asked, near, others, _accounts(connection, wanted, asked), before)
+    return Evidence(
+        asked,
+        near,
+        others,
+        accounts_of(connection, wanted, {q.cents for q in asked.values()}),
+        before,
+    )
 
 
 def _asked(connection: Connection, exception_nos: Sequence[int] | None) -> Iterator[Asked]:
@@ -118,7 +110,7 @@ def _asked(connection: Connection, exception_nos: Sequence[int] | None) -> Itera
     rows = connection.execute(statement).all()
     stubs: dict[int, list[str]] = {}
     if rows:
-        owners = _staged(connection, "asked_receipts", "receipt_no", [row[5] for row in rows])
+        owners = staged(connection, "asked_receipts", "receipt_no", [row[5] for row in rows])
         remittances = (
             select(stub.receipt_no, stub.reference)
             .join(owners, owners.c.receipt_no == stub.receipt_no)
@@ -291,7 +283,7 @@ def _agreeing(connection: Connection, asked: dict[int, Asked]) -> dict[int, set[
     paid = [q.cents for q in asked.values() if q.cents > 0]
     if not paid:
         return {}
-    amounts = _staged(connection, "asked_cents", "cents", paid)
+    amounts = staged(connection, "asked_cents", "cents", paid)
     due = (
         select(item.account_key, func.sum(balance.open_cents).label("cents"))
         .select_from(schema.item_and_balance)
@@ -319,65 +311,6 @@ def _same_amounts(asked: dict[int, Asked], agreeing: dict[int, set[int]]) -> set
         if len(agreeing.get(question.cents, ())) <= MANY
         for key in agreeing.get(question.cents, ())
     }
-
-
-def _accounts(
-    connection: Connection, wanted: set[int], asked: dict[int, Asked]
-) -> dict[int, Account]:
-    if not wanted:
-        return {}
-    account, item, balance = schema.account.c, schema.item.c, schema.item_balance.c
-    mine = _staged(connection, "asked_accounts", "account_key", sorted(wanted)).c.account_key
-    statement = select(
-        account.account_key, account.account_number, account.customer_name, account.name_key,
-        account.status,
-    ).where(account.account_key == mine)  # fmt: skip
-    found = {
-        key: Account(key, number, name or "", name_key, status)
-        for key, number, name, name_key, status in connection.execute(statement)
-    }
-    owed = (
-        select(item.account_key, balance.open_cents, item.item_number)
-        .select_from(schema.item_and_balance)
-        .where(item.account_key == mine, balance.open_cents > 0)
-        .order_by(item.account_key, item.item_number)
-    )
-    for key, cents, number in connection.execute(owed):
-        found[key].due_cents += cents
-        found[key].open_items.setdefault(cents, number)
-    _paid(connection, found, sorted({q.cents for q in asked.values()}))
-    return found
-
-
-def _paid(connection: Connection, accounts: dict[int, Account], cents: list[int]) -> None:
-    """Of each account the last day on which a payment of the same amount reached it."""
-    decision, receipt, placed = schema.decision.c, schema.receipt.c, schema.placement.c
-    mine = _staged(connection, "asked_accounts", "account_key", sorted(accounts)).c.account_key
-    amounts = _staged(connection, "asked_cents", "cents", cents).c.cents
-    statement = (
-        select(decision.account_key, receipt.amount_cents, func.max(receipt.received_date))
-        .join(schema.receipt, receipt.receipt_no == decision.receipt_no)
-        .where(
-            decision.account_key == mine,
-            receipt.amount_cents == amounts,
-            select(func.sum(placed.cents))
-            .where(
-                placed.receipt_no == decision.receipt_no,
-                or_(placed.bucket == ITEM, placed.bucket == CREDIT),
-                placed.account_key == decision.account_key,
-            )
-            .scalar_subquery()
-            > 0,
-        )
-        .group_by(decision.account_key, receipt.amount_cents)
-    )
-    for key, amount, date in connection.execute(statement):
-        accounts[key].paid[amount] = date
-
-
-def _staged(connection: Connection, name: str, column: str, values: list[int]) -> Table:
-    table = pa.table({column: pa.array(sorted(set(values)), pa.int64())})
-    return stage(connection, name, table, key=(column,))
 
 
 def _staged_pairs(

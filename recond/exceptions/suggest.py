@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 from sqlalchemy import Connection
 
+from recond.exceptions.accounts import Account
 from recond.exceptions.combinations import Combined, combinations
 from recond.exceptions.evidence import (
     NEARNESS,
-    Account,
     Asked,
     Evidence,
     gather,
@@ -134,16 +134,16 @@ def _weigh(
         kinds.append("amount")
         words.append(f"due {amount} equals the amount")
         strength += 4
-    elif asked.cents in account.open_items:
+    elif asked.cents in account.open_parts:
         kinds.append("amount")
-        words.append(f"item {account.open_items[asked.cents]} of {amount} equals the amount")
+        words.append(f"{account.open_parts[asked.cents]} of {amount} equals the amount")
         strength += 3
     else:
         words.append(f"due {format_cents(account.due_cents)}")
     certain = nearness == 0 or len(kinds) > 1
     named = {"number", "name"} <= set(kinds)
     refusal = _refused(asked, account, exact=nearness == 0, named=named)
-    fits = account.due_cents == asked.cents or asked.cents in account.open_items
+    fits = account.due_cents == asked.cents or asked.cents in account.open_parts
     if refusal is None and asked.cents in account.paid and not fits:
         words.append(f"but {amount} was paid on {account.paid[asked.cents]} already")
     why = f"acct {account.number}: {', '.join(words)}"
@@ -157,7 +157,7 @@ def _refused(asked: Asked, account: Account, *, exact: bool, named: bool) -> str
         return "closed account"
     if account.status == "bankruptcy" and not exact:
         return "the account is in bankruptcy"
-    fits = account.due_cents == asked.cents or asked.cents in account.open_items
+    fits = account.due_cents == asked.cents or asked.cents in account.open_parts
     if asked.cents in account.paid and not fits and not named:
         return f"already paid {account.paid[asked.cents]}"
     return None

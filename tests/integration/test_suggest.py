@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from office import Office, check, lockbox_file, receivable, receivables_csv
 from sqlalchemy import delete, update
 
 from recond.exceptions.evidence import NEARNESS, neighbours, similar
@@ -226,3 +229,26 @@ def test_short_numbers_and_words_have_no_neighbours() -> None:
 
 def test_the_same_books_give_the_same_suggestions(books: Store) -> None:
     assert suggested(books).candidates.equals(suggested(books).candidates)
+
+
+def test_a_bill_and_what_was_due_by_a_day_tell_accounts_of_one_name_apart(tmp_path: Path) -> None:
+    """Payers pay a bill, not its items, and who is behind pays what is past due."""
+    office = Office(tmp_path / "home")
+    items = [
+        receivable(f"100000000{n}", f"{n}{bill}{part}", "WATER", due, owed, name="ANN LEE",
+                   bill=bill)
+        for n in range(6)
+        for bill, due in (("A", "2026-01-20"), ("B", "2026-02-20"), ("C", "2026-03-20"))
+        for part, owed in ((1, 6000 + n), (2, 3125 + 10 * n))
+    ]  # fmt: skip
+    office.take("receivables", "receivables.csv", receivables_csv(items))
+    checks = [check(9125 + 33, number="1", payer="ANN LEE"),
+              check(2 * (9125 + 44), number="2", payer="LEE, ANN")]  # fmt: skip
+    office.take("lockbox", "lb.bai", lockbox_file(checks))
+    with office.run().store.read() as connection:
+        found = suggestions(connection).candidates.to_pylist()
+    office.close()
+    assert [row["why"] for row in found] == [
+        "acct 1000000003: name agrees, bill A of 91.58 equals the amount",
+        "acct 1000000004: name agrees, what was due by 2026-02-20 of 183.38 equals the amount",
+    ]

@@ -89,6 +89,13 @@ def test_one_credit_for_all_batches_of_a_box() -> None:
     ]  # fmt: skip
 
 
+def test_one_debit_for_all_returns_of_a_day_beside_another_debit() -> None:
+    back = [(RETURN, 10, -500, "", ""), (RETURN, 10, -700, "", "")]
+    both = [(RETURN, 10, -1200, "ACH RETURN"), (RETURN, 10, -900, "ACH RETURN")]
+    assert run(back, both) == [(1, 1, -500, "together"), (2, 1, -700, "together")]
+    assert run(back, [both[0], both[0]]) == []  # either of two could bring them
+
+
 def test_sums_are_looked_for_two_bank_days_around() -> None:
     deposits = [(LOCKBOX, 10, 500, "", "4471"), (LOCKBOX, 10, 700, "", "4471")]
     assert len(run(deposits, [(LOCKBOX, 12, 1200, "BOX 4471")])) == 2

@@ -131,8 +131,6 @@ class Naive:
         self.groups(found)
         for kind in KINDS:
             lines = [n for n in self.open_l if self.lines[n]["kinds"] & kind]
-            days = Counter(self.lines[n]["day"] for n in lines)
-            lines = [n for n in lines if days[self.lines[n]["day"]] == 1]
             self.groups(
                 {(d, n) for d in self.open_d if self.deposits[d]["kinds"] == kind
                  for n in lines if self.days(d, n) == 0}
