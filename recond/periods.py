@@ -13,10 +13,12 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection, func, insert, select
 
 from recond.errors import RefusedError, UsageError
-from recond.ledger import closed_through, instant, soft_through
+from recond.ledger import closed_through, instant, shut_through, soft_through
 from recond.store import schema
 
 change = schema.period_change
@@ -53,6 +55,39 @@ def last_day(month: str) -> dt.date:
 def month_before(month: str) -> str:
     """The month before."""
     return (first_day(month) - dt.timedelta(days=1)).isoformat()[:7]
+
+
+def month_after(month: str) -> str:
+    """The month after."""
+    return (last_day(month) + dt.timedelta(days=1)).isoformat()[:7]
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoff:
+    """In which month a record stands, as the ledger dates entries: in that of its own date, and
+    where that is `through` or earlier, or there is no date, in `late`, the month of the run (the
+    first open one where the run's is closed too). It never moves, so each record stands in the
+    pack of one month."""
+
+    through: str  # the last month that nothing comes into; empty: none
+    late: str
+
+    def month(self, date: str | None) -> str:
+        """The month of a record with this date of its own (an ISO date or month)."""
+        own = (date or "")[:7]
+        return own if own > self.through else self.late
+
+    def months(self, dates: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+        """The same for ISO dates."""
+        own = pc.utf8_slice_codeunits(dates.cast(pa.string()), 0, 7)
+        still = pc.fill_null(pc.greater(own, self.through), fill_value=False)
+        return pc.if_else(still, own, self.late)
+
+
+def cutoff(connection: Connection, actor: str, today: dt.date) -> Cutoff:
+    """The cut-off of what an actor records on a business date."""
+    through, late = shut_through(connection, actor, today), today.isoformat()[:7]
+    return Cutoff(through, late if late > through else month_after(through))
 
 
 def state(connection: Connection, month: str, today: dt.date) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, and_, case, func, null, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, null, select
 
 from recond.exports.columns import AMOUNT, FileIds, fetch, int64s
 from recond.exports.scope import Scope
@@ -82,7 +82,7 @@ def deposits(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
         .where(
             deposit.c.amount_cents != 0, deposit.c.withdraws_no.is_(None),
             deposit.c.kind.not_in(("return", "redeposit")), scope.known(deposit.c.made_date),
-            scope.within(deposit.c.business_date),
+            scope.of_month(deposit.c.business_date, deposit.c.period),
         )
         .order_by(deposit.c.deposit_no)
     )  # fmt: skip
@@ -140,7 +140,8 @@ def bank_lines(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]
             line.c.type_code, line.c.amount_cents, line.c.reference, line.c.text, state,
         )
         .join(schema.file, file.file_no == line.c.file_no)
-        .where(scope.known(file.business_date), scope.within(line.c.value_date))
+        .where(scope.known(file.business_date),
+               scope.of_month(line.c.value_date, line.c.period))
         .order_by(line.c.file_no, line.c.ordinal)
     )  # fmt: skip
     numbers = {"bank_line_id", "file_id", "amount"}
@@ -168,7 +169,9 @@ def clearings(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
         .join(deposit, deposit.c.deposit_no == clearing.c.deposit_no)
         .join(line, and_(line.c.file_no == clearing.c.file_no,
                          line.c.ordinal == clearing.c.ordinal))
-        .where(scope.known(clearing.c.business_date), scope.within(line.c.value_date),
+        .outerjoin(schema.entry, schema.entry.c.entry_no == clearing.c.entry_no)
+        .where(scope.known(clearing.c.business_date),
+               scope.of_month(line.c.value_date, clearing_period()),
                deposit.c.kind.not_in(("return", "redeposit")))
         .order_by(clearing.c.clearing_no)
     )  # fmt: skip
@@ -181,6 +184,12 @@ def clearings(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
             "amount": decimal_from_cents(found["amount"]),
         }
         yield batch_of(found, made, CLEARINGS)
+
+
+def clearing_period() -> ColumnElement[str]:
+    """SQL: the month of a clearing (joined with its entry); of one that only moves money between
+    deposits, its run's."""
+    return func.coalesce(schema.entry.c.period, func.substr(clearing.c.business_date, 1, 7))
 
 
 def line_ids(files: FileIds, keys: pa.Array) -> pa.Array:
@@ -206,7 +215,8 @@ DRAWERS = pa.schema(
 
 def drawers(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
     """One row a drawer's close that was compared with its receipts; dates limit the business
-    date. Over and short are never netted."""
+    date. Over and short are never netted. A close is of the month of its first comparison; what
+    receipts that came later made of it stands in statement over_short of theirs."""
     close, session = schema.drawer_close.c, schema.drawer_session
     later = session.alias()
     newest = (
@@ -222,6 +232,7 @@ def drawers(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
         .limit(1)
         .scalar_subquery()
     )  # fmt: skip
+    first, of_first = session.alias(), deposit.alias()
     counted = close.counted_cash_cents - close.opening_float_cents
     statement = (
         select(
@@ -232,7 +243,11 @@ def drawers(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
         )
         .join(schema.drawer_close, and_(close.file_no == session.c.file_no,
                                         close.ordinal == session.c.ordinal))
-        .where(session.c.version == newest, scope.within(close.business_date))
+        .join(first, and_(first.c.file_no == session.c.file_no,
+                          first.c.ordinal == session.c.ordinal, first.c.version == 1))
+        .outerjoin(of_first, of_first.c.deposit_no == first.c.deposit_no)
+        .where(session.c.version == newest,
+               scope.of_month(close.business_date, of_first.c.period))
         .order_by(close.business_date, close.drawer, session.c.file_no, session.c.ordinal)
     )  # fmt: skip
     raw = pa.schema(

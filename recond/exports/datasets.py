@@ -115,7 +115,7 @@ def _files(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
     if then is not schema.file:
         statement = statement.join(then, then.c.file_no == file.file_no)
     statement = statement.where(
-        scope.known(file.business_date), scope.within(file.business_date)
+        scope.known(file.business_date), scope.of_month(file.business_date, file.period)
     ).order_by(file.file_no)
     for batch in fetch(connection, statement, raw):
         yield _with_decimal_from_cents(batch, FILES)

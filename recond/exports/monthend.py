@@ -119,6 +119,7 @@ def _dataset(month: Month, name: str, column: str | None) -> Iterator[Packed]:
         date_to=None if name == "receivables" else month.last,
         chart=month.chart,
         record=True,
+        month=month.month,
     )
     table = stream(month.connection, name, scope).read_all()
     cents = 0

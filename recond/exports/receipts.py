@@ -90,7 +90,9 @@ def receipts(
     """The receipts dataset in order of arrival and ordinal; `only` keeps these receipt_no.
 
     `date_from` and `date_to` are of the effective date: of the entry that first placed the
-    receipt, and while it is held, of the date that this entry will have.
+    receipt, and while it is held, of the date that this entry will have. In the pack of a month
+    a held receipt stands in no month before that of its file: the month of its own date may be
+    closed when it is posted, and it shall not stand in two packs.
     """
     files, known = FileIds.load(connection), closes(connection, scope)
     for raw in _windows(connection, scope, only):
@@ -209,6 +211,17 @@ class _Window:
         rows = pc.index_in(self._first_entry, value_set=_one(found["entry_no"]))
         return _one(found["date"]).take(rows)
 
+    def _arrived(self) -> pa.Array:
+        """The first day of the month of the file of each receipt."""
+        file, owners = schema.file.c, self._numbers >> schema.ORDINAL_BITS
+        statement = select(file.file_no, file.period.concat("-01")).where(
+            file.file_no.between(int(owners[0]), int(owners[-1]))
+        )
+        to = pa.schema([("file_no", pa.int64()), ("date", pa.date32())])
+        found = fetch_table(self._connection, statement.order_by(file.file_no), to)
+        rows = pc.index_in(pa.array(owners), value_set=_one(found["file_no"]))
+        return _one(found["date"]).take(rows)
+
     def questions(self) -> pa.Array:
         """The code of each receipt's open question: the gravest, then the oldest."""
         question = past.questions_at(self._scope.as_of).c
@@ -238,6 +251,8 @@ class _Window:
         taken = pc.is_in(raw["channel"], value_set=pa.array(["CASHIER", "CARD"]))
         due = pc.coalesce(raw["deposit_date"], raw["received_date"])
         waiting = pc.if_else(taken, raw["received_date"], due)
+        if self._scope.month is not None:
+            waiting = pc.max_element_wise(waiting, self._arrived())
         dates = pc.coalesce(self._effective(), waiting)
         kept = np.ones(len(self._numbers), np.bool_)
         if self._scope.date_from is not None:

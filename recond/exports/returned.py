@@ -65,7 +65,7 @@ def returns(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
             state, first,
         )
         .join(schema.receipt, receipt.receipt_no == item.c.receipt_no)
-        .where(scope.known(item.c.taken_date), scope.within(item.c.return_date))
+        .where(scope.known(item.c.taken_date), scope.of_month(item.c.return_date, item.c.period))
         .order_by(item.c.file_no, item.c.ordinal)
     )  # fmt: skip
     numbers = {"return_id", "file_id", "amount", "reversed_amount", "receipt_id", "bank_line_id"}
@@ -95,7 +95,7 @@ def charges(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]:
             charge.charge_date, charge.receipt_no, charge.file_no, charge.reason, charge.number,
         )
         .outerjoin(schema.account, account.account_key == charge.account_key)
-        .where(scope.known(charge.made_date), scope.within(charge.charge_date))
+        .where(scope.known(charge.made_date), scope.of_month(charge.charge_date, charge.period))
         .order_by(charge.file_no, charge.ordinal, charge.made_date, charge.kind, charge.number)
     )  # fmt: skip
     numbers = {"charge_id", "amount", "receipt_id", "return_id"}

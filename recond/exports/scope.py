@@ -24,6 +24,9 @@ class Scope:
     memory_months: int = 24  # how long what people said of payers counts (`[matching]`)
     # a record of the day: without what only today's look can say (suggestions, files on their way)
     record: bool = False
+    # the rows of the pack of this month: those that were recorded as the month's, and what came
+    # after it was closed in the month that was open then; `date_from`, `date_to` are its days
+    month: str | None = None
     chart: Chart = DEFAULT_CHART  # by which `sources` names accounts
 
     @property
@@ -40,6 +43,10 @@ class Scope:
         first = true() if self.date_from is None else date >= self.date_from.isoformat()
         last = true() if self.date_to is None else date <= self.date_to.isoformat()
         return and_(first, last)
+
+    def of_month(self, date: ColumnElement[str], period: ColumnElement[str]) -> ColumnElement[bool]:
+        """SQL: the row is of the pack's month by its `period`; elsewhere `within` its own date."""
+        return self.within(date) if self.month is None else period == self.month
 
     @property
     def bounded(self) -> bool:

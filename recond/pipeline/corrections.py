@@ -198,7 +198,7 @@ def _post(connection: Connection, run: Run, held: _Held, reading: Reading | None
     if row.kind not in PAYMENT_KINDS:
         if reading is None:
             return "nothing"
-        done, questions = write_records(connection, row.file_no, row.file_id, reading)
+        done, questions = write_records(connection, run, row.file_no, row.file_id, reading)
         run.desk(connection).open(questions)
         return done
     tied = advices.believe(connection, row.file_no, held.batch_ord, "waiting")

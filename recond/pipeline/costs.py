@@ -59,6 +59,7 @@ def cancel_one(connection: Connection, run: Run, row: Any) -> None:
     """Write the line that cancels one charge."""
     told = dict(row._mapping) | {
         "kind": row.kind + CANCELLED, "made_date": run.today.isoformat(),
+        "period": run.cutoff(connection).month(row.charge_date),
     }  # fmt: skip
     insert_table(connection, schema.charge, told)
 
@@ -84,6 +85,7 @@ def charge(
         "cents": cents,
         "charge_date": one.day,
         "made_date": run.today.isoformat(),
+        "period": run.cutoff(connection).month(one.day),
         "reason": one.words,
     }
     insert_table(connection, schema.charge, row)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, delete, func, literal_column, select
 
 from recond import ids
-from recond.ledger import BOOKED, Source, shut_through
+from recond.ledger import BOOKED, Source
 from recond.pipeline.run import Run
 from recond.posting import LEGS
 from recond.store import schema
@@ -237,10 +237,8 @@ def _periods(connection: Connection, run: Run, made: Sequence[Expected]) -> list
             select(entry.entry_no, entry.period).where(entry.entry_no.in_(numbers))
         )
     }
-    through = shut_through(connection, run.actor, run.today)
-    today = run.today.isoformat()[:7]
-    own = [one.business_date.isoformat()[:7] for one in made]
-    own = [month if month > through else today for month in own]
+    cutoff = run.cutoff(connection)
+    own = [cutoff.month(one.business_date.isoformat()) for one in made]
     return [known.get(one.entry_no or 0, month) for one, month in zip(made, own, strict=True)]
 
 

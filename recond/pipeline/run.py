@@ -17,6 +17,7 @@ from recond.formats import Formats
 from recond.home import Home
 from recond.ledger import Ledger
 from recond.matching.policy import Rules
+from recond.periods import Cutoff, cutoff
 from recond.posting import Chart
 from recond.store.engine import Store
 
@@ -47,6 +48,10 @@ class Run:
     def desk(self, connection: Connection) -> Desk:
         """The desk of questions on a connection."""
         return Desk(connection, self.clock(), self.today, self.actor)
+
+    def cutoff(self, connection: Connection) -> Cutoff:
+        """In which month's pack what this run records stands."""
+        return cutoff(connection, self.actor, self.today)
 
     @contextmanager
     def write(self, *, dry_run: bool = False) -> Iterator[Connection]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, and_, case, func, select
 
 from recond.exceptions.desk import Question
 from recond.money import format_cents
+from recond.periods import Cutoff
 from recond.store import schema
 from recond.store.engine import insert_table, stage
 
@@ -33,7 +34,9 @@ class Kept:
     questions: tuple[Question, ...]
 
 
-def keep_lines(connection: Connection, file_no: int, file_id: str, lines: pa.Table) -> Kept:
+def keep_lines(
+    connection: Connection, cutoff: Cutoff, file_no: int, file_id: str, lines: pa.Table
+) -> Kept:
     """Insert the BANK_LINES of one file, each identity once; nothing is ever overwritten."""
     skipped, changed = _judge(connection, file_no, lines)
     questions = tuple(_ask(file_no, file_id, lines, changed))
@@ -43,6 +46,7 @@ def keep_lines(connection: Connection, file_no: int, file_id: str, lines: pa.Tab
         lines = lines.set_column(lines.schema.get_field_index("same_day"), "same_day", shown)
     if len(skipped):
         lines = lines.filter(pc.invert(pc.is_in(ordinal, value_set=skipped)))
+    lines = lines.append_column("period", cutoff.months(lines["value_date"]))
     constants = {"file_no": file_no}
     kept = insert_table(connection, schema.bank_line, lines, constants=constants)
     return Kept(kept, len(skipped), questions)

@@ -111,6 +111,7 @@ def _insert_file(
                 "kind": recognised.kind,
                 "arrived_at": instant(run.clock()),
                 "business_date": run.today.isoformat(),
+                "period": run.cutoff(connection).month(run.today.isoformat()),
                 "posted_by": source.posted_by,
                 "pays_only": pays_only if recognised.kind in MONEY_KINDS else None,
                 "state": "held",
@@ -193,7 +194,7 @@ def _write(
     elif recognised.kind == "acks":
         message, listed, questions = acks.take_acks(connection, run, arrived, file_id, reading)
     else:
-        message, questions = write_records(connection, arrived.file_no, file_id, reading)
+        message, questions = write_records(connection, run, arrived.file_no, file_id, reading)
     questions += batch_questions(arrived, file_id, reading)
     questions += file_questions(arrived, file_id, reading)
     state = "partly_held" if reading.held_batches else "accepted"
@@ -241,7 +242,7 @@ _RECORDS = {
 
 
 def write_records(
-    connection: Connection, file_no: int, file_id: str, reading: Reading
+    connection: Connection, run: Run, file_no: int, file_id: str, reading: Reading
 ) -> tuple[str, list[Question]]:
     """Bank lines, balances and drawer closes: kept as they are, until their room takes them.
 
@@ -250,8 +251,9 @@ def write_records(
     counts = dict.fromkeys(("bank_lines", *_RECORDS), 0)
     skipped = 0
     questions: list[Question] = []
+    cutoff = run.cutoff(connection)
     for chunk in reading.chunks():
-        lines = keep_lines(connection, file_no, file_id, chunk.table("bank_lines"))
+        lines = keep_lines(connection, cutoff, file_no, file_id, chunk.table("bank_lines"))
         counts["bank_lines"] += lines.kept
         skipped += lines.skipped
         questions += lines.questions

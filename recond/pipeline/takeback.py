@@ -230,6 +230,15 @@ def _entry_of(connection: Connection, receipt_no: int) -> int | None:
     return found
 
 
+def _month_of(connection: Connection, receipt_no: int) -> str | None:
+    """The month of that entry."""
+    entry = schema.entry.c
+    found: str | None = connection.scalar(
+        select(entry.period).where(entry.entry_no == _entry_of(connection, receipt_no))
+    )
+    return found
+
+
 def remember(
     connection: Connection, run: Run, one: Back, owner: Standing, reversed_cents: int,
     deposit_no: int | None, account_key: int | None,
@@ -247,6 +256,9 @@ def remember(
         "return_date": one.day,
         "deposit_no": deposit_no,
         "taken_date": run.today.isoformat(),
+        "period": run.cutoff(connection).month(
+            _month_of(connection, owner.receipt_no) if reversed_cents else one.day
+        ),
     }
     insert_table(connection, item, row)
 

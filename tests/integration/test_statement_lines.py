@@ -9,11 +9,13 @@ import pyarrow as pa
 from sqlalchemy import insert, select
 
 from recond.model import BANK_LINES
+from recond.periods import Cutoff
 from recond.pipeline.statement_lines import Kept, keep_lines
 from recond.store import schema
 from recond.store.engine import Store
 
 LINE = schema.bank_line
+OPEN = Cutoff("", "2026-03")
 
 
 def line(ordinal: int, cents: int, line_id: str | None, **more: Any) -> dict[str, Any]:
@@ -39,13 +41,14 @@ def keep(store: Store, file_no: int, *rows: dict[str, Any]) -> Kept:
                     size=1,
                     arrived_at="",
                     business_date="",
+                    period="2026-03",
                     posted_by="recond",
                     state="accepted",
                     message="",
                 )
             )
         table = pa.Table.from_pylist(list(rows), schema=BANK_LINES)
-        return keep_lines(connection, file_no, f"F{file_no}", table)
+        return keep_lines(connection, OPEN, file_no, f"F{file_no}", table)
 
 
 def kept(store: Store) -> list[tuple[int, int, int, int]]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Select, String, case, cast, func, literal, null, select
 
 from recond import periods
-from recond.exports.bank import CHANNELS
+from recond.exports.bank import CHANNELS, clearing_period
 from recond.exports.statements.base import Month, Statement, Tie, shown, summed
 from recond.exports.statements.cash import SAME
 from recond.model import RETURNED, VOIDED
@@ -41,11 +41,6 @@ def before(month: Month) -> Month:
     return dataclasses.replace(
         month, month=name, first=periods.first_day(name), last=periods.last_day(name)
     )
-
-
-def clearing_period() -> Any:
-    """SQL: the month of a clearing; of one that only moves money between deposits, its run's."""
-    return func.coalesce(entry.c.period, func.substr(clearing.c.business_date, 1, 7))
 
 
 def credited(month: Month) -> Any:

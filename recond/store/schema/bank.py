@@ -20,6 +20,7 @@ bank_line = keyed_only(
     text("customer_reference"),
     text("text"),
     Column("same_day", INT, nullable=False),
+    text("period", nullable=False),  # in whose pack it stands: `periods.Cutoff` of its value date
     text("line_id"),  # the line's identity within its account, where the format gives one
     PrimaryKeyConstraint("file_no", "ordinal"),
 )

@@ -89,6 +89,7 @@ return_item = keyed_only(
     text("return_date", nullable=False),
     Column("deposit_no", INT),  # the debit that is expected at the bank
     text("taken_date", nullable=False),
+    text("period", nullable=False),  # of the entry that took it back, else of its return date
     PrimaryKeyConstraint("file_no", "ordinal"),
 )
 
@@ -105,6 +106,7 @@ charge = keyed_only(
     cents("cents", minimum=0),
     text("charge_date", nullable=False),
     text("made_date", nullable=False),
+    text("period", nullable=False),  # in whose pack it stands: `periods.Cutoff` of its date
     text("reason", nullable=False),
     PrimaryKeyConstraint("file_no", "ordinal", "kind", "number"),
 )

@@ -27,6 +27,8 @@ file = Table(
     text("kind"),  # model.KINDS; null while unknown
     text("arrived_at", nullable=False),
     text("business_date", nullable=False),
+    # the month in whose pack it stands: of its business date, or the first that was open then
+    text("period", nullable=False),
     text("posted_by", nullable=False),  # recond, or billing: then no posting file has its money
     text("pays_only"),  # charge types that its money may pay, `;` between; null: all
     text("state", nullable=False),  # accepted, partly_held, held, rejected, duplicate
