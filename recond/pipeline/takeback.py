@@ -231,7 +231,7 @@ def _entry_of(connection: Connection, receipt_no: int) -> int | None:
 
 
 def _month_of(connection: Connection, receipt_no: int) -> str | None:
-    """The month of that entry."""
+    """The month of the entry that moved the payment last."""
     entry = schema.entry.c
     found: str | None = connection.scalar(
         select(entry.period).where(entry.entry_no == _entry_of(connection, receipt_no))
