@@ -19,7 +19,14 @@ from office import (
     statement,
 )
 from queueoffice import Desk, balanced
+from sqlalchemy import select
 from test_monthend import statements
+
+from recond.model import CREDIT, REFUNDED
+from recond.pipeline import moves
+from recond.pipeline.handover import export_refunds
+from recond.pipeline.moves import Move, Stand
+from recond.store import schema
 
 MON, TUE, THU, FRI = (dt.date(2026, 3, day) for day in (16, 17, 19, 20))
 LATE = dt.date(2026, 3, 26)
@@ -203,3 +210,41 @@ def test_the_credit_is_right_and_a_check_of_the_file_was_read_over_too_much(
     assert "DEPOSIT_AMOUNT_DIFFERS" not in office.questions()
     (row,) = office.rows("returns")
     assert (row["kind"], cents(row["reversed_amount"])) == ("LOCKBOX_ADJUSTMENT", 81000)
+
+
+def test_what_came_back_of_a_refund_is_charged_once(office: Office, tmp_path: Path) -> None:
+    """300.00 left as a refund, 100.00 more are in no file yet; the bank takes a part of the check
+    back, then the rest: the payer owes the 300.00 that he had, and no cent of the other."""
+    paid(office, 90000, (90000, A, "4711"))
+    refunded(office, 30000)
+    assert export_refunds(office.run(TUE)) is not None
+    refunded(office, 10000)
+    corrected(office, 90000, 50000)  # 250.00 on account, then 250.00 of what was refunded
+    assert link(office, tmp_path, "BANK_DEBIT_UNKNOWN")[0] == "APPLIED"
+    assert buckets(office) == {"applied": 25000}
+    lines = [("555", 40000, "RETURNED CHECK 4711")]
+    office.take("bank", "fri.bai2", statement(40000, lines, FRI), FRI)
+    charged = [cents(r["amount"]) for r in office.rows("charges") if r["kind"] != "RETURN_FEE"]
+    assert charged == [25000, 5000]
+    assert export_refunds(office.run(LATE)) is None
+
+
+def refunded(office: Office, amount: int) -> None:
+    """So much of what the one check left on account is owed to its payer."""
+    run = office.run(TUE)
+    with run.write() as connection:
+        (number,) = connection.scalars(select(schema.receipt.c.receipt_no))
+        (owner,) = moves.standing(connection, [number]).values()
+        (credit,) = [stand for stand in owner.stands if stand.bucket == CREDIT]
+        there = [Stand(REFUNDED, amount, credit.account_key),
+                 Stand(CREDIT, credit.cents - amount, credit.account_key)]  # fmt: skip
+        move = Move(number, "refund", "asked for", [credit], there)
+        moves.write(connection, run, [move], "refund", "asked for")
+
+
+def test_a_check_that_the_bank_did_not_credit_at_all_was_not_read_over_too_much(
+    office: Office, tmp_path: Path
+) -> None:
+    paid(office, 90000, (90000, A, "4711"), (20000, B, "4712"))
+    status, words = link(office, tmp_path, "DEPOSIT_AMOUNT_DIFFERS", "4712")
+    assert (status, "no more than the difference" in words) == ("ERROR_ACTION", True)

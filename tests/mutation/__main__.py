@@ -16,12 +16,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.mutation.comebacks import COMEBACKS
+from tests.mutation.comebacks import COMEBACKS, REFUNDS
 from tests.mutation.deposits import CLEARING, CLEARING_PASS
 from tests.mutation.matching import MATCHING
 from tests.mutation.mutant import ROOT, Group, Mutation, file_of
 
-GROUPS = (MATCHING, CLEARING, CLEARING_PASS, COMEBACKS)
+GROUPS = (MATCHING, CLEARING, CLEARING_PASS, COMEBACKS, REFUNDS)
 
 
 def survives(scratch: Path, group: Group, mutation: Mutation) -> bool:

@@ -93,7 +93,21 @@ COMEBACKS = Group(
                  '    run.desk(connection).resolve(list(numbers), "its original came")\n',
                  "    del numbers\n"),
     ),
-    ("integration/domain_returns", "integration/domain_comebacks", "integration/misread_checks"),
+    ("integration/domain_returns", "integration/backs_told_apart", "integration/domain_comebacks",
+     "integration/misread_checks"),
     ("integration/domain_cards", "integration/domain_bank", "integration/undoing",
      "integration/month_bank", "integration/bank_statements"),
+)  # fmt: skip
+
+REFUNDS = Group(
+    "exports",
+    (
+        Mutation("a refund that came back is not handed on", "refunds",
+                 "    return was - min(int(back or 0), was)\n", "    return was\n"),
+        Mutation("what came back is no stop for accounts payable", "refunds",
+                 " + min(int(row.back), was) - was\n", " - was\n"),
+        Mutation("a refund that is stopped is asked for no more", "refunds",
+                 "was = max(int(before.cents), 0) if before else 0", "was = 0"),
+    ),
+    ("integration/misread_checks", "integration/domain_comebacks"),
 )  # fmt: skip
