@@ -161,6 +161,18 @@ def test_what_is_late_agrees_with_the_statements(office: Office) -> None:
     assert told["WATER"] == money(10_000 - 3_000)
 
 
+def test_a_return_stands_where_the_statement_of_its_entry_shows_it(office: Office) -> None:
+    """It came back in April, and its entry is of March, which is open (contract section 5)."""
+    march(office)
+    day = dt.date(2026, 4, 1)
+    lines = [("555", 10_000, "RETURNED NSF CHECK 4711")]
+    office.take("bank", "l.bai2", bai2(10_100, lines, day), day)
+    packs = [pack(office, month, day) for month in ("2026-03", "2026-04")]
+    for name in ("returned_items", "returns"):
+        assert [len(rows(one, name)) for one in packs] == [1, 0], name
+    assert [len(rows(one, "charges")) for one in packs] == [0, 1], "by its own date"
+
+
 def test_the_datasets_by_dates_go_by_their_own_dates_as_before(office: Office) -> None:
     march(office)
     close(office, "2026-03", CLOSED)
