@@ -169,14 +169,14 @@ def test_the_roll_forward_tells_what_happened(any_month: Ended) -> None:
     moved = {
         name: any_month.total("ar_roll_forward", name)
         for name in ("opening", "go_live", "billings", "penalties", "billing_changes", "payments",
-                     "credits_applied", "returns", "corrections", "difference")
+                     "credits_applied", "returns", "voids", "corrections", "difference")
     }  # fmt: skip
     billed = sum(item.billed for item in _first_billed(any_month.month.truth.root))
     assert moved["opening"] == moved["difference"] == 0
     assert moved["go_live"] + moved["billings"] + moved["penalties"] == billed
     assert moved["billing_changes"] == sum(row.cents for row in billing.forgotten)
     assert moved["returns"] == books.returned
-    placed = moved["payments"] + moved["credits_applied"] + moved["returns"]
+    placed = sum(moved[name] for name in ("payments", "credits_applied", "returns", "voids"))
     assert placed == -books.applied
     assert moved["corrections"] == sum(row.cents for row in billing.rejected)
 
