@@ -146,8 +146,8 @@ def _ask(store: Store, **receipt: object) -> None:
             "file",
             {"file_no": 1, "file_id": "F" + "a" * 12, "inbox": "lockbox", "name": "a",
              "sha256": "a" * 64, "size": 1, "arrived_at": "2026-03-16T12:00:00Z",
-             "business_date": "2026-03-16", "posted_by": "recond", "state": "accepted",
-             "message": ""},
+             "business_date": "2026-03-16", "period": "2026-03", "posted_by": "recond",
+             "state": "accepted", "message": ""},
         )  # fmt: skip
         rows(
             connection,

@@ -67,6 +67,7 @@ def _files(connection: Connection) -> None:
             "file_no": number, "file_id": f"F{sha[:12]}", "inbox": "lockbox",
             "name": f"lb{number}.txt", "sha256": sha, "size": 190 + number, "format": "bai_lockbox",
             "kind": "payments", "arrived_at": f"{day}T12:00:00Z", "business_date": str(day),
+            "period": str(day)[:7],
             "posted_by": "recond", "state": "accepted", "message": "", **more,
         }  # fmt: skip
 
