@@ -15,14 +15,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select
 
 from recond import adjusting
 from recond.adjusting import RECOVERED
-from recond.exports.outbox import Head, Sums
-from recond.exports.writers import cells, csv_lines
-from recond.money import decimal_from_cents
+from recond.exports.outbox import Head, Sums, few_lines
 from recond.store import schema
 from recond.store.sql import total
 
@@ -63,14 +60,7 @@ class Placements:
              "type": line.kind, "amount": line.cents}
             for number, line in enumerate(self.found, 1)
         ]  # fmt: skip
-        table = pa.Table.from_pylist(rows, schema=_SHAPE)
-        amounts = decimal_from_cents(table["amount"].combine_chunks())
-        columns = [
-            cells(amounts if name == "amount" else table[name].combine_chunks()) for name in COLUMNS
-        ]
-        yield csv_lines(columns, "\n")
-        sums.rows += table.num_rows
-        sums.cents += sum(line.cents for line in self.found)
+        yield from few_lines(rows, COLUMNS, sums)
 
     def remember(self, connection: Connection, number: int) -> None:
         """One row a line."""
@@ -80,11 +70,6 @@ class Placements:
             for place, line in enumerate(self.found, 1)
         ]  # fmt: skip
         connection.execute(insert(told), rows)
-
-
-_SHAPE = pa.schema(
-    [(name, pa.int64() if name == "amount" else pa.string()) for name in COLUMNS]
-)  # fmt: skip
 
 
 def _facts(connection: Connection, item_key: int) -> dict[str, Any]:

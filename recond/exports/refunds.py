@@ -14,14 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, insert, select
 
 from recond import ids
-from recond.exports.outbox import Head, Sums
-from recond.exports.writers import cells, csv_lines
+from recond.exports.outbox import Head, Sums, few_lines
 from recond.model import REFUNDED, RETURNED
-from recond.money import decimal_from_cents
 from recond.posting import Chart
 from recond.store import schema
 from recond.store.sql import total
@@ -60,14 +57,7 @@ class Refunds:
     def lines(self, connection: Connection, _head: Head, sums: Sums) -> Iterator[bytes]:
         """A line a receipt; refunds are decided by people, so they are few."""
         rows = [_row(connection, line, self.chart) for line in self.found]
-        table = pa.Table.from_pylist(rows, schema=_SHAPE)
-        amounts = decimal_from_cents(table["amount"].combine_chunks())
-        columns = [
-            cells(amounts if name == "amount" else table[name].combine_chunks()) for name in COLUMNS
-        ]
-        yield csv_lines(columns, "\n")
-        sums.rows += table.num_rows
-        sums.cents += sum(line.cents for line in self.found)
+        yield from few_lines(rows, COLUMNS, sums)
 
     def remember(self, connection: Connection, number: int) -> None:
         """One row a line."""
@@ -77,11 +67,6 @@ class Refunds:
             for line in self.found
         ]  # fmt: skip
         connection.execute(insert(sent), rows)
-
-
-_SHAPE = pa.schema(
-    [(name, pa.int64() if name == "amount" else pa.string()) for name in COLUMNS]
-)  # fmt: skip
 
 
 def again(connection: Connection, row: Row[Any], chart: Chart) -> Refunds:

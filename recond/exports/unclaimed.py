@@ -14,20 +14,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from sqlalchemy import Connection, Row, and_, func, insert, select
 
 from recond import ids
 from recond.calendar import day_of_year
-from recond.exports.outbox import Head, Sums
-from recond.exports.writers import cells, csv_lines
+from recond.exports.outbox import Head, Sums, few_lines
 from recond.model import CREDIT
-from recond.money import decimal_from_cents
 from recond.store import schema
 from recond.store.sql import total
 
 if TYPE_CHECKING:
-    from recond.config import Unclaimed
+    from recond.sections import Unclaimed
 
 COLUMNS = ("letter_id", "customer_name", "mailing_address", "account_number", "receipt_id",
            "received_date", "amount", "dormant_date", "report_date")  # fmt: skip
@@ -131,14 +128,7 @@ class Letters:
     def lines(self, connection: Connection, _head: Head, sums: Sums) -> Iterator[bytes]:
         """A line a letter: a few hundred once a year."""
         rows = [_row(connection, line) for line in self.found]
-        table = pa.Table.from_pylist(rows, schema=_SHAPE)
-        amounts = decimal_from_cents(table["amount"].combine_chunks())
-        columns = [
-            cells(amounts if name == "amount" else table[name].combine_chunks()) for name in COLUMNS
-        ]
-        yield csv_lines(columns, "\n")
-        sums.rows += table.num_rows
-        sums.cents += sum(line.cents for line in self.found)
+        yield from few_lines(rows, COLUMNS, sums)
 
     def remember(self, connection: Connection, number: int) -> None:
         """One row a letter."""
@@ -150,11 +140,6 @@ class Letters:
             for line in self.found
         ]  # fmt: skip
         connection.execute(insert(sent), rows)
-
-
-_SHAPE = pa.schema(
-    [(name, pa.int64() if name == "amount" else pa.string()) for name in COLUMNS]
-)  # fmt: skip
 
 
 def fresh(connection: Connection, as_of: dt.date, rules: Unclaimed) -> Letters | None:

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, select
 
 from recond.calendar import Calendar
 from recond.closing import Gate
-from recond.config import Filing, Unclaimed
 from recond.matching.policy import Rules
 from recond.money import decimal_from_cents, format_grouped
 from recond.posting import Chart
+from recond.sections import Filing, Unclaimed
 from recond.store import schema
 from recond.store.engine import fetch_arrow
 from recond.store.sql import total
