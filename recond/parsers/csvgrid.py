@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import datetime as dt
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,15 +43,15 @@ class Fault:
 _NO_FAULTS: Mapping[int, Fault] = MappingProxyType({})
 
 
-class Fields:
+class Fields(ABC):
     """What the records of a block have in common: fields are spans of `unquoted`, the block
     without the second quotes inside of fields."""
 
     unquoted: Bytes
 
+    @abstractmethod
     def spans(self, rows: Ints, place: int) -> tuple[Ints, Ints]:
         """Where a field of some records begins and ends."""
-        raise NotImplementedError
 
     def readable(self, encoding: str) -> bool:
         """Whether the bytes of the block are text of that encoding as they stand."""

@@ -104,7 +104,8 @@ def accept(
     unreadable = [code for code in errors if "accept" not in CODES[code].answers]
     if unreadable:
         refused = f"{file_id} cannot be accepted ({', '.join(unreadable)}); it can only be rejected"
-        if row.state != "held" or replace or not run.archived(row.sha256).is_file():
+        whole = row.state == "held" and batch_label is None and not replace
+        if not whole or not run.archived(row.sha256).is_file():
             raise RefusedError(refused)
         return _take_anew(connection, run, row, reason, refused)
     replaced = _replace(connection, run, row, reason) if replace else 0
