@@ -15,10 +15,10 @@ from fnmatch import fnmatchcase
 
 from sqlalchemy import Connection, select, union_all
 
-from recond.config import Expectation
 from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
 from recond.pipeline.run import Run
+from recond.sections import Expectation
 from recond.store import schema
 
 CODE = "FILE_MISSING"

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, cast, func, insert, select
 
-from recond.config import Filing
 from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
 from recond.matching import references
@@ -34,6 +33,7 @@ from recond.receivables.filings import (
     due_date,
     month_of_money,
 )
+from recond.sections import Filing
 from recond.store import schema
 from recond.store.engine import insert_table
 

@@ -20,13 +20,13 @@ from sqlalchemy import Connection, Row, func, insert, select
 
 from recond import durable
 from recond.calendar import day_of_year
-from recond.config import Retention
 from recond.errors import RefusedError, UsageError
 from recond.exports.outbox import Head, Kind, Sums
 from recond.exports.writers import cells, csv_lines
 from recond.ledger import closed_through, instant
 from recond.pipeline import handover
 from recond.pipeline.run import Run
+from recond.sections import Retention
 from recond.store import schema
 
 file, hold, disposal = schema.file, schema.legal_hold, schema.disposal

@@ -11,7 +11,6 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from recond.calendar import Calendar
-from recond.config import Merchant
 from recond.exceptions.desk import Desk
 from recond.formats import Formats
 from recond.home import Home
@@ -19,6 +18,7 @@ from recond.ledger import Ledger
 from recond.matching.policy import Rules
 from recond.periods import Cutoff, cutoff
 from recond.posting import Chart
+from recond.sections import Merchant
 from recond.store.engine import Store
 
 

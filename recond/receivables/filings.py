@@ -23,7 +23,7 @@ from recond.store import schema
 from recond.store.sql import total
 
 if TYPE_CHECKING:
-    from recond.config import Filing
+    from recond.sections import Filing
 
 MONTHS = 13  # so far back a month is asked about
 BARRED = ("closed", "bankruptcy")  # nothing is expected of them, and nothing done by itself

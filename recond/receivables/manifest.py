@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import Connection, select
 
-from recond.config import Receivables
 from recond.matching.policy import ChargeType
 from recond.model import Problem
 from recond.money import format_cents
+from recond.sections import Receivables
 from recond.store import schema
 
 

@@ -22,11 +22,11 @@ from office import recond as verb
 from pydantic import ValidationError
 from queueoffice import BOTH, database
 
-from recond.config import Unclaimed
 from recond.exports.statements import STATEMENTS
 from recond.exports.unclaimed import clock
 from recond.pipeline.handover import export_letters
 from recond.pipeline.monthend import month_of
+from recond.sections import Unclaimed
 from recond.store.pastbooks import books_at
 
 A = "1000456012"
