@@ -30,7 +30,7 @@ from recond.matching.allocate import (
 )
 from recond.matching.flags import NOT_CASH, Due, Flags
 from recond.matching.leads import Followed, follow
-from recond.matching.openitems import OpenItems, find, int64
+from recond.matching.openitems import OpenItems, distinct, find, int64
 from recond.matching.ordering import codes, days, policies_of, policy_numbers
 from recond.matching.placing import Segments, placements, tender
 from recond.matching.policy import Rules
@@ -124,7 +124,9 @@ def match(
     """
     payments = Payments.of(receipts, today)
     remittances, payment = _sorted(remittances, payments)
-    keys = np.union1d(int64(book.accounts["account_key"]), int64(book.references["account_key"]))
+    keys = distinct(
+        np.append(int64(book.accounts["account_key"]), int64(book.references["account_key"]))
+    )
     items = OpenItems.of(book.items, keys, rules)
     accounts = _Accounts.of(book.accounts, items.keys)
     resolved = resolve(

@@ -47,7 +47,9 @@ def earlier(before: Standing, now: Standing, window: int) -> Ints:
         np.concatenate([getattr(before, name), getattr(now, name)])
         for name in ("account", "cents", "day")
     )
-    order = np.lexsort((np.arange(len(account)), cents, account))
+    # Most accounts have one payment: only the others are put in order.
+    crowd = np.flatnonzero(np.bincount(account + 1)[account + 1] > 1)
+    order = crowd[np.lexsort((crowd, cents[crowd], account[crowd]))]
     same = np.zeros(len(order), dtype=np.int64)  # how many of its group stand before it
     if len(order) > 1:
         equal = (account[order][1:] == account[order][:-1]) & (

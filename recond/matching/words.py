@@ -243,19 +243,24 @@ def ambiguous(resolved: Resolved, keys: Ints, numbers: pa.Array) -> dict[int, st
 
 def account_numbers(accounts: pa.Table, keys: Ints) -> pa.Array:
     """Account numbers in the order of `keys`; null for an account that the book does not name."""
-    rows = pc.index_in(pa.array(keys), value_set=accounts["account_key"].combine_chunks())
-    return accounts["account_number"].combine_chunks().take(rows)
+    return accounts["account_number"].combine_chunks().take(_rows_of(accounts, keys))
+
+
+def _rows_of(accounts: pa.Table, keys: Ints) -> pa.Array:
+    """The row of each key, null where there is none."""
+    known = int64(accounts["account_key"])
+    if np.array_equal(known, keys):  # nearly always: both ascend and hold the same accounts
+        return pa.array(np.arange(len(keys)))
+    return pc.index_in(pa.array(keys), value_set=pa.array(known))
 
 
 def days_of(accounts: pa.Table, keys: Ints, column: str) -> Ints:
     """A date column of accounts in the order of `keys` as days since 1970; none: long ago."""
-    rows = pc.index_in(pa.array(keys), value_set=accounts["account_key"].combine_chunks())
-    whole = accounts[column].combine_chunks().cast(pa.int32()).take(rows)
+    whole = accounts[column].combine_chunks().cast(pa.int32()).take(_rows_of(accounts, keys))
     return int64(whole, -(2**31))
 
 
 def texts_of(accounts: pa.Table, keys: Ints, column: str) -> tuple[Ints, list[str | None]]:
     """A column of accounts in the order of `keys` as codes (-1: none) and their names."""
     encoded = accounts[column].combine_chunks().dictionary_encode()
-    rows = pc.index_in(pa.array(keys), value_set=accounts["account_key"].combine_chunks())
-    return int64(encoded.indices.take(rows), -1), encoded.dictionary.to_pylist()
+    return int64(encoded.indices.take(_rows_of(accounts, keys)), -1), encoded.dictionary.to_pylist()

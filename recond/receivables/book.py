@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
+    Join,
     Select,
     Table,
     case,
@@ -128,8 +130,8 @@ def meanings(connection: Connection, lookups: pa.Table) -> pa.Table:
 
 
 def _looked_up(connection: Connection, lookups: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """BOOK_REFERENCES and, as far as they name accounts by their own number, BOOK_ACCOUNTS: the
-    rows of the mirror are read once."""
+    """BOOK_REFERENCES of LOOKUPS and, as far as they name accounts by their own number,
+    BOOK_ACCOUNTS: the rows of the mirror are read once."""
     if lookups.num_rows == 0:
         return BOOK_REFERENCES.empty_table(), BOOK_ACCOUNTS.empty_table()
     shapes = _shapes(connection)
@@ -140,9 +142,8 @@ def _looked_up(connection: Connection, lookups: pa.Table) -> tuple[pa.Table, pa.
             wanted = _of_shapes(wanted, shapes.get(kind, frozenset()))
         if not len(wanted):
             continue
-        # in order, so that neighbours in an index are looked up one after the other
-        table = pa.table({"reference_key": pc.unique(wanted).sort()})
-        staged = stage(connection, f"wanted_{number}", table)
+        # They stand in order, so neighbours in an index are looked up one after the other.
+        staged = stage(connection, f"wanted_{number}", pa.table({"reference_key": wanted}))
         if kind == "ACCOUNT":
             named = fetch_arrow(connection, _named(staged), _NAMED)
         else:
@@ -161,11 +162,9 @@ _NAMED = BOOK_ACCOUNTS.append(pa.field("reference_key", pa.string()))
 
 
 def _named(staged: Table) -> Select[Any]:
-    columns = {name: account.c[name] for name in BOOK_ACCOUNTS.names}
-    columns["cash_only_until"] = _cash_only_until()
-    return select(*columns.values(), staged.c.reference_key).join(
-        account, account.c.reference_key == staged.c.reference_key
-    )
+    rows, columns = _accounts_and_cash_only()
+    same = account.c.reference_key == staged.c.reference_key
+    return select(*columns, staged.c.reference_key).select_from(rows.join(staged, same))
 
 
 def _as_meanings(named: pa.Table) -> pa.Table:
@@ -248,29 +247,32 @@ def _of_shapes(keys: pa.ChunkedArray, shapes: frozenset[tuple[int, int]]) -> pa.
 # row up among the touched accounts.
 
 
-def _cash_only_until() -> Any:
-    """Billing's day, or recond's own after returned items where that is later."""
+def _accounts_and_cash_only() -> tuple[Join, list[ColumnElement[Any]]]:
+    """What the columns of BOOK_ACCOUNTS are selected from, and they. An account is cash only until
+    billing's day, or recond's own after returned items where that is later."""
     own = schema.cash_only.c
-    until = (
-        select(func.max(own.until_date))
-        .where(own.account_key == account.c.account_key)
-        .scalar_subquery()
+    latest = (
+        select(own.account_key, func.max(own.until_date).label("until_date"))
+        .group_by(own.account_key)
+        .subquery("latest")
     )
     billing = func.coalesce(account.c.cash_only_until, "")
-    later = case((until > billing, until), else_=account.c.cash_only_until)
-    return later.label("cash_only_until")
+    later = case(
+        (latest.c.until_date > billing, latest.c.until_date), else_=account.c.cash_only_until
+    )
+    columns = [
+        later.label(name) if name == "cash_only_until" else account.c[name]
+        for name in BOOK_ACCOUNTS.names
+    ]
+    rows = account.outerjoin(latest, latest.c.account_key == account.c.account_key)
+    return rows, columns
 
 
-def _accounts(touched: Table) -> Select[tuple[int, str, str, str, str, str]]:
+def _accounts(touched: Table) -> Select[Any]:
+    rows, columns = _accounts_and_cash_only()
     return (
-        select(
-            account.c.account_key,
-            account.c.account_number,
-            account.c.status,
-            account.c.family,
-            account.c.customer_name,
-            _cash_only_until(),
-        )
+        select(*columns)
+        .select_from(rows)
         .where(account.c.account_key.in_(select(touched.c.account_key)))
         .order_by(account.c.account_key)
     )
