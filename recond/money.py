@@ -26,7 +26,6 @@ _OVERPUNCH = {
 }
 _SIGNED_DIGITS = re.compile(r"([+-]?)([0-9]{1,18})([+-]?)")
 _PUNCHED = re.compile(r"([0-9]{0,17})([{}A-R])")
-_MAYBE_IMPLIED = r"^(?:[+-]?[0-9]{1,18}[+-]?|[0-9]{0,17}[{}A-R])$"  # what the two above read
 _NARROW = 2**31
 
 
@@ -107,34 +106,6 @@ def _joined_digits(texts: pa.Array, decimals: int, *, exact: bool) -> pa.Array:
         joined = pc.binary_join_element_wise(pc.struct_field(parts, "whole"), part, "")
     # Arrow's cast takes a minus and no plus.
     return pc.cast(pc.replace_substring(joined, "+", ""), pa.int64())
-
-
-def cents_from_implied(values: pa.Array, *, decimals: int = 2) -> tuple[pa.Array, pa.Array]:
-    """`parse_implied` of a whole text column: (int64 cents, bool bad), as `cents_from_text`.
-
-    Digits without a sign are read at once; a value with a sign is read by itself, once for each
-    different text, because four places of a sign are possible.
-    """
-    plain = pc.match_substring_regex(values, r"^0{0,3}[0-9]{1,15}$")
-    if decimals != 2:
-        plain = pc.and_(plain, False)
-    cents = pc.cast(pc.if_else(plain, values, pa.scalar(None, pa.string())), pa.int64())
-    if cents.null_count == values.null_count:
-        return cents, pa.nulls(len(values), pa.bool_()).fill_null(False)
-    others = pc.and_not(pc.match_substring_regex(values, _MAYBE_IMPLIED), plain)
-    others = pc.fill_null(others, False)
-    if pc.any(others).as_py():
-        coded = values.filter(others).dictionary_encode()
-        read = [_implied_or_none(text, decimals) for text in coded.dictionary.to_pylist()]
-        cents = pc.replace_with_mask(cents, others, pa.array(read, pa.int64()).take(coded.indices))
-    return cents, pc.and_(pc.is_valid(values), pc.is_null(cents))
-
-
-def _implied_or_none(text: str, decimals: int) -> int | None:
-    try:
-        return parse_implied(text, decimals)
-    except ValueError:
-        return None
 
 
 def format_cents(cents: int) -> str:

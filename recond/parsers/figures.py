@@ -74,6 +74,24 @@ def _word(view: Bytes, start: int, stop: int) -> Words:
     return word
 
 
+def word_of(view: Bytes) -> Words:
+    """Rows of an `(n, width)` view, one to eight bytes wide, as words, the digit 0 put in front."""
+    return _word(view, 0, view.shape[1])
+
+
+def holds(view: Bytes, wanted: bytes) -> Mask:
+    """Which rows of an `(n, width)` view are those bytes."""
+    one = np.frombuffer(wanted, dtype=np.uint8).reshape(1, -1)
+    same: Mask
+    if one.shape[1] == view.shape[1] == 1:
+        same = np.equal(view[:, 0], one[0, 0])
+    elif one.shape[1] == view.shape[1] <= 8:
+        same = np.equal(word_of(view), word_of(one))
+    else:
+        same = (view == one).all(axis=1)
+    return same
+
+
 def same_bytes(view: Bytes, other: Bytes, rows: Ints) -> Mask:
     """Which rows of an `(n, width)` view are the bytes of `other[rows[i]]`."""
     width = view.shape[1]

@@ -27,14 +27,14 @@ from recond.parsers.columns import (
     LineBlock,
     fixed_view,
     line_blocks,
-    packed_rows,
     rows_of,
 )
+from recond.parsers.figures import holds
 from recond.parsers.fixed_layout import Control, FixedField, Layout
+from recond.parsers.fixed_values import field_texts, is_plain, latin_table, plain_column
 from recond.parsers.frames import Assembler
 from recond.parsers.notes import Notes
 from recond.parsers.pieces import Frame
-from recond.parsers.texts import decoded, trimmed
 from recond.parsers.typed import convert
 
 _ENDS = (10, 13, 26)  # line breaks, and the end-of-file mark of old systems
@@ -66,11 +66,7 @@ def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
 def _blocks(source: BinaryIO, layout: Layout, encoding: str) -> Iterator[LineBlock]:
     """Blocks of records that hold something; each `starts` is a record's first byte."""
     if layout.line_breaks and " ".encode(encoding) == b" ":
-        line = 1
-        for block in line_blocks(source):
-            # A blank line is no record; lines keep their numbers through `records`.
-            yield LineBlock(block.data, block.starts, block.ends, line, block.offset)
-            line += len(block.starts)
+        yield from line_blocks(source)
         return
     width, first, offset = layout.width, 1, 0
     size = max(BLOCK // width, 1) * width
@@ -83,7 +79,8 @@ def _blocks(source: BinaryIO, layout: Layout, encoding: str) -> Iterator[LineBlo
             starts = np.arange(0, whole, width, dtype=np.int64)
             ends = np.minimum(starts + width, whole)
             view = np.frombuffer(data, dtype=np.uint8, count=whole)
-            yield LineBlock(view, starts, ends, first, offset)
+            rows = None if whole % width else view.reshape(-1, width)
+            yield LineBlock(view, starts, ends, first, offset, rows)
             first, offset = first + len(starts), offset + whole
         carry = data[whole:]
         if not chunk:
@@ -120,22 +117,36 @@ class _Reader:
         self._names = tuple(layout.records)
         self._sums = [_Sum() for _ in layout.controls]
         self._seen = _Seen()
-        blank = " ".encode(fmt.encoding)
-        self._blank = blank[0]
+        self._plain = False  # whether a block is of printable ASCII
+        self._blank = " ".encode(fmt.encoding)[0]
+        self._table = latin_table(fmt.encoding)
+        # That of the records as they are read here.
+        self._encoding = "latin-1" if self._table else fmt.encoding
+        self._tags = [
+            (number, _tag(record.tag, layout, self._encoding))
+            for number, record in enumerate(layout.records.values())
+            if record.tag is not None
+        ]
+        self._by_position = any(record.position for record in layout.records.values())
 
     def take(self, block: LineBlock, *, final: bool) -> Parsed:
         """The tables of a block."""
         keep = self._real(block, final=final)
         lines = block.first_line + np.flatnonzero(keep)
-        block = LineBlock(
-            block.data, block.starts[keep], block.ends[keep], block.first_line, block.offset
-        )
-        if not len(block.starts):
+        if len(lines) < len(keep):
+            block = LineBlock(
+                block.data, block.starts[keep], block.ends[keep], block.first_line, block.offset
+            )
+        if not len(lines):
             return Parsed({}, self.notes.drain())
         view, lengths = fixed_view(block, self._layout.width)
         if self._blank != 32 and bool((lengths < self._layout.width).any()):
             inside = np.arange(self._layout.width) < lengths[:, None]
             view = np.where(inside, view, np.uint8(self._blank))
+        if self._table is not None:
+            read = view.tobytes().translate(self._table)
+            view = np.frombuffer(read, dtype=np.uint8).reshape(view.shape)
+        self._plain = is_plain(view, self._encoding)
         sound = self._sound(block, lines, view, lengths)
         kind = self._kinds(view, final=final)
         self._note_unknown(block, lines, kind, sound)
@@ -160,7 +171,8 @@ class _Reader:
             self.hopeless |= code == "RECORD_TOO_LONG"
             self._tell(code, f"the record has {lengths[row]} bytes, the format says {width}",
                        block, lines, int(row))  # fmt: skip
-        nul = (view == 0).any(axis=1) if int(view.min(initial=1)) == 0 else ~sound & False
+        none = self._plain or int(view.min(initial=1)) > 0
+        nul = ~sound & False if none else (view == 0).any(axis=1)
         for row in np.flatnonzero(nul & sound):
             self._tell("NUL_BYTES", "a NUL byte stands here; the file is damaged, ask for it again",
                        block, lines, int(row), int(np.argmax(view[row] == 0)))  # fmt: skip
@@ -175,33 +187,31 @@ class _Reader:
     def _kinds(self, view: Bytes, *, final: bool) -> Ints:
         """The number of each row's record in the layout, -1 where there is none."""
         kind = np.full(len(view), -1, dtype=np.int64)
-        rows = np.arange(len(view))
+        if self._by_position:
+            self._place(kind, final=final)
+        if self._layout.tag_columns is not None:  # a tag wins over a position
+            begin, stop = self._layout.tag_columns
+            for number, tag in self._tags:
+                kind[holds(view[:, begin:stop], tag)] = number
+        return kind
+
+    def _place(self, kind: Ints, *, final: bool) -> None:
+        rows = np.arange(len(kind))
         first = (rows == 0) & (self._seen.records == 0)
-        last = (rows == len(view) - 1) & final
+        last = (rows == len(kind) - 1) & final
         wheres = {"first": first, "last": last & ~first, "between": ~first & ~last}
         if "first" not in {r.position for r in self._layout.records.values()}:
             wheres["between"] = ~last
         for number, record in enumerate(self._layout.records.values()):
             if record.position is not None:
-                # A tag, which is read below, wins over a position.
                 kind[wheres[record.position]] = number
-        if self._layout.tag_columns is not None:
-            begin, stop = self._layout.tag_columns
-            for number, record in enumerate(self._layout.records.values()):
-                if record.tag is not None:
-                    tag = record.tag.ljust(stop - begin).encode(self._fmt.encoding, "replace")
-                    wanted = np.frombuffer(tag[: stop - begin], dtype=np.uint8)
-                    kind[(view[:, begin:stop] == wanted).all(axis=1)] = number
-        return kind
 
     def _note_unknown(self, block: LineBlock, lines: Ints, kind: Ints, sound: Bools) -> None:
+        tags = [repr(r.tag) for r in self._layout.records.values() if r.tag is not None]
         for row in np.flatnonzero((kind < 0) & sound):
             self._tell("RECORD_UNREADABLE", "no record of the format begins like this one; its "
-                       f"tag is none of {', '.join(self._tags())}", block, lines, int(row),
+                       f"tag is none of {', '.join(tags)}", block, lines, int(row),
                        (self._layout.tag_columns or (0, 0))[0])  # fmt: skip
-
-    def _tags(self) -> list[str]:
-        return [repr(r.tag) for r in self._layout.records.values() if r.tag is not None]
 
     def _frame(self, block: LineBlock, lines: Ints, view: Bytes, kind: Ints, sound: Bools) -> Frame:
         """The typed columns of all good rows; a column is null in records without it."""
@@ -248,17 +258,14 @@ class _Reader:
     ) -> pa.Array:  # fmt: skip
         """A field of some rows; rows with a wrong value are marked in `good` and told."""
         begin, stop = one.columns
-        packed = packed_rows(view[:, begin:stop])
-        if len(rows) < len(view):
-            packed = rows_of(packed, rows, 0, stop - begin)
-        offsets = np.arange(0, packed.size + 1, stop - begin, dtype=np.int32)
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(packed)]
-        raw = pa.Array.from_buffers(pa.binary(), len(rows), buffers)
+        whole = len(rows) == len(view)
+        field = view[:, begin:stop] if whole else rows_of(view, rows, begin, stop)
+        plain = self._plain or is_plain(field, self._encoding)
+        values = plain_column(field, one) if plain and one.constant is None else None
+        if values is not None:
+            return values
         kept = self.notes.kept
-        texts, wrong, rest = decoded(
-            raw, self._fmt.encoding, label, lenient=one.type == "name", kept=kept
-        )
-        texts = trimmed(texts)
+        texts, wrong, rest = field_texts(field, one, label, self._encoding, plain=plain, kept=kept)
         told = [(fault.row, fault.code, fault.message) for fault in wrong]
         if one.constant is not None:
             same = pc.equal(pc.fill_null(texts, ""), one.constant.strip())
@@ -364,6 +371,11 @@ class _Reader:
             found_count=count.found if count else None,
             found_cents=cents.found if cents else None,
         )
+
+
+def _tag(tag: str, layout: Layout, encoding: str) -> bytes:
+    begin, stop = layout.tag_columns or (0, 0)
+    return tag.ljust(stop - begin).encode(encoding, "replace")[: stop - begin]
 
 
 def _spread(parts: list[tuple[Ints, pa.Array]], size: int, type_: pa.DataType) -> pa.Array:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from recond.parsers.columns import Bytes, Ints, Mask, rows_at
 from recond.parsers.words import SIZE, last_bytes, word_digits, words_before
 
-MOST_DIGITS = 2 * SIZE
+MOST_DIGITS = 18  # the largest number of decimal digits that always fits an int64
 _SPACE, _ASCII_END = 32, 128
 _RUNS = 64  # so many runs are put together one by one, more are taken row by row
 
@@ -20,23 +20,33 @@ _RUNS = 64  # so many runs are put together one by one, more are taken row by ro
 def span_digits(data: Bytes, start: Ints, end: Ints, most: int = 15) -> tuple[Ints, Mask]:
     """Numbers of spans of ASCII digits, and a mask of those that are not (number 0).
 
-    Strict: an empty span, a sign, a blank, or more than `most` digits (at most 16) makes a row bad.
+    Strict: an empty span, a sign, a blank, or more than `most` digits (at most 18) makes a row bad.
     """
     if most > MOST_DIGITS:
-        raise ValueError(f"{most} digits are two words and more; at most {MOST_DIGITS} are read")
+        raise ValueError(f"{most} digits do not fit an int64; at most {MOST_DIGITS} do")
     length = end - start
     bad: Mask = (length < 1) | (length > most)
     total, wrong = word_digits(last_bytes(words_before(data, end), np.clip(length, 0, SIZE)))
-    rows = np.flatnonzero((length > SIZE) & ~bad)
-    if len(rows):  # what stands before the last eight digits
-        before = words_before(data, end[rows] - SIZE)
-        upper, strange = word_digits(last_bytes(before, length[rows] - SIZE))
-        total[rows] += upper * 10**SIZE
+    for read in (SIZE, 2 * SIZE):  # what stands before the last eight digits, the last sixteen
+        rows = np.flatnonzero((length > read) & ~bad)
+        if not len(rows):
+            break
+        before = words_before(data, end[rows] - read)
+        upper, strange = word_digits(last_bytes(before, np.minimum(length[rows] - read, SIZE)))
+        total[rows] += upper * 10**read
         wrong[rows] |= strange
     bad |= wrong
     if bad.any():
         total[bad] = 0
     return total, bad
+
+
+def text_spans(texts: pa.StringArray) -> tuple[Bytes, Ints, Ints]:
+    """The bytes of a text column and where each text starts and ends; what a null spans means
+    nothing."""
+    offsets = np.frombuffer(texts.buffers()[1], dtype=np.int32)
+    ends = offsets[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    return np.frombuffer(texts.buffers()[2] or b"", dtype=np.uint8), ends[:-1], ends[1:]
 
 
 def span_view(data: Bytes, start: Ints, width: int) -> Bytes:

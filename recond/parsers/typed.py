@@ -19,7 +19,8 @@ from pydantic import Field, model_validator
 
 from recond.arrays import Ints, bools
 from recond.exceptions.codes import CODES
-from recond.money import MAX_CENTS, cents_from_implied, cents_from_text
+from recond.money import MAX_CENTS, cents_from_text
+from recond.parsers.implied import implied_cents
 from recond.tomlcheck import Strict, nearest
 
 PIVOT = 70  # two-digit years below it are 20xx, the others 19xx
@@ -144,10 +145,10 @@ def _typed(texts: pa.Array, value: Value) -> tuple[pa.Array, pa.Array]:
         right = pc.match_substring_regex(plain, rf"^[+-]?[0-9]+{_places(value.decimals)}$")
         digits = pc.replace_substring(plain, point, "") if point else plain
         digits = pc.if_else(right, digits, pa.scalar(None, pa.string()))
-        cents, bad = cents_from_implied(digits, decimals=value.decimals)
+        cents, bad = implied_cents(digits, value.decimals)
         return cents, pc.or_(bad, pc.and_(pc.is_valid(texts), pc.is_null(cents)))
     if value.type == "implied":
-        return cents_from_implied(texts, decimals=value.decimals)
+        return implied_cents(texts, value.decimals)
     if value.type == "date":
         return _dates(texts, value.format)
     right = pc.match_substring_regex(texts, "^[0-9]{1,18}$")

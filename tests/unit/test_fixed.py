@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recond.errors import ConfigError
+from recond.parsers import fixed, fixed_values
+from recond.parsers.typed import Value
 from tests.unit.formatfiles import bank, read
 
 HEAD = f"{'HSAGUARO':<40}"
@@ -157,3 +163,83 @@ def test_a_second_trailer_is_told_with_the_first_ones_line() -> None:
     (told,) = result.problems
     assert (told.code, told.line) == ("FILE_STRUCTURE", 5)
     assert "stands already in line 4" in told.message
+
+
+AMOUNTS = st.one_of(
+    st.integers(0, 10**9 - 1).map("{:09d}".format),
+    st.sampled_from(["     1040", "1040     ", "00001040-", "-00001040", "00001040}", "1 4", ""]),
+)
+DAYS = st.sampled_from(["110226", "110326", "022926", "13022x", "      "])
+DETAILS = st.lists(
+    st.tuples(
+        st.sampled_from(["1000456021", "  22      ", ""]), DAYS, AMOUNTS,
+        st.sampled_from(["IRIS IBARRA", " J  JONES", "ANA PE\xd1A", "A\tB", "\x01", ""]),
+    ),
+    max_size=6,
+)  # fmt: skip
+
+
+def details(rows: Iterable[tuple[str, str, str, str]]) -> list[str]:
+    return [f"D{who:<10}{day}{cents:<9}{name:<14}" for who, day, cents, name in rows]
+
+
+@settings(max_examples=60, deadline=None)
+@given(DETAILS, st.sampled_from(["ascii", "latin-1", "cp1252", "cp037"]))
+def test_plain_fields_are_read_from_their_bytes_as_over_their_texts(
+    rows: list[tuple[str, str, str, str]], encoding: str
+) -> None:
+    lines = [HEAD, *details(rows), f"{f'T{len(rows):06d}0000000000':<40}"]
+    breaks = "" if encoding == "cp037" else "\n"
+    data = breaks.join(lines).encode("latin-1" if encoding == "ascii" else encoding)
+    straight = read(bank(encoding), data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fixed, "is_plain", lambda *_: False)
+        patch.setattr(fixed, "latin_table", lambda _: None)
+        patch.setattr(fixed_values, "text_column", None)
+        over_texts = read(bank(encoding), data)
+    for name in ("receipts", "remittances", "controls"):
+        assert straight.rows(name) == over_texts.rows(name)
+    assert straight.problems == over_texts.problems
+    assert straight.transmission == over_texts.transmission
+
+
+def test_only_code_pages_whose_every_byte_is_of_latin_1_are_read_as_it() -> None:
+    for encoding in ("cp037", "cp500"):
+        table = fixed_values.latin_table(encoding)
+        assert table is not None
+        every = bytes(range(256))
+        assert every.translate(table).decode("latin-1") == every.decode(encoding)
+    for encoding in ("ascii", "utf-8", "cp1252", "cp1140", "cp437", "utf-16"):
+        assert fixed_values.latin_table(encoding) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "value", "found"),
+    [
+        (["0012", "1234"], Value(type="implied"), [12, 1234]),
+        (["0012", "12 4"], Value(type="implied"), None),
+        (["0012", "123-"], Value(type="implied"), None),
+        (["0012", "0034"], Value(type="implied", decimals=0), None),
+        (["0" * 18, f"{10**15:018d}"], Value(type="implied"), [0, 10**15]),
+        (["0" * 18, f"{10**15 + 1:018d}"], Value(type="implied"), None),
+        (["9" * 18, "1" * 18], Value(type="integer"), [int("9" * 18), int("1" * 18)]),
+        (["0" * 19, "0" * 19], Value(type="integer"), None),
+        (["  ", "  "], Value(type="integer"), [None, None]),
+        (["  ", "12"], Value(type="integer"), None),
+        (["  ", "  "], Value(type="integer", blank=False), None),
+        (["20260301", "20240229"], Value(type="date", format="YYYYMMDD"),
+         [dt.date(2026, 3, 1), dt.date(2024, 2, 29)]),
+        (["20260301", "20260229"], Value(type="date", format="YYYYMMDD"), None),
+        (["3/1/26", " 3/2/26"[1:]], Value(type="date", format="M/D/YY"),
+         [dt.date(2026, 3, 1), dt.date(2026, 3, 2)]),
+        (["2026-03-01"] * 2, Value(type="date"), None),
+        (["AB", "CD"], Value(), None),
+    ],
+)  # fmt: skip
+def test_fields_that_are_not_plain_are_left_to_their_texts(
+    rows: list[str], value: Value, found: list[object] | None
+) -> None:
+    view = np.frombuffer("".join(rows).encode(), dtype=np.uint8).reshape(len(rows), -1)
+    column = fixed_values.plain_column(view, value)
+    assert (None if column is None else column.to_pylist()) == found
+    assert column is None or column.type == value.arrow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recond import money
@@ -73,30 +73,6 @@ def test_other_decimals_are_scaled_only_exactly() -> None:
     assert money.parse_implied("-12340", decimals=3) == -1234
     with pytest.raises(ValueError):
         money.parse_implied("12345", decimals=3)
-
-
-IMPLIED = st.one_of(
-    st.none(),
-    st.integers(0, 10**16).map(str),
-    st.tuples(st.integers(0, 10**16), st.integers(1, 20)).map(
-        lambda one: str(one[0]).zfill(one[1])
-    ),
-    st.text("0189+-AJ{}S ", max_size=19),
-)
-
-
-@settings(deadline=None)
-@given(st.lists(IMPLIED), st.sampled_from([0, 2, 3]))
-def test_a_column_of_implied_amounts_is_read_as_each_alone(
-    texts: list[str | None], decimals: int
-) -> None:
-    cents, bad = money.cents_from_implied(pa.array(texts, pa.string()), decimals=decimals)
-    for text, found, wrong in zip(texts, cents.to_pylist(), bad.to_pylist(), strict=True):
-        try:
-            alone = None if text is None else money.parse_implied(text, decimals)
-        except ValueError:
-            alone = None
-        assert (found, wrong) == (alone, text is not None and alone is None)
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(-(10**15), 10**15))))
