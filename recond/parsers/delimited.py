@@ -218,6 +218,9 @@ class _Reader:
                 return
 
     def _read_names(self, names: list[str], line: int, offset: int) -> None:
+        if any("\0" in name for name in names):
+            message = "a NUL byte stands in the header; the file is damaged, ask for it again"
+            self.notes.add("NUL_BYTES", message, line=line, byte_offset=offset)
         place: dict[str, int] = {}
         for position, name in enumerate(names):
             if name and name.casefold() in place:

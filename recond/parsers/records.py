@@ -18,8 +18,9 @@ from recond.parsers.notes import Notes
 
 MOST_LINES = 20_000  # of one record
 _NUL, _SPACE = 0, 32
-# Blank, tab, line breaks, and the ^Z that some systems put behind the last record.
-BLANK = np.isin(np.arange(256), (_SPACE, 9, 10, 13, 26))
+# Blank, tab, line breaks, the marks of SWIFT's envelopes (SOH, STX, ETX), and the ^Z that some
+# systems put behind the last record.
+BLANK = np.isin(np.arange(256), (_SPACE, 1, 2, 3, 9, 10, 13, 26))
 
 
 @dataclass(frozen=True, slots=True)

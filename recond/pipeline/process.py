@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import Connection, delete, func, insert, select
 
 from recond import durable, intake
-from recond.errors import PeriodClosedError, RecondError, UsageError
+from recond.errors import PeriodClosedError, RecondError, RefusedError, UsageError
 from recond.formats import HEAD
 from recond.intake import containers
 from recond.ledger import instant
@@ -296,8 +296,8 @@ def _give_effect(
 
 def commit(run: Run, recognised: Recognised) -> Effect:
     """One file, one transaction. What recond itself cannot cope with is held, and what would post
-    into a closed month, and the others go on; a contradiction in the books or a database that is
-    down stops everything."""
+    into a closed month, and the others go on; so is a file that something below refuses. A
+    contradiction in the books or a database that is down stops everything."""
     try:
         with run.store.write() as connection:
             return take(connection, run, recognised)
@@ -305,11 +305,12 @@ def commit(run: Run, recognised: Recognised) -> Effect:
         refused = replace(recognised, problem=Problem("PERIOD_CLOSED", str(error)))
         with run.store.write() as connection:
             return take(connection, run, refused)
-    except RecondError:
-        raise
     except Exception as error:
+        if isinstance(error, RecondError) and not isinstance(error, RefusedError):
+            raise
         log.exception("file failed", name=recognised.arrived.name)
-        words = f"recond failed on this file and posted nothing of it ({type(error).__name__})"
+        why = str(error) if isinstance(error, RefusedError) else type(error).__name__
+        words = f"recond failed on this file and posted nothing of it ({why})"
         failed = Problem("FILE_FAILED", f"{words}; tell whoever looks after recond")
         held = Recognised(recognised.arrived, recognised.kind, None, failed)
         with run.store.write() as connection:

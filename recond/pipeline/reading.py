@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO
+from typing import BinaryIO, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ from recond.model import BATCHES, CONTROLS, Format, Parsed, Problem, Transmissio
 from recond.parsers import GRAMMARS
 from recond.pipeline import fingerprints
 
+# NUL_BYTES holds the file; what is shown of it has this in place of a NUL.
+_NUL_SHOWN = "\N{SYMBOL FOR NULL}"
 MAX_PROBLEMS = 1_000  # rows kept of one file; the rest is counted
 
 
@@ -91,10 +93,45 @@ def read(
 
 def _parse(open_source: Callable[[], BinaryIO], fmt: Format, hash_key: str) -> Iterator[Parsed]:
     """The parser's chunks, their receipts with `fingerprints.KEYS`."""
+    damaged = False
     with open_source() as source:
         for chunk in GRAMMARS[fmt.grammar].parse(source, fmt):
-            receipts = fingerprints.with_keys(chunk.table("receipts"), hash_key)
-            yield replace(chunk, tables={**chunk.tables, "receipts": receipts})
+            damaged = damaged or any(problem.code == "NUL_BYTES" for problem in chunk.problems)
+            kept = _without_nuls(chunk) if damaged else chunk
+            receipts = fingerprints.with_keys(kept.table("receipts"), hash_key)
+            yield replace(kept, tables={**kept.tables, "receipts": receipts})
+
+
+def _without_nuls(chunk: Parsed) -> Parsed:
+    """A chunk of a damaged file as a database can keep it: the file is held and shown."""
+    tables = {
+        name: pa.table(
+            [
+                pc.replace_substring(column, "\0", _NUL_SHOWN)
+                if pa.types.is_string(column.type)
+                else column
+                for column in table.columns
+            ],
+            schema=table.schema,
+        )
+        for name, table in chunk.tables.items()
+    }
+    problems = tuple(
+        replace(problem, message=_shown(problem.message), field=_shown(problem.field))
+        for problem in chunk.problems
+    )
+    sent = chunk.transmission
+    if sent is not None:
+        sent = replace(sent, identity=_shown(sent.identity))
+    return Parsed(tables, problems, sent)
+
+
+@overload
+def _shown(text: str) -> str: ...
+@overload
+def _shown(text: None) -> None: ...
+def _shown(text: str | None) -> str | None:
+    return None if text is None else text.replace("\0", _NUL_SHOWN)
 
 
 def _gather_problems(found: tuple[Problem, ...], kept: list[Problem]) -> None:

@@ -40,6 +40,8 @@ _LINES = pa.schema(
 )
 _BALANCES = pa.schema(
     [
+        pa.field("line", pa.int64()),
+        pa.field("byte_offset", pa.int64()),
         pa.field("bank_account", pa.string()),
         pa.field("as_of_date", pa.string()),
         pa.field("type_code", pa.string()),
@@ -95,6 +97,9 @@ def balance_problems(reading: Reading) -> list[Problem]:
                     f"account {one['account']}: opening {format_cents(one['opening'])} and lines"
                     f" of {format_cents(one['sum'])} make {made}, the statement closes with"
                     f" {format_cents(one['closing'])}; ask the bank",
+                    line=one["place"][0],
+                    byte_offset=one["place"][1],
+                    field=f"balance {one['place'][2]}",
                 )
             )
     return problems
@@ -109,7 +114,8 @@ def _plain(table: pa.Table, to: pa.Schema) -> pa.Table:
 
 
 def _accounts(lines: pa.Table, balances: pa.Table) -> Iterator[dict[str, Any]]:
-    """Of each account with balances: first opening, last closing, days, sum of its lines."""
+    """Of each account with balances: first opening, last closing and its place, days, sum of its
+    lines."""
     counted = lines.filter(pc.invert(pc.or_(lines["same_day"], parts_of_totals(lines))))
     shown = set(pc.unique(lines["bank_account"].filter(lines["same_day"])).to_pylist())
     sums = counted.group_by("bank_account").aggregate(
@@ -132,6 +138,7 @@ def _accounts(lines: pa.Table, balances: pa.Table) -> Iterator[dict[str, Any]]:
             one["opening"] = row["amount_cents"]
         if row["type_code"] in CLOSING:
             one["closing"] = row["amount_cents"]
+            one["place"] = row["line"], row["byte_offset"], row["type_code"]
     yield from found.values()
 
 

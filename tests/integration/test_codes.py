@@ -21,10 +21,12 @@ from office import (
     receivables_csv,
 )
 
+from recond.errors import RefusedError
 from recond.parsers import lockbox
 from recond.pipeline.process import FileOutcome
 from recond.verbs.common import problems_of
 
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 ROWS = [receivable("1001", "I1", "WATER", "2026-03-01", 9000)]
 
 
@@ -65,6 +67,54 @@ def test_a_file_that_recond_fails_on_is_held_and_the_next_one_is_taken(
     assert office.questions() == ["FILE_FAILED"]
     assert office.applied() == {}
     office.prove()
+
+
+NUL_IN = {
+    "ach": ("nacha/ppd-credits.ach", "x12/advice.820"),
+    "bank": (
+        "bai2/two-accounts.bai2", "camt/smallest.xml", "mt940/smallest.sta", "ofx/smallest.ofx",
+        "delimited/bank_csv-small.csv",
+    ),
+    "cashier": ("delimited/cashier_receipts-small.csv",),
+    "lockbox": ("lockbox/two-batches.bai", "x12/lockbox.823"),
+}  # fmt: skip
+
+
+def test_a_nul_byte_holds_its_file_and_no_other(office: Office) -> None:
+    office.take("receivables", "open.csv", receivables_csv(ROWS))
+    for inbox, names in NUL_IN.items():
+        for name in names:
+            data = (FIXTURES / name).read_bytes()
+            for eighth in (3, 5, 7):
+                at = len(data) * eighth // 8
+                damaged = data[:at] + b"\0" + data[at + 1 :]
+                office.drop(inbox, f"{eighth}-{Path(name).name}", damaged)
+    outcomes = office.process()
+    assert len(outcomes) == 3 * sum(map(len, NUL_IN.values()))
+    assert {one.state for one in outcomes} == {"held"}
+    found = {one.name: problems(office, one) for one in outcomes}
+    assert {name for name, codes in found.items() if "NUL_BYTES" not in codes} == set()
+    assert {code for codes in found.values() for code in codes} >= {"RECORD_UNREADABLE"}
+    assert office.rows("applications") == []
+    office.prove()
+
+
+def test_a_file_that_is_refused_below_is_held_and_the_next_one_is_taken(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take("receivables", "open.csv", receivables_csv(ROWS))
+    monkeypatch.setattr(lockbox, "parse", refuse)
+    office.drop("lockbox", "a.bai", lockbox_file([check(100, ("1001", None))]))
+    office.drop("cashier", "b.csv", counter(("R1", 500, "", "")))
+    by_name = {one.name: one for one in office.process()}
+    assert by_name["a.bai"].message.startswith("FILE_FAILED: recond failed on this file")
+    assert "no database keeps" in by_name["a.bai"].message
+    assert (by_name["b.csv"].state, office.applied()) == ("accepted", {"I1": 500})
+
+
+def refuse(*_: object) -> Iterator[None]:
+    raise RefusedError("Text of payer_name holds a NUL byte, which no database keeps.")
+    yield
 
 
 def fail(*_: object) -> Iterator[None]:

@@ -22,6 +22,8 @@ from office import (
 from queueoffice import Desk
 from test_monthend import statements
 
+from recond.verbs.common import problems_of
+
 MON, TUE, WED, THU = (dt.date(2026, 3, day) for day in (16, 17, 18, 19))
 FRIDAY = dt.date(2026, 3, 13)
 OWED = [receivable(f"100000000{n}", f"W{n}", "WATER", "2026-03-28", 9_000_000) for n in (1, 2, 3)]
@@ -205,6 +207,9 @@ def test_e39_a_statement_that_does_not_add_up_is_held(office: Office) -> None:
     assert outcome.state == "held"
     assert office.questions() == ["BALANCE_WRONG"]
     assert office.rows("bank_lines") == []
+    with office.run().store.read() as connection:
+        (problem,) = problems_of(connection, outcome.file_no)
+    assert (problem["line"], problem["field"]) == (3, "balance 015")
 
 
 def test_a_missing_statement_breaks_the_chain_until_it_comes(office: Office) -> None:

@@ -219,6 +219,13 @@ def test_line_ends_make_no_difference(path: Path, end: str) -> None:
     assert (second.codes(), second.transmission) == (first.codes(), first.transmission)
 
 
+def test_the_marks_of_swift_around_a_message_are_no_part_of_it() -> None:
+    text = (FIXTURES / "mt940" / "smallest.sta").read_text()
+    marked = "\x01" + text.rstrip().removesuffix("-") + "-\x03\n"
+    assert content(of(marked)) == content(of(text))
+    assert of(marked).codes() == of(text).codes()
+
+
 def test_blocks_of_any_size_give_the_same_rows() -> None:
     data = (FIXTURES / "mt940" / "accounts-pages-reversals.sta").read_bytes() * 3
     whole = list(mt940_fields.fields(io.BytesIO(data), Notes()))
