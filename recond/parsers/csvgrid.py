@@ -1,5 +1,5 @@
-"""Blocks of delimited text without quotes whose every line has as many fields as the first: the
-places of delimiters and line breaks are then a table, and a column is read at once.
+"""Blocks of delimited text without quoted fields whose every line has as many fields as the
+first: the places of delimiters and line breaks are then a table, and a column is read at once.
 
 What this cannot read plainly is left to `csvscan` and `typed`, which explain it; both ways say the
 same of the same bytes (tests/unit/test_csvgrid.py).
@@ -10,10 +10,8 @@ from __future__ import annotations
 import codecs
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -38,9 +36,6 @@ class Fault:
     code: str
     position: int
     message: str
-
-
-_NO_FAULTS: Mapping[int, Fault] = MappingProxyType({})
 
 
 class Fields(ABC):
@@ -93,7 +88,8 @@ class Grid(Fields):
     """The records of such a block, as `csvscan.Records` gives them; `marks[r, c]` is where field
     `c` of record `r` ends."""
 
-    faults: Mapping[int, Fault] = _NO_FAULTS
+    faulty: Ints = np.zeros(0, dtype=np.int64)
+    endless = False
     drops: Ints = np.zeros(0, dtype=np.int64)
 
     def __init__(self, data: Bytes, marks: Ints, line: int, offset: int, breaks: int = 1) -> None:
@@ -139,6 +135,10 @@ class Grid(Fields):
         """How many fields each record has."""
         return np.full(len(self.marks), self.width, dtype=np.int64)
 
+    def fault(self, row: int) -> Fault | None:
+        """None: each of its records can be read."""
+        return None
+
     def values(self, row: int) -> list[bytes]:
         """The fields of one record."""
         start, stop = int(self.starts[row]), int(self.ends[row])
@@ -165,8 +165,8 @@ class Grid(Fields):
 def grid(
     data: Bytes, delimiter: int, line: int, offset: int, *, returns: bool = True
 ) -> Grid | None:
-    r"""The block as a grid, or None where it is none. `data` has no quotes; its lines end with
-    `\n`, or all with `\r\n`; without `returns` there are none of the latter."""
+    r"""The block as a grid, or None where it is none. `data` has no quoted fields; its lines end
+    with `\n`, or all with `\r\n`; without `returns` there are none of the latter."""
     if not len(data) or data[-1] != LF:
         return None
     feeds = data == LF

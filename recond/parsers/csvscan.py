@@ -1,16 +1,15 @@
 """Where the records and fields of a delimited block stand (RFC 4180, and what files really do).
 
 A quote opens only at the start of a field; inside, two quotes are one, and delimiters and line
-breaks are text. A quote elsewhere is a character like any other. Blocks whose quotes pair up are
-scanned with NumPy; only a block with a stray quote is read record by record, so that one bad
-record costs itself and not the records after it.
+breaks are text. A quote elsewhere is a character like any other. A record with a field that no
+quote closes before a delimiter ends with the line in which it began, so that it costs itself and
+not the records after it. tests/unit/csvoracle.py says the same record by record.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import BinaryIO
 
@@ -19,9 +18,11 @@ import pyarrow as pa
 
 from recond.parsers.columns import BLOCK, BOM, LONGEST, Bytes, Ints, split_lines
 from recond.parsers.csvgrid import Fault, Fields, Grid, grid
+from recond.parsers.csvquotes import Runs, quote_runs, read_quotes
 from recond.parsers.spans import gathered
 
-_INT8 = np.int8
+_UNCLOSED = "a quote opens a field that no quote closes before a delimiter"
+_ENDLESS = f"a line is longer than {LONGEST:,} bytes; reading stops here"
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,9 @@ class Records(Fields):
     """Records of a block. Record r is `data[starts[r]:ends[r]]`, its fields are
     `first_field[r]:first_field[r + 1]` of `field_starts` and `field_ends`, quotes taken off.
 
-    `drops` are the places of second quotes inside fields; `faults` are by record; a record with
-    a fault has one field. `used` bytes of the block are read, the rest belongs to the next one.
+    `drops` are the places of second quotes inside fields. `faulty` records have one field, because
+    at `places` one opens that no quote closes; an `endless` last record is longer than any may be.
+    `used` bytes of the block are read, the rest belongs to the next one.
     """
 
     data: Bytes
@@ -41,18 +43,25 @@ class Records(Fields):
     field_starts: Ints
     field_ends: Ints
     drops: Ints
+    faulty: Ints
+    places: Ints
     used: int
+    physical_lines: int  # how many lines were read
     offset: int = 0
-    faults: dict[int, Fault] = field(default_factory=dict)
+    endless: bool = False
 
     def counts(self) -> Ints:
         """How many fields each record has."""
         return np.diff(self.first_field)
 
-    @property
-    def physical_lines(self) -> int:
-        """How many lines were read."""
-        return len(split_lines(self.data[: self.used])[0])
+    def fault(self, row: int) -> Fault | None:
+        """Why a record cannot be read, if it cannot."""
+        at = int(np.searchsorted(self.faulty, row))
+        if at == len(self.faulty) or self.faulty[at] != row:
+            return None
+        if self.endless and row == len(self.starts) - 1:
+            return Fault("RECORD_TOO_LONG", int(self.places[at]), _ENDLESS)
+        return Fault("VALUE_UNREADABLE", int(self.places[at]), _UNCLOSED)
 
     def values(self, row: int) -> list[bytes]:
         """The fields of one record."""
@@ -61,15 +70,22 @@ class Records(Fields):
 
     @cached_property
     def unquoted(self) -> Bytes:  # type: ignore[override]
-        return np.delete(self.data, self.drops) if len(self.drops) else self.data
+        if not len(self.drops):
+            return self.data
+        kept = np.ones(len(self.data), dtype=np.bool_)
+        kept[self.drops] = False
+        return self.data[kept]
 
     @cached_property
     def _unquoted_fields(self) -> tuple[Ints, Ints]:
         """Where the fields stand in the bytes without second quotes."""
         if not len(self.drops):
             return self.field_starts, self.field_ends
-        starts = self.field_starts - np.searchsorted(self.drops, self.field_starts)
-        return starts, self.field_ends - np.searchsorted(self.drops, self.field_ends)
+        within = np.searchsorted(self.field_starts, self.drops, side="right") - 1
+        before = np.cumsum(np.bincount(within, minlength=len(self.field_starts)))
+        starts = self.field_starts.copy()
+        starts[1:] -= before[:-1]
+        return starts, self.field_ends - before
 
     def spans(self, rows: Ints, place: int) -> tuple[Ints, Ints]:
         at = self.first_field[rows] + place
@@ -106,14 +122,16 @@ def read_records(
             yield _too_long(data, cut, offset, line, delimiter, quote)
             return
         if cut:
+            view = np.frombuffer(data, dtype=np.uint8, count=cut)
             records: Records | Grid | None = None
-            if not quote or data.find(quote.encode(), 0, cut) < 0:
-                view = np.frombuffer(data, dtype=np.uint8, count=cut)
+            runs = None
+            if quote and data.find(quote.encode(), 0, cut) >= 0:
+                runs = quote_runs(view, ord(quote), ord(delimiter))
+            if runs is None:
                 returns = data.find(b"\r", 0, cut) >= 0
                 records = grid(view, ord(delimiter), line, offset, returns=returns)
             if records is None:
-                whole = data[:cut]
-                records = scan(whole, delimiter, quote, final=not chunk, line=line, offset=offset)
+                records = scan(view, delimiter, runs, final=not chunk, line=line, offset=offset)
             yield records
             line += records.physical_lines
             offset += records.used
@@ -126,50 +144,65 @@ def read_records(
 
 def _too_long(data: bytes, cut: int, offset: int, line: int, delimiter: str, quote: str) -> Records:
     """The whole records before a line without an end, and that line as a fault."""
-    message = f"a line is longer than {LONGEST:,} bytes; reading stops here"
-    records = scan(data[:cut], delimiter, quote, final=True, line=line, offset=offset)
-    tail = np.array([cut], dtype=np.int64)
-    fields = len(records.field_starts)
+    view = np.frombuffer(data, dtype=np.uint8, count=cut)
+    runs = quote_runs(view, ord(quote), ord(delimiter)) if quote else None
+    records = scan(view, delimiter, runs, final=True, line=line, offset=offset)
+    end = np.array([cut], dtype=np.int64)
     return Records(
         np.frombuffer(data[: cut + 1], dtype=np.uint8),
-        np.append(records.starts, tail),
-        np.append(records.ends, tail),
-        np.append(records.lines, line + len(split_lines(records.data)[0])),
-        np.append(records.first_field, fields + 1),
-        np.append(records.field_starts, tail),
-        np.append(records.field_ends, tail),
+        np.append(records.starts, end),
+        np.append(records.ends, end),
+        np.append(records.lines, line + records.physical_lines),
+        np.append(records.first_field, records.first_field[-1] + 1),
+        np.append(records.field_starts, end),
+        np.append(records.field_ends, end),
         records.drops,
+        np.append(records.faulty, len(records.starts)),
+        np.append(records.places, end),
         len(data),
+        records.physical_lines + 1,
         offset,
-        {**records.faults, len(records.starts): Fault("RECORD_TOO_LONG", cut, message)},
+        True,
     )
 
 
 def scan(
-    data: bytes, delimiter: str, quote: str, *, final: bool, line: int = 1, offset: int = 0
+    view: Bytes, delimiter: str, runs: Runs | None, *, final: bool, line: int = 1, offset: int = 0
 ) -> Records:
-    """Records of whole physical lines. With `final` an open quote is a fault; without, the
-    record that it opens is left to the next block, unless it is longer than LONGEST."""
-    view = np.frombuffer(data, dtype=np.uint8)
-    starts, ends = split_lines(view)
-    marks = np.flatnonzero(view == ord(delimiter))
-    quotes = np.flatnonzero(view == ord(quote)) if quote else marks[:0]
-    if not len(quotes):
-        lines = line + np.arange(len(starts), dtype=np.int64)
-        first, low, high = _fields(starts, ends, marks)
-        return Records(view, starts, ends, lines, first, low, high, quotes, len(data), offset)
-    found = _paired(view, starts, ends, marks, quotes, line, offset, quote)
-    if found is not None:
-        rest = len(data) - found.used
-        if rest == 0 or (not final and rest <= LONGEST):
-            return found
-    return _exact(data, starts, ends, delimiter, quote, final, line, offset)
+    """Records of whole physical lines with such runs of quotes, None if none of them opens a
+    field. With `final` an open quote is a fault; without, the record that it opens is left to the
+    next block, unless it is longer than LONGEST."""
+    line_starts, line_ends = split_lines(view)
+    if runs is None:
+        fields = _fields(line_starts, line_ends, np.flatnonzero(view == ord(delimiter)))
+        lines = line + np.arange(len(line_starts), dtype=np.int64)
+        none = lines[:0]
+        return Records(
+            view, line_starts, line_ends, lines, *fields, none, none, none, len(view), len(lines),
+            offset,
+        )  # fmt: skip
+    said = read_quotes(runs, line_starts, line_ends, len(view), final=final)
+    count = said.lines
+    used = int(line_starts[count]) if count < len(line_starts) else len(view)
+    begins = ~said.inside[:count]
+    starts = line_starts[:count][begins]
+    ends = line_ends[:count][np.append(begins[1:], True)] if count else starts
+    first, low, high = _fields(starts, ends, said.marks)
+    numbers = np.flatnonzero(begins)
+    faulty = np.searchsorted(numbers, said.faulty)
+    quoted = view[np.minimum(low, len(view) - 1)] == view[runs.start[0]]
+    quoted[first[faulty]] = False
+    low += quoted
+    high -= quoted
+    return Records(
+        view[:used], starts, ends, line + numbers, first, low, high, said.drops, faulty,
+        said.places, used, count, offset,
+    )  # fmt: skip
 
 
 def _fields(starts: Ints, ends: Ints, marks: Ints) -> tuple[Ints, Ints, Ints]:
     """(first_field, field_starts, field_ends) of records cut at `marks`."""
-    counts = np.searchsorted(marks, ends) - np.searchsorted(marks, starts) + 1
-    first = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
+    first = np.append(np.searchsorted(marks, starts), len(marks)) + np.arange(len(starts) + 1)
     low = np.empty(first[-1], dtype=np.int64)
     high = np.empty(first[-1], dtype=np.int64)
     is_first = np.zeros(len(low), dtype=np.bool_)
@@ -179,169 +212,3 @@ def _fields(starts: Ints, ends: Ints, marks: Ints) -> tuple[Ints, Ints, Ints]:
     low[is_first], high[is_last] = starts, ends
     low[~is_first], high[~is_last] = marks + 1, marks
     return first, low, high
-
-
-def _paired(
-    view: Bytes,
-    line_starts: Ints,
-    line_ends: Ints,
-    marks: Ints,
-    quotes: Ints,
-    line: int,
-    offset: int,
-    quote: str,
-) -> Records | None:
-    """Records of a block whose quotes all open or close a field or stand twice inside one;
-    None when a quote stands elsewhere. An open record at the end is left."""
-    whole = np.searchsorted(quotes, line_ends) % 2 == 0
-    if not whole.any():
-        return None
-    last = int(np.flatnonzero(whole)[-1])
-    used = int(line_starts[last + 1]) if last + 1 < len(line_starts) else len(view)
-    ends = line_ends[whole]
-    begins = np.concatenate([np.ones(1, dtype=np.bool_), whole[:-1]])
-    begins[last + 1 :] = False
-    starts = line_starts[begins]
-    quotes = quotes[quotes < used]
-    marks = _outside(marks[marks < used], quotes)
-    first, low, high = _fields(starts, ends, marks)
-    quoted = np.flatnonzero((view[np.minimum(low, used - 1)] == ord(quote)) & (low < high))
-    inner_low, inner_high = low[quoted], high[quoted]
-    begin, end = np.searchsorted(quotes, inner_low), np.searchsorted(quotes, inner_high)
-    if int((end - begin).sum()) != len(quotes):  # one stands in a field that begins without
-        return None
-    sound = ((end - begin) % 2 == 0) & (quotes[begin] == inner_low)
-    sound &= (quotes[end - 1] == inner_high - 1) & (inner_high - inner_low <= LONGEST)
-    if not sound.all():
-        return None
-    # Inside a field the second and third, fourth and fifth … quotes must be pairs.
-    place = np.arange(len(quotes)) - np.repeat(begin, end - begin)
-    opener = (place % 2 == 1) & (np.arange(len(quotes)) != np.repeat(end - 1, end - begin))
-    pairs = np.flatnonzero(opener)
-    if not bool((quotes[pairs + 1] - quotes[pairs] == 1).all()):
-        return None
-    low[quoted] += 1
-    high[quoted] -= 1
-    lines = line + np.flatnonzero(begins).astype(np.int64)
-    drops = quotes[pairs + 1]
-    return Records(view[:used], starts, ends, lines, first, low, high, drops, used, offset)
-
-
-def _outside(marks: Ints, quotes: Ints) -> Ints:
-    """The marks before which an even number of quotes stands."""
-    both = np.concatenate([marks, quotes])
-    order = np.argsort(both, kind="stable")  # two runs that ascend: merged, not sorted
-    is_quote = order >= len(marks)
-    even = np.bitwise_xor.accumulate(is_quote.view(np.uint8)) == 0
-    outside: Ints = both[order[even & ~is_quote]]
-    return outside
-
-
-class _Builder:
-    """Collects records for the exact scanner."""
-
-    def __init__(self) -> None:
-        self.starts: list[int] = []
-        self.ends: list[int] = []
-        self.first: list[int] = [0]
-        self.low: list[int] = []
-        self.high: list[int] = []
-        self.drops: list[int] = []
-        self.faults: dict[int, Fault] = {}
-
-    def add(self, start: int, end: int, fields: list[tuple[int, int]]) -> None:
-        self.starts.append(start)
-        self.ends.append(end)
-        for low, high in fields:
-            self.low.append(low)
-            self.high.append(high)
-        self.first.append(len(self.low))
-
-
-def _exact(
-    data: bytes,
-    line_starts: Ints,
-    line_ends: Ints,
-    delimiter: str,
-    quote: str,
-    final: bool,
-    line: int,
-    offset: int,
-) -> Records:
-    """Record by record: only for blocks with a stray quote, where exactness beats speed."""
-    built = _Builder()
-    mark, sign = re.escape(delimiter.encode()), re.escape(quote.encode())
-    plain = re.compile(rb"[^%b\r\n]*+" % mark)
-    quoted = re.compile(rb"%b(?:[^%b]++|%b%b)*+%b(?=[%b\r\n]|\Z)" % (*[sign] * 5, mark))
-    position, row = 0, 0
-    while position < len(data):
-        row = int(np.searchsorted(line_starts, position, side="right")) - 1
-        end = _one(data, position, plain, quoted, delimiter, quote, built)
-        if end < 0:
-            if not final and len(data) - position <= LONGEST and _open(data, -end - 1, quote):
-                break
-            message = "a quote opens a field that no quote closes before a delimiter"
-            built.faults[len(built.starts)] = Fault("VALUE_UNREADABLE", -end - 1, message)
-            end = int(line_ends[row])
-            built.add(position, end, [(position, end)])
-        position = end + (2 if data[end : end + 2] == b"\r\n" else 1)
-    starts = np.array(built.starts, dtype=np.int64)
-    rows = np.searchsorted(line_starts, starts, side="right") - 1
-    used = min(position, len(data))
-    return Records(
-        np.frombuffer(data[:used], dtype=np.uint8),
-        starts,
-        np.array(built.ends, dtype=np.int64),
-        line + rows.astype(np.int64),
-        np.array(built.first, dtype=np.int64),
-        np.array(built.low, dtype=np.int64),
-        np.array(built.high, dtype=np.int64),
-        np.array(built.drops, dtype=np.int64),
-        used,
-        offset,
-        built.faults,
-    )
-
-
-def _open(data: bytes, position: int, quote: str) -> bool:
-    """Whether the quoted field at `position` could be closed by bytes still to come."""
-    sign = re.escape(quote.encode())
-    match = re.compile(rb"%b(?:[^%b]++|%b%b)*+\Z" % (*[sign] * 4,)).match(data, position)
-    return match is not None
-
-
-def _one(
-    data: bytes,
-    start: int,
-    plain: re.Pattern[bytes],
-    quoted: re.Pattern[bytes],
-    delimiter: str,
-    quote: str,
-    built: _Builder,
-) -> int:
-    """Add the record at `start`; its end, or minus one more than the place of a wrong quote."""
-    fields: list[tuple[int, int]] = []
-    drops: list[int] = []
-    position = start
-    sign, mark = quote.encode(), delimiter.encode()
-    while True:
-        if data.startswith(sign, position):
-            match = quoted.match(data, position)
-            if match is None or match.end() - position > LONGEST:
-                return -position - 1
-            end = match.end()
-            fields.append((position + 1, end - 1))
-            at = data.find(sign * 2, position + 1, end - 1)
-            while at >= 0:
-                drops.append(at + 1)
-                at = data.find(sign * 2, at + 2, end - 1)
-        else:
-            match = plain.match(data, position)
-            end = len(data) if match is None else match.end()
-            fields.append((position, end))
-        if not data.startswith(mark, end):
-            break
-        position = end + 1
-    built.drops += drops
-    built.add(start, end, fields)
-    return end

@@ -267,10 +267,10 @@ class _Reader:
             good[np.searchsorted(records.starts, zeros, side="right") - 1] = False
         long = np.flatnonzero(records.field_ends - records.field_starts > LONGEST)
         good[np.searchsorted(records.first_field, long, side="right") - 1] = False
-        good[list(records.faults)] = False
+        good[records.faulty] = False
+        good[others] = True
         doubtful = np.flatnonzero(~good[start:]) + start
         good[others] = False
-        doubtful = np.setdiff1d(doubtful, others)
         told = self._told_rows(records, doubtful, counts)
         for row in told:
             good[row] = self._second_look(records, int(row), int(counts[row]))
@@ -279,22 +279,25 @@ class _Reader:
         return np.flatnonzero(good).astype(np.int64)
 
     def _told_rows(self, records: Records | Grid, doubtful: Ints, counts: Ints) -> Ints:
-        """The rows that are looked at again, one by one: not the many that have another number of
-        fields like those before them, which are counted."""
+        """The rows that are looked at again, one by one: not the many with a quote that is not
+        closed or with another number of fields, which are counted when a few were told."""
         counted = counts[doubtful] != self._width
         counted &= counts[doubtful] > 1  # a blank line has one field
-        counted &= ~np.isin(doubtful, list(records.faults))
         if self.layout.trailing_delimiter or self.layout.delimiter in "\t \x1a":
             counted[:] = False
         if counted.any() and not int(records.data.min()):
             counted[:] = False
-        return np.setdiff1d(doubtful, doubtful[counted][self.notes.kept :])
+        unclosed = np.zeros(len(counts), dtype=np.bool_)
+        unclosed[records.faulty[: len(records.faulty) - records.endless]] = True
+        counted |= unclosed[doubtful]
+        told: Ints = doubtful[~counted | (np.cumsum(counted) <= self.notes.kept)]
+        return told
 
     def _second_look(self, records: Records | Grid, row: int, count: int) -> bool:
         """Whether a record that looks wrong is good after all; if not, why."""
         start, end = int(records.starts[row]), int(records.ends[row])
         data = records.data[start:end].tobytes()
-        fault = records.faults.get(row)
+        fault = records.fault(row)
         code, at, message = "VALUE_UNREADABLE", start, ""
         if fault is not None:
             code, at, message = fault.code, fault.position, fault.message
@@ -325,7 +328,7 @@ class _Reader:
 
     def _field_at(self, records: Records | Grid, row: int, position: int) -> str | None:
         """The name of the column that holds a byte, as far as fields can be told apart."""
-        if row in records.faults:
+        if records.fault(row) is not None:
             before = records.data[records.starts[row] : position]
             index = int(np.count_nonzero(before == ord(self.layout.delimiter)))
         else:

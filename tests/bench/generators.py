@@ -263,18 +263,32 @@ def write(path: Path, kind: str, what: City) -> Path:
 
 
 # What makes each record of a file wrong, for those that must not cost much more than good ones:
-# a pattern that finds it, and what stands there instead.
-SPOILED: dict[str, tuple[bytes, bytes]] = {
-    "nacha": (rb"(?m)^6(.{28})0", rb"6\1X"),  # no amount
-    "lockbox": (rb"(?m)^6(.{6})0", rb"6\1X"),
-    "fixed": (rb"(?m)^R(.{41})0", rb"R\1X"),
-    "cashier": (rb"(?m)^(R.*)\.([0-9][0-9]),", rb"\1.\2X,"),
+# a pattern that finds it, and what stands there instead. In WRITTEN nothing is wrong with it.
+Change = tuple[bytes, bytes]
+_NAME = rb"(?m)^(R.*,)PAYER (.*)$"
+SPOILED: dict[str, dict[str, Change]] = {
+    "nacha": {"no-amount": (rb"(?m)^6(.{28})0", rb"6\1X")},
+    "lockbox": {"no-amount": (rb"(?m)^6(.{6})0", rb"6\1X")},
+    "fixed": {"no-amount": (rb"(?m)^R(.{41})0", rb"R\1X")},
+    "cashier": {
+        "no-amount": (rb"(?m)^(R.*)\.([0-9][0-9]),", rb"\1.\2X,"),
+        "unclosed": (_NAME, rb'\1"PAYER" \2'),
+        "short-rows": (rb"(?m)^(R.*),PAYER.*$", rb"\1"),
+    },
+}
+WRITTEN: dict[str, dict[str, Change]] = {
+    "cashier": {
+        "stray": (_NAME, rb'\1PAY"ER \2'),
+        "quoted": (_NAME, rb'\1"PAYER, \2"'),
+        "doubled": (_NAME, rb'\1"PAYER ""X"" \2"'),
+        "all-quoted": (rb"(?m)([^,\n]*)([,\n])", rb'"\1"\2'),
+    },
 }
 
 
-def spoil(path: Path, kind: str) -> Path:
-    """A copy of a file beside it in which every record fails a check."""
-    pattern, instead = SPOILED[kind]
-    copy = path.with_name(f"spoiled-{path.name}")
+def rewrite(path: Path, name: str, change: Change) -> Path:
+    """A copy of a file beside it in which every record is written in another way."""
+    pattern, instead = change
+    copy = path.with_name(f"{name}-{path.name}")
     copy.write_bytes(re.sub(pattern, instead, path.read_bytes()))
     return copy

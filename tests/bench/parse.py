@@ -6,7 +6,8 @@
 Records a second in thousands, by the clock and by processor time (all threads), and how many times
 the other's processor time recond needs. Each run is a process of its own, the readers take turns,
 and the median of the runs counts; each must find every record and every cent, else it says so.
-`spoiled` is recond over the same records when each of them fails a check.
+The other names are recond over the same records, each of them spoiled or written in another way
+(generators.py).
 """
 
 from __future__ import annotations
@@ -152,12 +153,12 @@ PEERS: dict[str, tuple[str, str, Callable[[Path], Found]]] = {
 
 
 def one(reader: str, kind: str, path: Path) -> dict[str, Any]:
-    if reader in ("recond", "spoiled"):
-        count, cents = recond(kind, path, good=reader == "recond")
-    elif reader == "kernel":
+    if reader == "kernel":
         count, cents = kernels.KERNELS[kind](path)
-    else:
+    elif kind in PEERS and reader == PEERS[kind][0]:
         count, cents = PEERS[kind][2](path)
+    else:
+        count, cents = recond(kind, path, good=reader not in generators.SPOILED.get(kind, {}))
     return {"records": count, "cents": cents}
 
 
@@ -170,8 +171,9 @@ def compare(options: argparse.Namespace, kind: str, folder: Path) -> None:
     path = generators.write(folder / f"{kind}.csv", kind, what)
     generators.write(folder / "warm.csv", kind, generators.city(100, 100, seed, step=100))
     files = {"recond": path, "kernel": path}
-    if kind in generators.SPOILED:
-        files["spoiled"] = generators.spoil(path, kind)
+    spoiled = generators.SPOILED.get(kind, {})
+    for name, change in {**spoiled, **generators.WRITTEN.get(kind, {})}.items():
+        files[name] = generators.rewrite(path, name, change)
     if kind in PEERS and peers:
         peer, module, _ = PEERS[kind]
         if importlib.util.find_spec(module) is None:
@@ -197,7 +199,7 @@ def compare(options: argparse.Namespace, kind: str, folder: Path) -> None:
         against = f"recond is {cpu / base:6.2f}x" if base and reader != "recond" else ""
         print(
             f"  {reader:<13}{rates}  {memory:>5} MB  {against}"
-            f"{'' if right or reader == 'spoiled' else '  WRONG SUM'}"
+            f"{'' if right or reader in spoiled else '  WRONG SUM'}"
         )
 
 
@@ -217,7 +219,8 @@ def main() -> None:
     if options.one:
         reader, kind, file = options.one
         # Imports are not parsing.
-        warm = "recond" if reader == "spoiled" else reader
+        peer = kind in PEERS and reader == PEERS[kind][0]
+        warm = reader if peer or reader == "kernel" else "recond"
         one(warm, kind, Path(file).with_name("warm.csv"))
         measure.report(lambda: one(reader, kind, Path(file)))
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -14,7 +15,10 @@ from hypothesis import strategies as st
 from recond.model import TABLES
 from recond.money import parse_decimal
 from recond.parsers import csvscan, delimited, pieces, typed
+from recond.parsers.columns import Bytes
+from recond.parsers.csvquotes import Runs
 from recond.parsers.words import plain_cents
+from tests.unit import csvoracle
 from tests.unit.achfiles import Read
 from tests.unit.reading import shipped
 
@@ -63,6 +67,10 @@ def read(data: bytes, block: int) -> Read:
     return Read(tables, [p for c in chunks for p in c.problems], last)
 
 
+def record_by_record(view: Bytes, delimiter: str, _: Runs | None, **place: Any) -> csvscan.Records:
+    return csvoracle.scanned(view, delimiter, '"', **place)
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.one_of(ROWS, EVEN, EVEN, EVEN, ODD), max_size=12),
@@ -78,7 +86,7 @@ def test_the_straight_way_says_what_the_exact_way_says(
     straight = read(data, block)
     with (
         patch.object(csvscan, "grid", lambda *_, **__: None),
-        patch.object(csvscan, "_paired", lambda *_: None),
+        patch.object(csvscan, "scan", record_by_record),
         patch.object(csvscan.Fields, "readable", lambda *_: False),
         patch.object(delimited, "is_plain", lambda *_: False),
     ):
@@ -152,3 +160,13 @@ def test_rows_of_another_length_are_counted_when_a_few_were_told() -> None:
     told = [p for p in problems if p.code == "VALUE_UNREADABLE"]
     assert [p.line for p in told[:25]] == list(range(2, 27))
     assert "16 more problems" in told[-1].message
+
+
+def test_records_with_a_quote_that_nothing_closes_are_counted_when_a_few_were_told() -> None:
+    data = "\n".join([HEADER, *['R1,"D"1,C1'] * 40, "R1,D1", "x" * (2 << 20)])
+    problems = read(data.encode(), 1 << 20).problems
+    told = [p for p in problems if p.code == "VALUE_UNREADABLE"]
+    assert [(p.line, p.field) for p in told[:25]] == [(n, "drawer") for n in range(2, 27)]
+    assert told[0].byte_offset == len(HEADER) + 4
+    assert "16 more problems" in told[-1].message
+    assert [p.line for p in problems if p.code == "RECORD_TOO_LONG"] == [43]
