@@ -51,6 +51,7 @@ def said(records: Records) -> dict[str, object]:
 @given(TEXTS, st.booleans(), st.sampled_from([1, 2, 3, 5, 9, 1 << 16]))
 @example('"a\n","\n"b\n', True, 1 << 16)  # a line that ends one record and opens the next
 @example('"a\n"","\nb","', False, 1 << 16)
+@example('"a\nb","d\ne"\nf\n', True, 1 << 16)  # a line inside that would open one by itself, too
 @example('"a\nb"c,"\n"\n', True, 1 << 16)  # a fault in the second line ends with the first
 def test_a_block_is_what_it_is_record_by_record(text: str, final: bool, most: int) -> None:
     data = text.encode()
