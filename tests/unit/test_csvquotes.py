@@ -22,7 +22,9 @@ PIECES = st.sampled_from(
     ['"', '""', ",", "a", "\n", "\r\n", "\r", '","', '"\n"', 'a"', '"b', ',"', '",', '"""', ',""']
 )
 TEXTS = st.one_of(
-    st.lists(PIECES, max_size=30).map("".join), st.text(st.sampled_from('",a\n\ré'), max_size=20)
+    st.lists(PIECES, max_size=30).map("".join),
+    st.lists(PIECES, max_size=30).map(lambda pieces: "".join(['"q"z\n', *pieces])),  # by lines
+    st.text(st.sampled_from('",a\n\ré'), max_size=20),
 )
 
 
@@ -51,7 +53,7 @@ def said(records: Records) -> dict[str, object]:
 @given(TEXTS, st.booleans(), st.sampled_from([1, 2, 3, 5, 9, 1 << 16]))
 @example('"a\n","\n"b\n', True, 1 << 16)  # a line that ends one record and opens the next
 @example('"a\n"","\nb","', False, 1 << 16)
-@example('"a\nb","d\ne"\nf\n', True, 1 << 16)  # a line inside that would open one by itself, too
+@example('"q"z\n"a\nb","d\ne"\nf\n', True, 1 << 16)  # a line inside would open one, too
 @example('"a\nb"c,"\n"\n', True, 1 << 16)  # a fault in the second line ends with the first
 def test_a_block_is_what_it_is_record_by_record(text: str, final: bool, most: int) -> None:
     data = text.encode()
