@@ -11,7 +11,7 @@ from recond.parsers.bai2_details import funds_subfields
 from recond.parsers.dates import NO_DATE
 
 _CODE = re.compile(r"^[0-9]{3}$", re.ASCII)
-_AMOUNT = re.compile(r"^[+-]?[0-9]{1,15}$", re.ASCII)
+_AMOUNT = re.compile(r"^[+-]?0*[0-9]{1,15}$", re.ASCII)
 _COUNT = re.compile(r"^[0-9]{0,9}$", re.ASCII)
 
 
@@ -48,17 +48,13 @@ def amount_groups(fields: list[str]) -> Iterator[tuple[int, int] | Problem]:
     Where a type code is expected, an empty field is skipped (formats.md section 1: banks emit a
     comma too many or too few); four of them are a group that says nothing, which is allowed.
     """
-    place, blanks = 0, 0
+    place, blanks, groups = 0, 0, 0
     while place < len(fields):
         if not fields[place]:
             place, blanks = place + 1, blanks + 1
             continue
         if blanks % 4:
-            yield Problem(
-                "EXTRA_FIELD",
-                "A record 03 has an empty field too many, which was skipped.",
-                field="type code",
-            )
+            yield _extra_field()
         blanks = 0
         code, amount, count, funds = [*fields[place : place + 4], "", "", ""][:4]
         extra = funds_subfields(funds.upper(), fields[place + 4 :])
@@ -72,14 +68,24 @@ def amount_groups(fields: list[str]) -> Iterator[tuple[int, int] | Problem]:
             return
         if amount:
             yield int(code), int(amount)
-        place += 4 + extra
+        place, groups = place + 4 + extra, groups + 1
+    if groups and blanks % 4:
+        yield _extra_field()
+
+
+def _extra_field() -> Problem:
+    return Problem(
+        "EXTRA_FIELD",
+        "A record 03 has an empty field too many, which was skipped.",
+        field="type code",
+    )
 
 
 def _wrong(code: str, amount: str, count: str, extra: int | None) -> str | None:
     if not _CODE.match(code):
         return f"'{code[:20]}' stands where a type code of 3 digits is expected"
     if amount and not _AMOUNT.match(amount):
-        return f"the amount '{amount[:30]}' of type code {code} is not a whole number"
+        return f"the amount '{amount[:30]}' of type code {code} is no whole number of 15 digits"
     if not _COUNT.match(count):
         return f"the item count '{count[:20]}' of type code {code} is not a whole number"
     if extra is None:

@@ -23,13 +23,14 @@ from recond.parsers.spans import edged, joined_text, span_digits, span_text, spa
 from recond.parsers.words import words_at
 
 LARGEST = 10**13  # minor units: no payment of a city is larger, and a block of them fits int64
-_COMMA = 44
+_COMMA, _SLASH = 44, 47
 _PLAIN_FUNDS = np.isin(np.arange(256), np.frombuffer(b"Z012", dtype=np.uint8))
 _V = ord("V")
 _HEAD = len("16,165,")  # what stands before the amount
 _DATED = len(",YYMMDD")
 _BEYOND = 9  # commas that are taken to stand behind the bytes
-_AMOUNT = re.compile(r"^\+?([0-9]{1,18})$", re.ASCII)
+_AMOUNT = re.compile(r"^\+?([0-9]+)$", re.ASCII)
+REPLACED = "A character is not of the declared encoding and was replaced."
 _CODE = re.compile(r"^[0-9]{3}$", re.ASCII)
 SUBFIELDS = {"": 0, "Z": 0, "0": 0, "1": 0, "2": 0, "S": 3, "V": 2}
 
@@ -119,6 +120,8 @@ def read_details(
         if rows or blanks[name]:
             whole = pc.ascii_trim_whitespace(whole)
         columns[name] = blank_to_null(whole)
+        if name != "text":
+            _tell_slash(records, heads, columns[name], notes)
     return Details(heads, nexts - 1, cut.code, cut.amount, cut.day, bad, **columns)
 
 
@@ -201,9 +204,26 @@ def _tell_replaced(records: Records, members: Ints, notes: Notes) -> None:
     for member in members:
         notes.add(
             "CHARACTER_REPLACED",
-            "A character of a reference or text is not of the declared encoding and was replaced.",
+            REPLACED,
             line=int(records.line[member]),
             byte_offset=records.offset + int(records.start[member]),
+        )
+
+
+def _tell_slash(records: Records, heads: Ints, column: pa.StringArray, notes: Notes) -> None:
+    """Some banks write slashes inside references, where the specification would end the record
+    (formats.md section 1). Told of the first in a chunk."""
+    held = column.buffers()[2]
+    if held is None or not (np.frombuffer(held, dtype=np.uint8) == _SLASH).any():
+        return
+    slashed = np.flatnonzero(pc.match_substring(column, "/").to_numpy(zero_copy_only=False))
+    for member in heads[slashed[:1]]:
+        notes.add(
+            "RECORD_DEVIATES",
+            "A reference has a slash inside; it was read as part of the reference.",
+            line=int(records.line[member]),
+            byte_offset=records.offset + int(records.start[member]),
+            field="reference",
         )
 
 
@@ -256,6 +276,8 @@ def _exact(
         _unreadable(notes, place, "funds type", "its funds type is none of Z 0 1 2 S V D")
         return None
     fields, text = parted
+    if "\N{REPLACEMENT CHARACTER}" in "".join((*fields, text)):
+        notes.add("CHARACTER_REPLACED", REPLACED, line=place[0], byte_offset=place[1])
     if not _CODE.match(fields[1]):
         _unreadable(notes, place, "type code", f"its type code '{fields[1][:20]}' has no 3 digits")
         return None
@@ -288,7 +310,8 @@ def _amount(text: str, place: tuple[int, int], notes: Notes) -> int | None:
             f"its amount '{text[:30]}' is not unsigned digits (direction comes from the type code)",
         )  # fmt: skip
         return None
-    amount = int(found.group(1))
+    digits = found.group(1).lstrip("0")
+    amount = int(digits[:18] or "0")
     if amount > LARGEST:
         notes.add(
             "AMOUNT_OUT_OF_RANGE",

@@ -13,7 +13,7 @@ import pyarrow as pa
 from recond.model import BANK_BALANCES
 from recond.parsers.bai2_balances import Balances, amount_groups
 from recond.parsers.bai2_codes import TOTAL_CREDITS, TOTAL_DEBITS, Meanings
-from recond.parsers.bai2_details import Details, logical_fields
+from recond.parsers.bai2_details import REPLACED, Details, logical_fields
 from recond.parsers.bai2_records import DETAIL
 from recond.parsers.bai2_state import COUNT, TOTAL, Account, Controls, Group, Sums, Trailer, close
 from recond.parsers.columns import Ints
@@ -111,7 +111,10 @@ class Reader:
             if row < len(heads):
                 head, after = int(heads[row]), int(nexts[row])
                 self._at(records, head, after)
-                fields = ",".join(logical_fields(records, head, after, self._encoding)).split(",")
+                joined = ",".join(logical_fields(records, head, after, self._encoding))
+                if "\N{REPLACEMENT CHARACTER}" in joined:
+                    self._tell("CHARACTER_REPLACED", REPLACED)
+                fields = joined.split(",")
                 self._take(int(codes[row]), [f.strip() for f in fields], int(sizes[row]), known)
         return runs
 
@@ -239,14 +242,14 @@ class Reader:
         if group is None:
             return
         group.sums.parts += 1
-        number, currency, *rest = [*fields[1:], "", ""]
+        number, currency = [*fields[1:3], "", ""][:2]
         if not number:
             self._tell("RECORD_UNREADABLE", "An account has no number.", "account number")
         account = self._account_in(number, currency.upper() or group.currency)
         account.sums.records = size
         self._account = account
         place = (*self._place, self._length)
-        for code, amount in self._amounts(rest):
+        for code, amount in self._amounts(fields[3:]):
             if not self.layout.totals_without_summaries:
                 account.sums.found += amount
             if code in (TOTAL_CREDITS, TOTAL_DEBITS):
@@ -327,7 +330,9 @@ class Reader:
         if not pattern.match(text):
             self._tell(
                 "RECORD_UNREADABLE",
-                f"The trailer's figure '{text[:30]}' is not a whole number. Ask for a new file.",
+                f"The trailer's figure '{text[:30]}' is no whole number that a file of this office "
+                "can have. Ask for a new file.",
+                "control total" if pattern is TOTAL else "count",
             )
             return None
         return int(text)

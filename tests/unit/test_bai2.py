@@ -185,6 +185,7 @@ def test_an_account_record_parted_anywhere_by_88s() -> None:
 def test_an_empty_field_too_many_is_skipped(summary: str) -> None:
     result = read(statement([group([account([], 900, summary=summary)], 900)], 900))
     assert errors(result) == []
+    assert ("EXTRA_FIELD" in result.codes()) == (summary != "015,900")
     assert [r["amount_cents"] for r in result.rows("bank_balances")] == [900]
 
 
@@ -229,7 +230,7 @@ def result_field(file: str) -> tuple[str, str | None]:
         ("99,500,1,7", "99,5000,1,7", "FILE_TOTAL_WRONG", "control total", 7),
         ("99,500,1,7", "99,500,3,7", "FILE_COUNT_WRONG", "number of groups", 7),
         ("99,500,1,7", "99,500,1,8", "FILE_COUNT_WRONG", "number of records", 7),
-        ("99,500,1,7", "99,5x0,1,7", "RECORD_UNREADABLE", None, 7),
+        ("99,500,1,7", "99,5x0,1,7", "RECORD_UNREADABLE", "control total", 7),
     ],
 )
 def test_a_wrong_figure_is_named(
@@ -339,7 +340,7 @@ def test_a_type_code_has_three_digits(code: str) -> None:
     ("amount", "code"),
     [("-500", "RECORD_UNREADABLE"), ("5.00", "RECORD_UNREADABLE"), ("5 00", "RECORD_UNREADABLE"),
      ("5e2", "RECORD_UNREADABLE"), ("٥٠٠", "RECORD_UNREADABLE"), ("99999999999999",
-     "AMOUNT_OUT_OF_RANGE"), ("1" * 30, "RECORD_UNREADABLE")],
+     "AMOUNT_OUT_OF_RANGE"), ("1" * 30, "AMOUNT_OUT_OF_RANGE")],
 )  # fmt: skip
 def test_amounts_of_transactions_are_unsigned_digits(amount: str, code: str) -> None:
     result = read(one(f"16,142,{amount},Z,,,/", total=500))
@@ -503,7 +504,8 @@ def test_text_on_a_line_without_a_code_is_text() -> None:
 def test_slashes_commas_and_quotes_of_references_and_texts() -> None:
     record = '16,142,500,,SPB1,AB/GS/0001,"ACH, Credit" 1/2, Client: AB/ 16 X/'
     result = read(one(record, total=500))
-    assert result.problems == []
+    assert result.codes() == ["RECORD_DEVIATES"]
+    assert (result.problems[0].line, result.problems[0].field) == (4, "reference")
     assert lines(result)[0][3:] == ("SPB1", "AB/GS/0001", '"ACH, Credit" 1/2, Client: AB/ 16 X')
 
 
@@ -516,6 +518,11 @@ def test_an_account_number_with_a_blank_is_kept() -> None:
 
 
 def test_letters_that_are_not_of_the_encoding_are_replaced_with_a_warning() -> None:
+    odd = one("16,142,500,D,1,0,500,R,C,CAF\xc9/", total=500).encode("latin-1")
+    assert read(odd).codes() == ["CHARACTER_REPLACED"]
+    number = one("16,142,500,Z,R,C,T/", total=500).replace("0123456789", "01234\xff6789")
+    result = read(number.encode("latin-1"))
+    assert (result.codes(), result.told("CHARACTER_REPLACED").line) == (["CHARACTER_REPLACED"], 3)
     data = one("16,142,500,Z,R,C,CAF\xc9/", total=500).encode("latin-1")
     result = read(data)
     assert result.codes() == ["CHARACTER_REPLACED"]
