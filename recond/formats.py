@@ -69,6 +69,7 @@ class FormatFile(Strict):
     currency: str = "USD"
     encoding: str = "utf-8"
     waives: list[Waiver] = Field(default_factory=list)
+    instead_of: list[str] = Field(default_factory=list)
     identify: Identify = Field(default_factory=Identify)
     layout: dict[str, Any] = Field(default_factory=dict)
     sample: str = ""
@@ -116,19 +117,36 @@ class Formats(Mapping[str, Format]):
         """Which format claims a file of that name whose first bytes are `head` (HEAD is enough).
 
         Order: inbox, name pattern, first line, what the first bytes hold and lack, columns. Two
-        claims are never decided by a preference: the file is held (reliability.md fault 16).
+        claims are never decided by a preference: the file is held (reliability.md fault 16),
+        unless one of the formats says itself that it stands `instead_of` the others.
         """
         candidates = self.of_inbox(inbox)
-        refusals = [refusal(fmt, name, head) for fmt in candidates]
-        claims = [fmt for fmt, why in zip(candidates, refusals, strict=True) if why is None]
+        refusals = self.refusals(inbox, name, head)
+        claims = [fmt for fmt in candidates if refusals[fmt.name] is None]
         reasons = tuple(
-            f"{fmt.name}: {why or 'claims the file'}"
-            for fmt, why in zip(candidates, refusals, strict=True)
+            f"{fmt.name}: {refusals[fmt.name] or 'claims the file'}" for fmt in candidates
         )
         if len(claims) == 1:
             return Identified(claims[0], None, reasons)
         code = "AMBIGUOUS_FORMAT" if claims else "UNKNOWN_FORMAT"
         return Identified(None, code, reasons)
+
+    def refusals(self, inbox: str | None, name: str, head: bytes) -> dict[str, str | None]:
+        """By name, why each format of an inbox does not claim a file; None where it does."""
+        candidates = self.of_inbox(inbox)
+        why = {fmt.name: refusal(fmt, name, head) for fmt in candidates}
+        stepped = {
+            other: fmt.name
+            for fmt in candidates
+            if why[fmt.name] is None
+            for other in fmt.instead_of
+            # Each in place of the other is a contradiction, and none steps back.
+            if other in self and fmt.name not in self[other].instead_of
+        }
+        for other, winner in stepped.items():
+            if other in why and why[other] is None:
+                why[other] = f"{winner} claims the file in its place"
+        return why
 
 
 def refusal(fmt: Format, name: str, head: bytes) -> str | None:
@@ -175,10 +193,17 @@ def bundled() -> Traversable:
 def load_formats(folders: Sequence[Path | Traversable]) -> Formats:
     """All formats of some folders; a folder that does not exist holds none.
 
-    Raises ConfigError for a wrong format file (path, line, key, what is wrong) and for a name
-    that two files give.
+    Raises ConfigError for a wrong format file (path, line, key, what is wrong), for a name that
+    two files give and for one that stands instead of a format that there is not.
     """
-    return Formats(load_format(path) for folder in folders for path in _toml_files(folder))
+    formats = Formats(load_format(path) for folder in folders for path in _toml_files(folder))
+    for fmt in formats.values():
+        others = [other for other in formats if other != fmt.name]
+        for name in fmt.instead_of:
+            if name not in others:
+                said = f"there is no other format '{name}'{nearest(name, others)}"
+                raise ConfigError(f"{fmt.path}: instead_of: {said}")
+    return formats
 
 
 def load_home_formats(home: Path | None) -> Formats:
@@ -223,6 +248,7 @@ def read_format(text: str, path: str) -> Format:
         lacks=top.identify.lacks,
         columns=tuple(top.identify.columns),
         without_columns=tuple(top.identify.without_columns),
+        instead_of=tuple(top.instead_of),
         sample=top.sample,
         path=path,
         digest=hashlib.sha256(text.encode()).hexdigest(),

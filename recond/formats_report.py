@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from recond import controls
 from recond.exceptions.codes import CODES
-from recond.formats import Formats, refusal
+from recond.formats import Formats
 from recond.model import CONTROLS, TABLES, Format, Problem
 from recond.money import format_cents
 from recond.parsers import GRAMMARS
@@ -24,10 +24,9 @@ _TAKEN_BACK = pa.array(["DEBIT", "RETURN"])
 def sniff(formats: Formats, inbox: str | None, name: str, head: bytes) -> list[dict[str, Any]]:
     """One row a format that may arrive in the inbox (None: any): format, claims, reason."""
     rows = []
-    for fmt in formats.of_inbox(inbox):
-        why = refusal(fmt, name, head)
+    for format_name, why in formats.refusals(inbox, name, head).items():
         reason = "claims the file" if why is None else why
-        rows.append({"format": fmt.name, "claims": why is None, "reason": reason})
+        rows.append({"format": format_name, "claims": why is None, "reason": reason})
     return rows
 
 

@@ -359,6 +359,7 @@ class Format:
     lacks: str | None = None  # and one that must not be
     columns: tuple[str, ...] = ()  # column names that the first line must hold
     without_columns: tuple[str, ...] = ()  # column names that it must not hold
+    instead_of: tuple[str, ...] = ()  # formats that do not claim what this one claims
     sample: str = ""  # one line of such a file, for `recond formats list`
     path: str = ""
     digest: str = ""  # SHA-256 of the format file's bytes

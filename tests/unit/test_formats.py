@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recond.errors import ConfigError
-from recond.formats import Formats, load_format, load_formats, read_format, refusal
+from recond.formats import Formats, bundled, load_format, load_formats, read_format, refusal
 from recond.formats_report import sniff
 from recond.formats_report import test as try_file
 from tests.unit.formatfiles import ROOT, bank, shipped
@@ -97,6 +97,27 @@ def test_no_claim_and_two_claims_are_held() -> None:
     assert formats.identify("card", "x", b"id,paid").code == "AMBIGUOUS_FORMAT"
     assert Formats([one]).identify("card", "x", b"id,paid").format == one
     assert Formats([bank()]).identify("lockbox", "sag1.TXT", b"").format is not None
+
+
+def test_a_copy_for_a_bank_claims_in_place_of_the_original(tmp_path: Path) -> None:
+    one = read_format(SMALL, "a.toml")
+    other = SMALL.replace('name = "shop"', 'name = "shop2"\ninstead_of = ["shop"]')
+    two = read_format(other.replace("[identify]", '[identify]\nnames = ["bank2*"]'), "b.toml")
+    formats = Formats([one, two])
+    assert formats.identify("card", "x.csv", b"id,paid").format == one
+    assert formats.identify("card", "bank2-0316.csv", b"id,paid").format == two
+    assert formats.refusals("card", "bank2-0316.csv", b"id,paid") == {
+        "shop": "shop2 claims the file in its place", "shop2": None,
+    }  # fmt: skip
+    third = read_format(other.replace("shop2", "shop3"), "c.toml")  # a second claim stays one
+    assert Formats([one, two, third]).identify("card", "bank2", b"id,").code == "AMBIGUOUS_FORMAT"
+    each = read_format(SMALL.replace('name = "shop"', 'name = "shop"\ninstead_of = ["shop2"]'), "")
+    assert Formats([each, two]).identify("card", "bank2", b"id,").code == "AMBIGUOUS_FORMAT"
+    (tmp_path / "b.toml").write_text(other.replace('["shop"]', '["bai2_"]'))
+    with pytest.raises(ConfigError, match="instead_of: there is no other format 'bai2_'"):
+        load_formats([bundled(), tmp_path])
+    (tmp_path / "b.toml").write_text(other.replace('["shop"]', '["bai2"]'))
+    assert load_formats([bundled(), tmp_path])["shop2"].instead_of == ("bai2",)
 
 
 def test_the_order_of_a_claim_is_inbox_name_first_line_columns() -> None:
