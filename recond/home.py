@@ -129,8 +129,8 @@ open_move_percent = 30       # a file whose open total moves by more is held
 [matching]
 duplicate_window_days = 10   # an equal payment within so many days is posted and flagged
 large_amount = "100000.00"   # a payment of so much is posted and flagged
-ocr_repair = false           # true: a scan line with one wrong digit posts when it leaves just one
-                             # account whose due is the payment
+ocr_repair = false           # true: a scan line with one wrong digit posts when one other digit
+                             # leaves just one account and its due is the payment
 payer_memory = false         # true: what people decided twice about a payer leads its next payment
                              # to the same account, if that owes just the payment
 payer_memory_months = 24     # so long after the last such decision

@@ -2,9 +2,9 @@
 
 A lead names an account for a payment whose own evidence failed (a scan line with a wrong digit,
 a reference that the books do not know) or is missing. It posts only when the leads of the payment
-lead to exactly one account that takes payments and whose due is the payment, when its turn comes
-(domain examples E17, E18). Which leads there are is an office's choice; a new home follows none
-(contract section 4).
+lead to exactly one account, and that account takes payments and its due is the payment, when its
+turn comes (domain examples E17, E18): an amount never chooses between two accounts. Which leads
+there are is an office's choice; a new home follows none (contract section 4).
 """
 
 from __future__ import annotations
@@ -59,14 +59,15 @@ def follow(
     payment, account, rule = of_row[order[row[known]]], account[known], rule[known]
     due = np.zeros(len(items.keys), dtype=np.int64)
     np.add.at(due, items.account, items.open)
-    fits = (aims.code[payment] == _HEALS[rule]) & (due[account] == totals[payment])
-    fits &= (totals[payment] > 0) & ~refused[account] & (said[payment] <= 1)
-    payment, account, rule = payment[fits], account[fits], rule[fits]
+    heals = (aims.code[payment] == _HEALS[rule]) & (said[payment] <= 1)
+    payment, account, rule = payment[heals], account[heals], rule[heals]
     width = np.int64(len(items.keys) + 1)
     pair, first = np.unique(payment * width + account, return_index=True)
     who = pair // width
     alone = np.bincount(who, minlength=len(totals))[who] == 1
-    chosen = first[alone]
+    payment, account, rule = payment[first[alone]], account[first[alone]], rule[first[alone]]
+    fits = (due[account] == totals[payment]) & (totals[payment] > 0) & ~refused[account]
+    chosen = np.flatnonzero(fits)
     named = np.array([number for _, number in LEADS], dtype=np.int64)
     return Followed(payment[chosen], account[chosen], named[rule[chosen]],
                     aims.code[payment[chosen]])  # fmt: skip

@@ -201,7 +201,7 @@ def suspense_reasons(
 
 
 _LED = {  # few payments are led, so a word a payment costs nothing
-    "scan_repair": "; one digit was misread: of the accounts that one other digit leaves, only ",
+    "scan_repair": "; one digit was misread: one other digit leaves one account alone, and ",
     "payer_memory": "; people have put this payer's money on one account before, and ",
     "reference_memory": "; people have put money with this reference on one account before, and ",
 }

@@ -4,16 +4,30 @@ A view, never a score that is kept: every row is counted anew from decisions tha
 and not undone. A payer is known by the bank account that pays (its keyed hash) or by the
 reference that it writes (a bill-pay id, a claim number of an insurer). Two agreeing decisions
 make a row active; a decision for another account, or one that was undone, retires it; so does
-time (capabilities section 1.K). Active rows are leads (matching/leads.py), never answers.
+a payment that it led and that was taken off again, and time (capabilities section 1.K). Active
+rows are leads (matching/leads.py), never answers.
 """
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Select, Text, case, cast, func, select
+from sqlalchemy import (
+    Connection,
+    ScalarSelect,
+    Select,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+)
 
 from recond.matching.policy import Rules
 from recond.matching.references import keys
@@ -27,6 +41,7 @@ CONFIRMATIONS = 2  # agreeing decisions that make a row active
 TELLING = ("accept_1", "accept_2", "accept_3", "assign", "on_account", "approve", "transfer")
 
 ACTIVE, CANDIDATE, RETIRED = "active", "candidate", "retired"
+PAYER, WRITTEN = "payer_memory", "reference_memory"  # the rules that memory leads by
 
 MEMORY = pa.schema(
     [
@@ -54,27 +69,41 @@ def fetch_memory(connection: Connection, today: dt.date, months: int) -> pa.Tabl
 
 def count_memory(connection: Connection) -> pa.Table:
     """The rows of MEMORY without their state: what was confirmed and undone, whenever it was."""
-    banks = fetch_arrow(connection, _counted(cast(schema.receipt.c.payer_key, Text)), _COUNTED)
-    told = fetch_arrow(connection, _counted(schema.remittance.c.reference), _COUNTED)
-    _, key = keys(told["key"])
-    told = told.set_column(0, "key", key).filter(pc.not_equal(pc.fill_null(key, ""), ""))
-    parts = [_of_kind("BANK", banks), _of_kind("REFERENCE", _summed(told))]
+    receipt = schema.receipt.c
+    payer, wrote = cast(receipt.payer_key, Text), schema.remittance.c.reference
+    written = func.coalesce(func.nullif(receipt.reference, ""), receipt.account_on_item)
+    banks = [_counted(payer), _taken_back(payer, PAYER)]
+    told = [_counted(wrote), _taken_back(written, WRITTEN)]
+    bank, reference = (
+        pa.concat_tables([fetch_arrow(connection, part, _COUNTED) for part in parts])
+        for parts in (banks, told)
+    )
+    _, key = keys(reference["key"])
+    reference = reference.set_column(0, "key", key)
+    reference = reference.filter(pc.not_equal(pc.fill_null(key, ""), ""))
+    parts = [_of_kind("BANK", _summed(bank)), _of_kind("REFERENCE", _summed(reference))]
     return pa.concat_tables(parts)
+
+
+def _stands(receipt_no: Any, account_key: Any) -> ScalarSelect[Any]:
+    """The cents of a receipt that stand on an account."""
+    placement = schema.placement.c
+    return (
+        select(func.coalesce(func.sum(placement.cents), 0))
+        .where(
+            placement.receipt_no == receipt_no,
+            placement.account_key == account_key,
+            placement.bucket.in_([ITEM, CREDIT]),
+        )
+        .scalar_subquery()
+    )
 
 
 def _counted(key: Select[str] | object) -> Select[tuple[object, ...]]:
     """Decisions by key and account, one a receipt: confirmed while the receipt's cents stand on
     the account, else reversed."""
-    made, receipt, placement = schema.decision_made.c, schema.receipt.c, schema.placement.c
-    stands = (
-        select(func.coalesce(func.sum(placement.cents), 0))
-        .where(
-            placement.receipt_no == made.receipt_no,
-            placement.account_key == made.account_key,
-            placement.bucket.in_([ITEM, CREDIT]),
-        )
-        .scalar_subquery()
-    )
+    made, receipt = schema.decision_made.c, schema.receipt.c
+    stands = _stands(made.receipt_no, made.account_key)
     decided = (
         select(
             key.label("key"),  # type: ignore[union-attr]
@@ -110,8 +139,36 @@ def _counted(key: Select[str] | object) -> Select[tuple[object, ...]]:
     )
 
 
+def _taken_back(key: Any, rule: str) -> Select[tuple[object, ...]]:
+    """Payments that memory led (`rule`) and that do not stand where it led them, by key and
+    account: each one is a lesson undone. No other account than one that people named is led to."""
+    made, led, receipt = schema.decision_made.c, schema.decision.c, schema.receipt.c
+    named = select(made.account_key).where(made.action.in_(TELLING))
+    return (
+        select(
+            key.label("key"),
+            led.account_key,
+            cast(literal(0), schema.INT).label("confirmed"),
+            cast(func.count(), schema.INT).label("reversed"),
+            cast(null(), Text).label("first_date"),
+            cast(null(), Text).label("last_date"),
+        )
+        .select_from(schema.decision)
+        .join(schema.receipt, receipt.receipt_no == led.receipt_no)
+        .where(
+            led.rule == rule,
+            led.account_key.in_(named),
+            key.is_not(None),
+            _stands(led.receipt_no, led.account_key) <= 0,
+        )
+        .group_by(key, led.account_key)
+        .order_by(key, led.account_key)
+    )
+
+
 def _summed(told: pa.Table) -> pa.Table:
-    """References that differ only in blanks, dashes and zeros are one."""
+    """One row a key and account; references that differ only in blanks, dashes and zeros are
+    one."""
     grouped = told.group_by(["key", "account_key"]).aggregate(
         [("confirmed", "sum"), ("reversed", "sum"), ("first_date", "min"), ("last_date", "max")]
     )
@@ -134,7 +191,7 @@ def _states(table: pa.Table, today: dt.date, months: int) -> pa.Array:
         both, value_set=pc.binary_join_element_wise(shared["kind"], shared["key"], "|")
     )
     since = _months_before(today, months)
-    old = pc.less(table["last_date"], pa.scalar(since, DATE))
+    old = pc.fill_null(pc.less(table["last_date"], pa.scalar(since, DATE)), True)
     retired = pc.or_(pc.greater(table["reversed"], 0), old)
     few = pc.less(table["confirmed"], CONFIRMATIONS)
     waits = pc.if_else(pc.or_(few, conflict), CANDIDATE, ACTIVE)
@@ -142,8 +199,10 @@ def _states(table: pa.Table, today: dt.date, months: int) -> pa.Array:
 
 
 def _months_before(day: dt.date, months: int) -> dt.date:
+    """The same day of an earlier month, or that month's last day."""
     index = day.year * 12 + day.month - 1 - months
-    return dt.date(max(index // 12, 1), index % 12 + 1, 1)
+    year, month = max(index // 12, 1), index % 12 + 1
+    return dt.date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
 def remembered(
@@ -170,8 +229,8 @@ def remembered(
     told = pa.table({"ordinal": remittances["ordinal"], "key": key}).filter(unknown)
     return pa.concat_tables(
         [
-            _leads(_banks(connection, silent), active, "BANK", "payer_memory"),
-            _leads(told, active, "REFERENCE", "reference_memory"),
+            _leads(_banks(connection, silent), active, "BANK", PAYER),
+            _leads(told, active, "REFERENCE", WRITTEN),
         ]
     )
 

@@ -10,6 +10,7 @@ import pytest
 from office import TODAY, Office, check, lockbox_file, receivable, receivables_csv
 from queueoffice import Desk
 
+from recond.pipeline.corrections import reverse
 from recond.receivables.memory import fetch_memory
 
 A, B, C = "1000456012", "1000456020", "1000456038"
@@ -101,12 +102,36 @@ def test_one_reversal_retires(desk: Desk) -> None:
         if row["item_number"] == "12-2" and row["reverses_id"] is None
     ]  # fmt: skip
     run = desk.office.run()
-    from recond.pipeline.corrections import reverse
-
     with run.store.write() as connection:
         reverse(connection, run, last["application_id"], "it was the neighbour's")
     assert memory(desk) == [("BANK", 1, 1, "retired")]
     assert pay(desk, 3) == "none"
+
+
+@pytest.mark.parametrize(
+    ("stubs", "code", "rule"),
+    [
+        ((), "NO_REFERENCE", "payer_memory"),
+        (("CLAIM 77",), "ACCOUNT_NOT_FOUND", "reference_memory"),
+    ],
+)
+def test_taking_back_what_memory_led_retires(
+    desk: Desk, stubs: tuple[str, ...], code: str, rule: str
+) -> None:
+    """People say that the memory was wrong: it does not lead the next payment there again."""
+    for number in (1, 2):
+        pay(desk, number, *stubs)
+        told(desk, A, code)
+        bills(desk.office, number + 1)
+    assert pay(desk, 3, *stubs) == rule
+    (led,) = [row for row in desk.office.rows("applications") if row["rule"] == rule]
+    run = desk.office.run()
+    with run.store.write() as connection:
+        reverse(connection, run, led["application_id"], "it was the neighbour's")
+    kind = {"payer_memory": "BANK", "reference_memory": "REFERENCE"}[rule]
+    assert (kind, 2, 1, "retired") in memory(desk)
+    bills(desk.office, 4)
+    assert pay(desk, 4, *stubs) == "none"
 
 
 def test_a_reference_that_people_know_leads_too(desk: Desk) -> None:
@@ -125,9 +150,13 @@ def test_memory_expires(desk: Desk) -> None:
         pay(desk, number)
         told(desk, A)
         bills(desk.office, number + 1)
-    later = TODAY.replace(year=TODAY.year + 2, month=TODAY.month + 1)
+    assert memory(desk, TODAY.replace(year=TODAY.year + 2))[0][3] == "active"
+    later = TODAY.replace(year=TODAY.year + 2, day=TODAY.day + 1)
     assert memory(desk, later)[0][3] == "retired"
-    assert memory(desk, later, months=26)[0][3] == "active"
+    assert memory(desk, later, months=25)[0][3] == "active"
+    short = dt.date(2026, 9, 30)  # a month of fewer days: its last day counts
+    assert memory(desk, short, months=6)[0][3] == "retired"
+    assert memory(desk, short, months=7)[0][3] == "active"
 
 
 def test_a_new_home_does_not_remember(tmp_path: Path) -> None:

@@ -105,6 +105,21 @@ def test_one_day_is_enough_for_a_month(tmp_path: Path) -> None:
     assert not files(truth, "bank/*")
 
 
+@pytest.mark.parametrize(
+    ("seed", "accounts", "start", "days"),
+    [
+        (8, 100, date(2026, 2, 2), 19),
+        (23, 130, date(2026, 2, 2), 19),
+        (3, 100, date(2024, 2, 1), 20),
+    ],
+)
+def test_in_a_small_city_cases_that_nobody_fits_are_left_out(
+    seed: int, accounts: int, start: date, days: int, tmp_path: Path
+) -> None:
+    truth = generate(seed, accounts, start, days, 20, tmp_path)
+    assert len(truth.days) == days + 1
+
+
 def test_deposit_days_are_business_days() -> None:
     days = business_days(date(2026, 11, 7), 6)
     assert days[0] == date(2026, 11, 9)
