@@ -264,11 +264,12 @@ def _asked(row: dict[str, Any], receipt_id: str, ranked: list[dict[str, Any]], k
     asked = Asked(question, receipt_id, {}, suggested)
     cents = row["amount_cents"] if row["amount_cents"] is not None else row["receipt_cents"]
     code = CODES.get(row["code"])
+    sentence, message = code.sentence if code else "", row["message"] or ""
     text = " ".join(
         part
         for part in (
-            code.sentence if code else "",
-            row["message"],
+            "" if message.startswith(sentence.rstrip(".")) else sentence,
+            message,
             _answer_with(row),
             _split_words(row),
         )

@@ -19,6 +19,7 @@ from recond.durable import printable
 from recond.errors import RefusedError, UsageError
 from recond.exceptions.codes import CODES
 from recond.exceptions.suggest import SHOWN, suggestions
+from recond.exports.behind import behind
 from recond.exports.columns import FileIds
 from recond.exports.disposed import certificate_of
 from recond.exports.prose import render
@@ -161,6 +162,7 @@ def _receipt(connection: Connection, number: int, asked: _Source) -> Told:
     ).one()
     source = _file(connection, number >> schema.ORDINAL_BITS)
     source |= _place(source, row, asked.read, row.byte_length or 0)
+    source["behind"] = behind(source, row.byte_length or 0, asked.read)
     shown = next(receipts(connection, ANY_DAY, [number])).to_pylist()[0]
     text = {name: None if value is None else str(value) for name, value in shown.items()}
     stubs = _remittances(connection, number, source, asked.read)

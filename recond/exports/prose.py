@@ -92,7 +92,8 @@ def _source(source: Told) -> list[str]:
     lines = [first, f"  sha256 {source['sha256']}"]
     if source["message"]:
         lines.append(f"  {_one_line(source['message'])}")
-    return lines + _bytes(source)
+    records = [source, *source.get("behind", [])]
+    return lines + [line for record in records for line in _bytes(record)]
 
 
 def _bytes(place: Told) -> list[str]:

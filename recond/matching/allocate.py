@@ -18,7 +18,7 @@ from recond.matching.ordering import Ordered, codes, days, order, policies_of, p
 from recond.matching.placing import Segments, placements
 from recond.matching.policy import Policy, Rules
 from recond.matching.rulers import before, lay
-from recond.matching.structure import narrow
+from recond.matching.structure import NO_STRUCTURE, narrow
 from recond.matching.waves import waves
 from recond.model import CENTS, DATE, TEXT
 from recond.money import split_groups
@@ -30,8 +30,9 @@ ITEM_POOL, BILL_POOL, ACCOUNT_POOL = 0, 1, 2
 OPEN_TOTAL = -1  # a claim without an amount: what its pool has open when its turn comes
 EVERY_ITEM = -1  # a claim that does not ask since when an item stands in the books
 # What a claim needs of its pool when its turn comes, or its payment waits: nothing; at least what
-# is open (charges that are only paid in full); exactly what is open (weak evidence).
-NO_NEED, AT_LEAST, EXACTLY = 0, 1, 2
+# is open (charges that are only paid in full); exactly what is open (weak evidence); where nothing
+# but charges that are only paid in full is open, at least one of them.
+NO_NEED, AT_LEAST, EXACTLY, ONE_WHOLE = range(4)
 # What became of a payment: it was settled; claims without amounts do not add up to it; a charge
 # would be paid in part; what is due is not what was paid.
 SETTLED, SUM_DIFFERS, IN_PART, DUE_DIFFERS = range(4)
@@ -54,7 +55,7 @@ class Claims:
     `payment` is dense and ascending; `account` a position in OpenItems.keys; `member` the item's
     row or the bill's code, -1 for an account; `cents` more than zero, or OPEN_TOTAL; `policy` a
     position in `policies_of(rules)`; `since` an entry: only items that came later are paid.
-    `barred` claims are paid to no item. `need` is NO_NEED, AT_LEAST or EXACTLY.
+    `barred` claims are paid to no item. `need` is NO_NEED, AT_LEAST, EXACTLY or ONE_WHOLE.
     """
 
     payment: Ints
@@ -72,13 +73,15 @@ class Claims:
 @dataclass(frozen=True, slots=True)
 class Applied:
     """Applications in order of claim, then along the ruler; `cents` of each claim as it was
-    asked in the end (0: its payment failed); `named` cents a payment whose claims had no
-    amounts, and what became of each payment (`fate`: SETTLED or why it waits)."""
+    asked in the end (0: its payment failed), and the structure that narrowed it (`shape`, see
+    structure.py); `named` cents a payment whose claims had no amounts, and what became of each
+    payment (`fate`: SETTLED or why it waits)."""
 
     claim: Ints
     item: Ints
     amount: Ints
     cents: Ints
+    shape: Ints
     named: Ints
     fate: Ints
 
@@ -88,6 +91,7 @@ def settle(claims: Claims, totals: Ints, items: OpenItems, rules: Rules) -> Appl
     up to it, or the payment fails and touches nothing (contract section 4)."""
     cents, named = claims.cents.copy(), np.zeros(len(totals), dtype=np.int64)
     fate = np.full(len(totals), SETTLED, dtype=np.int64)
+    shape = np.full(len(cents), NO_STRUCTURE, dtype=np.int64)
     wave = _waves(claims, len(totals), items, rules)[claims.payment]
     order_ = np.argsort(wave, kind="stable")
     edges = np.flatnonzero(np.diff(wave[order_])) + 1
@@ -103,13 +107,13 @@ def settle(claims: Claims, totals: Ints, items: OpenItems, rules: Rules) -> Appl
         for pool in (ITEM_POOL, BILL_POOL, ACCOUNT_POOL):
             asked = live[claims.pool[live] == pool]
             if len(asked):
-                parts.extend(_distribute(claims, asked, cents, items, rules))
+                parts.extend(_distribute(claims, asked, cents, shape, items, rules))
     empty = np.zeros(0, dtype=np.int64)
     claim, item, amount = (np.concatenate([empty, *(p[n] for p in parts)]) for n in range(3))
     if (claim[1:] < claim[:-1]).any():
         again = np.argsort(claim, kind="stable")
         claim, item, amount = claim[again], item[again], amount[again]
-    return Applied(claim, item, amount, cents, named, fate)
+    return Applied(claim, item, amount, cents, shape, named, fate)
 
 
 def _waves(claims: Claims, payments: int, items: OpenItems, rules: Rules) -> Ints:
@@ -156,6 +160,21 @@ def _open_now(claims: Claims, rows: Ints, items: OpenItems) -> Ints:
     return answer
 
 
+def _least_whole(claims: Claims, rows: Ints, items: OpenItems) -> Ints:
+    """The smallest charge of each account claim that is only paid in full, where nothing else of
+    its pool is open; 0 elsewhere."""
+    answer = np.zeros(len(rows), dtype=np.int64)
+    at = np.flatnonzero(claims.pool[rows] == ACCOUNT_POOL)
+    if len(at):
+        group, found, member = _members(claims, rows[at], items)
+        none = np.iinfo(np.int64).max
+        least = np.full(int(group.max()) + 1, none)
+        np.minimum.at(least, member, items.open[found])
+        least[member[~items.charges.exact[found]]] = 0
+        answer[at] = np.where(least == none, 0, least)[group]
+    return answer
+
+
 def _sum_up(claims: Claims, rows: Ints, cents: Ints, items: OpenItems) -> None:
     """Give claims without an amount what their pool has open now."""
     unknown = rows[claims.cents[rows] == OPEN_TOTAL]
@@ -170,6 +189,7 @@ def _refuse_needy(claims: Claims, rows: Ints, cents: Ints, items: OpenItems, fat
         return
     due, need = _open_now(claims, needy, items), claims.need[needy]
     part = (need == AT_LEAST) & (cents[needy] < due)
+    part |= (need == ONE_WHOLE) & (cents[needy] < _least_whole(claims, needy, items))
     fate[claims.payment[needy[part]]] = IN_PART
     fate[claims.payment[needy[(need == EXACTLY) & (cents[needy] != due)]]] = DUE_DIFFERS
     cents[rows[fate[claims.payment[rows]] != SETTLED]] = 0
@@ -222,9 +242,10 @@ def _members(claims: Claims, rows: Ints, items: OpenItems) -> tuple[Ints, Ints, 
 
 
 def _distribute(
-    claims: Claims, rows: Ints, cents: Ints, items: OpenItems, rules: Rules
+    claims: Claims, rows: Ints, cents: Ints, shape: Ints, items: OpenItems, rules: Rules
 ) -> list[tuple[Ints, Ints, Ints]]:
-    """Put the claims of one pool kind on their items: (claim, item row, cents) a policy."""
+    """Put the claims of one pool kind on their items: (claim, item row, cents) a policy. The
+    structure that narrows a claim is written into `shape`."""
     group, found, member = _members(claims, rows, items)
     if int(claims.pool[rows[0]]) == ITEM_POOL:
         return [_lay(rows, group, cents, found, member, items)]
@@ -242,7 +263,8 @@ def _distribute(
         if chosen.structures and int(claims.pool[rows[0]]) == ACCOUNT_POOL:
             paid = np.zeros(groups, dtype=np.int64)
             paid[pools] = cents[asked]  # such payments are alone in their wave
-            kept = narrow(chosen.structures, mine, theirs, paid, day, items)
+            kept, found_shape = narrow(chosen.structures, mine, theirs, paid, day, items)
+            shape[asked] = found_shape[pools]
             mine, theirs = mine[kept], theirs[kept]
         answer.append(_whole_only(asked, pools, cents, mine, theirs, chosen, day, items, rules))
     return answer

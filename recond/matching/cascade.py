@@ -17,12 +17,15 @@ import pyarrow.compute as pc
 
 from recond.matching import owners, words
 from recond.matching.allocate import (
+    ACCOUNT_POOL,
     AT_LEAST,
     BILL_POOL,
     DUE_DIFFERS,
     EVERY_ITEM,
     IN_PART,
     ITEM_POOL,
+    NO_NEED,
+    ONE_WHOLE,
     SUM_DIFFERS,
     Applied,
     Claims,
@@ -154,6 +157,7 @@ def match(
         _evidence(remittances, payment, resolved, payments, accounts),
         led.payment[aims.code[led.payment] == OK], aims.rule, account, accounts.numbers,
     )  # fmt: skip
+    said = words.narrowed(said, claims, applied, accounts.numbers)
     asked = Asked(
         aims, payments.first, payments.of_row, payments.cents, payments.totals, payments.day,
         payments.ordinal, account, bankrupt, accounts.closed, accounts.numbers, items.keys, said,
@@ -252,7 +256,8 @@ def _claims(
 
 
 def _needs(aims: Targets, live: Ints, accounts: _Accounts, items: OpenItems) -> Ints:
-    """A charge that is only paid in full needs all of it, named by itself or by its bill."""
+    """A charge that is only paid in full needs all of it, named by itself or by its bill. A
+    payment for an account that owes nothing else needs to pay one such charge (example E11)."""
     need = aims.need[live].copy()
     exact = items.charges.exact
     if not exact.any():
@@ -263,6 +268,8 @@ def _needs(aims: Targets, live: Ints, accounts: _Accounts, items: OpenItems) -> 
     bills = items.account[exact] * width + items.bill[exact] + 1
     whole |= (pool == BILL_POOL) & np.isin(account * width + member + 1, bills)
     need[whole & ~accounts.closed[account]] = AT_LEAST
+    alone = (pool == ACCOUNT_POOL) & np.isin(account, items.account[exact]) & (need == NO_NEED)
+    need[alone & ~accounts.closed[account]] = ONE_WHOLE
     return need
 
 

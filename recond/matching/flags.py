@@ -8,7 +8,6 @@ arrangement want a pair of eyes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -79,21 +78,25 @@ class Flags:
         where = at[hit]
         return claims.payment[where], claims.account[where], due[hit], swapped[hit]
 
-    def at_risk(self, account: Ints, day: Ints) -> Bools:
+    def at_risk(self, account: Ints, day: Ints) -> tuple[Bools, Ints]:
         """Payments (account of each, -1 for none) that leave an installment of an arrangement
-        short: paid in part, or due by the payment's day and still open (domain example E8)."""
+        short: paid in part, or due by the payment's day and still open (domain example E8); and
+        the item row of the first such installment of each."""
         items = self.items
         open_ = np.flatnonzero(items.charges.arranged & (items.open > 0))
         if not len(open_):
-            return np.zeros(len(account), dtype=np.bool_)
+            return np.zeros(len(account), dtype=np.bool_), account
         touched = items.open[open_] < int64(items.table["open_cents"])[open_]
         since = np.where(touched, np.iinfo(np.int64).min, items.charges.due[open_])
+        order = np.lexsort((since, items.account[open_]))
+        owner, first = np.unique(items.account[open_][order], return_index=True)
         least = np.full(len(items.keys) + 1, np.iinfo(np.int64).max)
-        np.minimum.at(least, items.account[open_], since)
+        row = np.full(len(items.keys) + 1, -1, dtype=np.int64)
+        least[owner], row[owner] = since[order[first]], open_[order[first]]
         last = np.full(len(items.keys) + 1, -1, dtype=np.int64)
         last[account] = np.arange(len(account))
         final = last[account] == np.arange(len(account))
-        return cast(Bools, (account >= 0) & final & (least[account] <= day))
+        return (account >= 0) & final & (least[account] <= day), row[account]
 
 
 def _swapped(one: Ints, other: Ints) -> Bools:

@@ -13,7 +13,7 @@ keeps, say, permits out. The item number always breaks the last tie.
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -22,6 +22,7 @@ from recond.money import parse_decimal
 Status = Literal["penalty", "past_due", "current"]
 OrderKey = Literal["due_date", "-due_date", "status", "charge_type", "service", "item_number"]
 Structure = Literal["installment", "bill", "past_due", "current", "without_penalty", "item"]
+STRUCTURES: tuple[Structure, ...] = get_args(Structure)
 Columns = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 
 
@@ -146,9 +147,9 @@ class Policy(_Frozen):
 
     `structures` are what the amount of a payment for the account as a whole may say by itself,
     tried in this order before the tiers: a payment of exactly one `installment`, of exactly one
-    `bill`, of everything `past_due`, of everything `current`, of all but the penalties
-    (`without_penalty`), or of exactly one `item` pays that, and nothing else. What fits twice
-    says nothing.
+    `bill`, of everything `past_due`, of everything `current`, of all but the penalties,
+    else of one bill but its penalties (`without_penalty`), or of exactly one `item` pays that,
+    and nothing else. What fits twice says nothing.
 
     `overpayment` says where the cents of a payment stand that find nothing to pay: `on_account`,
     or in `suspense` with a question (closed accounts: always on account). `prior_owner = "leave"`:

@@ -191,11 +191,13 @@ def _large(asked: Asked, flags: Flags) -> tuple[Ints, pa.Table]:
 def _at_risk(asked: Asked, flags: Flags) -> tuple[Ints, pa.Table]:
     """Arrangements whose installment a payment leaves short (domain example E8)."""
     payment, account = _posted(asked)
-    hit = flags.at_risk(account, asked.day[payment])
-    payment, account = payment[hit], account[hit]
+    hit, item = flags.at_risk(account, asked.day[payment])
+    payment, account, item = payment[hit], account[hit], item[hit]
     message = words.joined(
-        "The payment leaves an installment of the arrangement of account ",
-        asked.numbers.take(pa.array(account)), " open; the arrangement is at risk, not broken.",
+        "The payment leaves ", text_from_cents(pa.array(flags.items.open[item])), " of item ",
+        flags.items.charges.number.take(pa.array(item)),
+        " open, an installment of the arrangement of account ",
+        asked.numbers.take(pa.array(account)), "; the arrangement is at risk, not broken.",
     )  # fmt: skip
     rows = asked.first[payment]
     return _table(asked, rows, "ARRANGEMENT_AT_RISK", asked.cents[rows], account, message)

@@ -16,10 +16,12 @@ import numpy.typing as npt
 
 from recond.matching.openitems import OpenItems
 from recond.matching.ordering import NO_DATE
-from recond.matching.policy import Structure
+from recond.matching.policy import STRUCTURES, Structure
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+
+NO_STRUCTURE = -1
 
 
 def narrow(
@@ -29,23 +31,24 @@ def narrow(
     cents: Ints,
     day: Ints,
     items: OpenItems,
-) -> Bools:
-    """Which of the open items `found` (rows, of group `member`) each group's payment is for.
+) -> tuple[Bools, Ints]:
+    """Which of the open items `found` (rows, of group `member`) each group's payment is for, and
+    the structure (position in STRUCTURES) that says so, -1 for none.
 
     `cents` and `day`: what is paid and when, one payment a group. Groups that no structure fits
     keep all of their items.
     """
     keep = np.ones(len(found), dtype=np.bool_)
-    undecided = np.ones(len(cents), dtype=np.bool_)
+    shape = np.full(len(cents), NO_STRUCTURE, dtype=np.int64)
     for name in structures:
         chosen = _STRUCTURES[name](found, member, cents, day, items)
         fits = np.zeros(len(cents), dtype=np.bool_)
         fits[member[chosen]] = True
-        fits &= undecided
+        fits &= shape == NO_STRUCTURE
         mine = fits[member]
         keep[mine] = chosen[mine]
-        undecided &= ~fits
-    return keep
+        shape[fits] = STRUCTURES.index(name)
+    return keep, shape
 
 
 def _sums(member: Ints, values: Ints, groups: int) -> Ints:
@@ -102,9 +105,15 @@ def _current(found: Ints, member: Ints, cents: Ints, day: Ints, items: OpenItems
 
 
 def _without_penalty(found: Ints, member: Ints, cents: Ints, day: Ints, items: OpenItems) -> Bools:
-    """Paid just before the penalty run: everything but the late fees."""
-    del day
-    return _whole(~items.charges.penalty[found], found, member, cents, items)
+    """Paid just before the penalty run: everything but the late fees, else one bill but its."""
+    fee = items.charges.penalty[found]
+    chosen = _whole(~fee, found, member, cents, items)
+    bill = member * np.int64(int(items.bill.max(initial=0)) + 1) + items.bill[found]
+    charged = ~fee & np.isin(bill, bill[fee & (items.bill[found] >= 0)])
+    none = np.bincount(member[chosen], minlength=len(cents)) == 0
+    rest = np.flatnonzero(charged & none[member])
+    chosen[rest] = _bill(found[rest], member[rest], cents, day, items)
+    return chosen
 
 
 def _item(found: Ints, member: Ints, cents: Ints, day: Ints, items: OpenItems) -> Bools:

@@ -8,8 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.matching import resolve
+from recond.matching.allocate import Applied, Claims
 from recond.matching.openitems import distinct, int64
+from recond.matching.policy import STRUCTURES, Structure
 from recond.matching.resolve import FOUND, Resolved
+from recond.matching.structure import NO_STRUCTURE
 from recond.matching.targets import (
     BANKRUPT,
     CHECK,
@@ -219,6 +222,36 @@ def led_to(said: pa.Array, payment: Ints, rule: Ints, account: Ints, numbers: pa
     mask = np.zeros(len(said), dtype=np.bool_)
     mask[payment] = True
     return pc.replace_with_mask(said, pa.array(mask), words)
+
+
+_SHAPES: dict[Structure, str] = {
+    "installment": "one installment",
+    "bill": "one bill",
+    "past_due": "all that is past due",
+    "current": "all that is not past due",
+    "without_penalty": "what is owed but for the penalties",
+    "item": "one item",
+}
+
+
+def narrowed(said: pa.Array, claims: Claims, applied: Applied, numbers: pa.Array) -> pa.Array:
+    """The evidence of each payment; where the amount said what of an account is paid, with what
+    it said."""
+    hit = np.flatnonzero(applied.shape != NO_STRUCTURE)
+    shapes = pa.array([_SHAPES[name] for name in STRUCTURES])
+    while len(hit):  # once, and again for payments of several accounts
+        payment, first = np.unique(claims.payment[hit], return_index=True)
+        row = hit[first]
+        words = joined(
+            said.take(pa.array(payment)), "; the amount is ",
+            shapes.take(pa.array(applied.shape[row])), " of account ",
+            numbers.take(pa.array(claims.account[row])), ", so only that is paid",
+        )  # fmt: skip
+        mask = np.zeros(len(said), dtype=np.bool_)
+        mask[payment] = True
+        said = pc.replace_with_mask(said, pa.array(mask), words)
+        hit = np.delete(hit, first)
+    return said
 
 
 def _missing(fault: Ints) -> pa.Array:

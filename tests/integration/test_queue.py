@@ -116,6 +116,7 @@ def test_the_work_list(books: Store, tmp_path: Path) -> None:
     assert first["account_on_item"] == "acct 0000456013"
     assert first["check_number"] == "chk 0000004712"
     assert first["amount"] == "104.00 USD"
+    assert first["reason_text"].count("No account, item or bill has") == 1  # said once
     assert first["suggest_1"] == "acct 0000456012 due 104.00 USD"
     assert first["suggest_1_why"].startswith("acct 0000456012: one digit differs")
     assert first["allowed_actions"].split()[0] == "accept_1"

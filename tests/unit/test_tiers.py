@@ -147,6 +147,8 @@ def test_e8_a_short_installment_puts_the_arrangement_at_risk() -> None:
     matched = world.match([by_account(1, 13000)], CURRENT_THEN_ARRANGEMENT)
     assert placed(world, matched)["R1"] == 2824 - 224
     assert asked(matched) == ["ARRANGEMENT_AT_RISK"]
+    (message,) = matched.questions["message"].to_pylist()
+    assert message.startswith("The payment leaves 2.24 of item R1 open, an installment")
 
 
 def test_an_installment_that_is_due_and_not_paid_is_at_risk_too() -> None:
@@ -182,6 +184,20 @@ def test_e11_what_is_too_much_for_a_permit_stands_on_account() -> None:
     world = World({A: "active"}, PERMIT)
     matched = world.match([Receipt(1, 88000, (("REFERENCE", "BP26-01877", None),))], PERMITS)
     assert placed(world, matched) == {"BP26-01877": 87550, "credit": 450}
+
+
+def test_e11_a_payment_for_an_account_that_owes_nothing_but_a_permit_waits_too() -> None:
+    permits = [Item("P1", A, 87550, "SANITATION"), Item("P2", A, 90000, "SANITATION")]
+    world = World({A: "active", B: "closed"}, [*permits, Item("P3", B, 87550, "SANITATION")])
+    matched = world.match([by_account(1, 87000)], PERMITS)
+    assert placed(world, matched) == {"suspense": 87000}
+    assert asked(matched) == ["EXACT_AMOUNT_REQUIRED"]
+    assert placed(world, world.match([by_account(1, 88000)], PERMITS)) == {
+        "P1": 87550, "credit": 450,
+    }  # fmt: skip
+    assert placed(world, world.match([by_account(1, 500, B)], PERMITS)) == {"credit": 500}
+    world = World({A: "active"}, [Item("W", A, 5000), *permits])
+    assert placed(world, world.match([by_account(1, 6000)], PERMITS)) == {"W": 5000, "credit": 1000}
 
 
 def test_a_payment_for_the_account_passes_over_what_it_cannot_pay_in_full() -> None:
@@ -349,6 +365,9 @@ def with_structures(*structures: Structure) -> Rules:
         (10400, ("current",), {"2W": 4275, "2S": 3120, "2G": 2680, "2T": 325}),
         (18370, ("without_penalty",),
          {"1W": 3150, "1S": 2240, "1G": 2580, "2W": 4275, "2S": 3120, "2G": 2680, "2T": 325}),
+        # a bill that bears no penalty is not one without its penalty
+        (10400, ("without_penalty",), {"PW": 200, "PS": 150, "PG": 150, "1W": 3150, "1S": 2240,
+                                       "1G": 2580, "2W": 1930}),
         (3120, ("item",), {"2S": 3120}),
         # PS and PG are 150 each: what fits twice says nothing
         (150, ("item",), {"PG": 150}),
@@ -362,6 +381,29 @@ def test_structures(
     world = World({A: "active"}, SAGUARO)
     matched = world.match([by_account(1, cents)], with_structures(*structures))
     assert placed(world, matched) == expected
+
+
+def test_a_bill_is_paid_without_its_penalty_just_before_the_penalty_run() -> None:
+    items = [Item("L", A, 500, "PENALTY", PAST, "B1"), Item("W", A, 4000, "WATER", PAST, "B1"),
+             Item("N", A, 3000, "WATER", CURRENT, "B2")]  # fmt: skip
+    world = World({A: "active"}, items)
+    found = world.match([by_account(1, 4000)], with_structures("bill", "without_penalty"))
+    assert placed(world, found) == {"W": 4000}
+
+
+def test_the_evidence_says_what_the_amount_said() -> None:
+    world = World(
+        {A: "active", B: "active"},
+        [Item("1", A, 500, bill="X"), Item("2", A, 300, bill="Y"), Item("3", B, 700)],
+    )
+    both = Receipt(1, 1200, (("REFERENCE", A, 500), ("REFERENCE", B, 700)))
+    rules = with_structures("bill", "item")
+    evidence = world.match([both, by_account(2, 301)], rules).decisions["evidence"].to_pylist()
+    assert evidence[0].endswith(
+        f"; the amount is one bill of account {A}, so only that is paid"
+        f"; the amount is one item of account {B}, so only that is paid"
+    )
+    assert "the amount is" not in evidence[1]
 
 
 def test_equal_installments_are_paid_from_the_earliest() -> None:
