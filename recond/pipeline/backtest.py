@@ -25,6 +25,7 @@ from recond.exports.columns import fetch_table
 from recond.formats import Formats
 from recond.home import Home
 from recond.model import CREDIT, ITEM, SUSPENSE, VOIDED
+from recond.money import text_from_cents
 from recond.pipeline import corrections, moves
 from recond.pipeline.moves import Move, Stand, Standing
 from recond.pipeline.process import commit, kind_rank
@@ -342,7 +343,7 @@ def _stood() -> Select[Any]:
 
 def _standing(connection: Connection, version: int | None = None) -> pd.Series:
     """Where the cents of each receipt stand that are posted, as text by receipt_no: items and
-    accounts with their cents, in order. `version`: as that version placed them."""
+    accounts with their amounts, in order. `version`: as that version placed them."""
     statement = _stood()
     if version is not None:
         statement = statement.where(schema.placement.c.version == version)
@@ -350,7 +351,8 @@ def _standing(connection: Connection, version: int | None = None) -> pd.Series:
     place = rows["account_number"].fillna("?") + rows["item_number"].map(
         lambda number: f"/{number}", na_action="ignore"
     ).fillna("")
-    rows["place"] = place + "=" + rows["cents"].astype(str)
+    amounts = text_from_cents(pa.array(rows["cents"], pa.int64())).to_pylist()
+    rows["place"] = place + "=" + pd.Series(amounts, index=rows.index, dtype="str")
     return rows.groupby("receipt_no", sort=True)["place"].agg("; ".join).astype("str")
 
 

@@ -111,7 +111,7 @@ def test_what_people_decided_otherwise_is_a_false_post(tmp_path: Path) -> None:
     found = replayed(made, REPAIR, tmp_path)
     assert verdicts(found) == {"wrong": 1}
     (row,) = found.receipts.to_dict("records")
-    assert (row["now"], row["people"]) == (f"{ACCOUNT}/W=18870", "1000456020/X=18870")
+    assert (row["now"], row["people"]) == (f"{ACCOUNT}/W=188.70", "1000456020/X=188.70")
     (rule,) = found.rules.to_dict("records")
     assert (rule["false_receipts"], rule["false_cents"]) == (1, 18870)
     made.close()
@@ -141,7 +141,7 @@ def test_another_order_moves_what_nobody_has_objected_to(office: Office, tmp_pat
     office.take("lockbox", "a.bai", lockbox_file([check(10400, (ACCOUNT, None))]))
     found = replayed(office, BILL_FIRST, tmp_path)
     assert verdicts(found) == {"moved": 1}
-    assert "2W=4275" in found.receipts["now"][0]
+    assert "2W=42.75" in found.receipts["now"][0]
 
 
 def test_an_exact_only_charge_loses_a_post(plain: Office, tmp_path: Path) -> None:  # noqa: F811
