@@ -262,10 +262,20 @@ def _repeated(text: str) -> pa.StringArray:
     return pa.repeat(text, BLOCK >> 5)
 
 
+@lru_cache(16)
+def _missing(kind: pa.DataType) -> pa.Array:
+    return pa.nulls(BLOCK >> 5, kind)
+
+
+def nothing(kind: pa.DataType, count: int) -> pa.Array:
+    """A column of nulls; those of a type share its memory."""
+    return pa.nulls(count, kind) if count > BLOCK >> 5 else _missing(kind).slice(0, count)
+
+
 def constant(text: str | None, count: int) -> pa.StringArray:
     """A column of one text, null for None; columns of a text share its memory."""
     if text is None:
-        return pa.nulls(count, pa.string())
+        return nothing(pa.string(), count)
     if count > BLOCK >> 5:
         return pa.repeat(text, count)
     return _repeated(text).slice(0, count)
@@ -279,19 +289,29 @@ def text_column(view: Bytes, *, plain: bool = False) -> pa.StringArray:
     """
     if view.size and view[0, -1] == SPACE:
         view = _narrowed(view)
-    text = raw_column(view, plain=plain)
-    if view.size and not (view[:, -1] == SPACE).any() and not (view[:, 0] == SPACE).any():
+        if not view.size:
+            return nothing(pa.string(), len(view))
+    packed = packed_rows(view)
+    text = _packed_column(packed, plain=plain)
+    if packed.size and not _edged(packed):
         return text
     return blank_to_null(pc.ascii_trim(text, options=_BLANKS))
 
 
+def _edged(packed: Bytes) -> bool:
+    """Whether a blank stands first or last in any row; mostly there is none anywhere."""
+    if int(packed.min()) > SPACE:
+        return False
+    return bool((packed[:, -1] == SPACE).any()) or bool((packed[:, 0] == SPACE).any())
+
+
 def _narrowed(view: Bytes) -> Bytes:
     """The view without columns that are blank in every row, where a few rows say that all texts
-    may be of one length: then nothing needs stripping."""
+    may be of one length: then nothing needs stripping, or nothing is there."""
     few = view[:: max(len(view) // 4, 1)]
     filled = np.flatnonzero((few != SPACE).any(axis=0))
     stop = int(filled[-1]) + 1 if len(filled) else 0
-    if not stop or (few[:, stop - 1] == SPACE).any() or not blank_from(view, stop):
+    if (stop and (few[:, stop - 1] == SPACE).any()) or not blank_from(view, stop):
         return view
     return view[:, :stop]
 
@@ -312,8 +332,11 @@ def blank_from(view: Bytes, stop: int) -> bool:
 
 def raw_column(view: Bytes, *, plain: bool = False) -> pa.StringArray:
     """Text of an `(n, width)` view as it stands, blanks kept; bytes above 127 are Latin-1."""
-    count, width = view.shape
-    packed = packed_rows(view)
+    return _packed_column(packed_rows(view), plain=plain)
+
+
+def _packed_column(packed: Bytes, *, plain: bool) -> pa.StringArray:
+    count, width = packed.shape
     if not plain and count and width and int(packed.max()) >= _ASCII_END:
         return pa.array([row.tobytes().decode("latin-1") for row in packed], type=pa.string())
     offsets = np.arange(0, (count + 1) * width, width, dtype=np.int32) if width else None

@@ -120,8 +120,8 @@ def _routing(block: Block, teller: Teller) -> None:
 
 def _names(block: Block, teller: Teller) -> None:
     """An entry made by telephone (TEL) names the person."""
-    spoken = block.of_batch(lambda batch: batch.sec == "TEL")
-    if spoken.any():
+    if block.any_batch(lambda batch: batch.sec == "TEL"):
+        spoken = block.of_batch(lambda batch: batch.sec == "TEL")
         names = block.view[:, 54:76]
         blank = spoken & ((names == 32) | (names == 48)).all(axis=1)
         teller.tell(
@@ -132,7 +132,7 @@ def _names(block: Block, teller: Teller) -> None:
 
 def _zero_amounts(block: Block, teller: Teller) -> None:
     """Prenotes and zero-dollar advices carry no amount."""
-    zero = _MOVES_NOTHING[block.code]
+    zero = _MOVES_NOTHING.take(block.code)
     if not zero.any():
         return
     teller.tell(
@@ -160,31 +160,34 @@ def _traces(block: Block, teller: Teller) -> Ints:
     """
     banks = np.array([_bank(batch) for batch in block.batches], dtype=np.int64)
     texts = np.array([batch.odfi.encode("latin-1") for batch in block.batches], dtype="S8")
-    said, wanted = block.spread(banks), block.spread(texts.view("<u8"))
-    adv = block.of_batch(lambda batch: batch.adv)
-    if (banks >= 0).all() and (block.view[:, 79:87].view("<u8")[:, 0] == wanted).all():
-        # Mostly so, and then only the last digit of the bank need be read with the sequence.
-        bank = said
+    wanted = block.spread(texts.view("<u8"))
+    usual = bool((banks >= 0).all() and (block.view[:, 79:87].view("<u8")[:, 0] == wanted).all())
+    if usual:  # and then only the last digit of the bank need be read with the sequence
         traces, bad = digits(block.view[:, 86:94])
-        traces += block.spread(banks // 10) * (10 * TRACE_SEQUENCE)
+        traces += block.spread(banks // 10 * (10 * TRACE_SEQUENCE))
     else:
         bank, bad_bank = digits(block.view[:, 79:87])
         traces, bad = digits(block.view[:, 87:94])
         traces += bank * TRACE_SEQUENCE
         bad |= bad_bank
-    none = bad | adv
+    none = bad
+    if block.any_batch(lambda batch: batch.adv):
+        none = bad | block.of_batch(lambda batch: batch.adv)
+        bad &= ~block.of_batch(lambda batch: batch.adv)
     if none.any():
         traces[none] = -1
     teller.tell(
-        bad & ~adv, block.place, block.seg, "RECORD_DEVIATES", "80-94",
+        bad, block.place, block.seg, "RECORD_DEVIATES", "80-94",
         lambda _: "The trace number of the entry is not all digits; it is kept as read.",
     )  # fmt: skip
-    teller.tell(
-        (bank != said) & (traces >= 0) & (said >= 0),
-        block.place, block.seg, "TRACE_REPEATED", "80-87",
-        lambda index: f"Trace number {traces[index]:015d} does not begin with the bank of its "
-        f"batch, {said[index]:08d}.",
-    )  # fmt: skip
+    if not usual:
+        said = block.spread(banks)
+        teller.tell(
+            (bank != said) & (traces >= 0) & (said >= 0),
+            block.place, block.seg, "TRACE_REPEATED", "80-87",
+            lambda index: f"Trace number {traces[index]:015d} does not begin with the bank of its "
+            f"batch, {said[index]:08d}.",
+        )  # fmt: skip
     _ascending(block, traces, ~none, teller)
     return traces
 
@@ -200,7 +203,7 @@ def _ascending(block: Block, traces: Ints, given: Mask, teller: Teller) -> None:
     if not given.all():
         seg, held, place = seg[given], held[given], place[given]
         cuts = np.searchsorted(seg, np.arange(len(block.batches) + 1))
-    lines = block.rows.line.take(place)
+    lines = block.rows.line if len(place) == len(block.rows) else block.rows.line.take(place)
     falling = np.zeros(len(held), dtype=np.bool_)
     np.less_equal(held[1:], held[:-1], out=falling[1:])
     for batch, (start, stop) in zip(block.batches, pairwise(cuts.tolist()), strict=True):
@@ -292,9 +295,9 @@ def _declared_addenda(block: Block, teller: Teller) -> None:
 
 def _international(block: Block, teller: Teller) -> None:
     """An international entry has addenda 10 to 16, and says in 10 why it was sent."""
-    foreign = block.of_batch(lambda batch: batch.sec == "IAT")
-    if not foreign.any():
+    if not block.any_batch(lambda batch: batch.sec == "IAT"):
         return
+    foreign = block.of_batch(lambda batch: batch.sec == "IAT")
     whole = foreign & (block.kind != RETURN) & (block.kind != NOC)
     held = np.ones(len(block.place), dtype=np.bool_)
     for kind in IAT_MANDATORY:

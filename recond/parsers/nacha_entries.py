@@ -63,6 +63,10 @@ class Block:
     code: Ints  # transaction code
     amount: Ints
 
+    def any_batch(self, says: Callable[[Batch], bool]) -> bool:
+        """Whether one of the batches is such a one: mostly none is, and nothing to be spread."""
+        return any(says(batch) for batch in self.batches)
+
     def of_batch(self, says: Callable[[Batch], bool]) -> Mask:
         """For each entry whether its batch is such a one; not to be written to."""
         told = np.array([says(batch) for batch in self.batches], dtype=np.bool_)
@@ -70,12 +74,15 @@ class Block:
 
     def spread(self, values: np.ndarray[tuple[int], Any]) -> np.ndarray[tuple[int], Any]:
         """For each entry the value of its batch; not to be written to."""
-        if (values == values[0]).all():
-            return np.broadcast_to(values[0], len(self.seg))
+        if len(values) == 1 or (values == values[0]).all():
+            # One element for all, as `np.broadcast_to` has it at ten times the cost.
+            return np.ndarray((len(self.seg),), values.dtype, values[:1].copy(), 0, (0,))
         return np.repeat(values, np.diff(self.cuts))
 
     def addenda_counts(self, kind: int | None = None) -> Ints:
         """How many addenda (of one type) each entry has."""
+        if not len(self.extra):
+            return np.zeros(len(self.place), dtype=np.int64)
         owner = self.owner if kind is None else self.owner[self.extra_type == kind]
         return np.bincount(owner[owner >= 0], minlength=len(self.place)).astype(np.int64)
 
@@ -151,17 +158,20 @@ def read_entries(
     block = Block(
         rows, batches, segment, cuts, place, view, seg, extra, owner, extra_type, kind, code, amount
     )
-    adv = block.of_batch(lambda batch: batch.adv)
-    if adv.any():  # amounts of twelve digits; codes 81 to 88, credits odd, debits even
+    if block.any_batch(lambda batch: batch.adv):
+        # Amounts of twelve digits; codes 81 to 88, credits odd, debits even.
+        adv = block.of_batch(lambda batch: batch.adv)
         amount[adv], bad_amount[adv] = digits(view[adv, 27:39])
         known = adv & (code >= 81) & (code <= 88)
         kind[known] = ADVICE
         direction[known] = np.where(code[known] % 2 == 1, 1, -1)
-    unknown = ~bad_code & (kind == 0)
-    bad = {"2-3": bad_code, "4-11": bad_routing, "30-39": bad_amount}
-    _tell_unreadable(block, teller, bad, unknown)
+    unknown = kind == 0
+    unreadable = unknown | bad_code | bad_routing | bad_amount
     _decide_kinds(block, receipts)
-    np.putmask(kind, unknown | bad_code | bad_routing | bad_amount, UNREADABLE)
+    if unreadable.any():
+        bad = {"2-3": bad_code, "4-11": bad_routing, "30-39": bad_amount}
+        _tell_unreadable(block, teller, bad, unknown & ~bad_code)
+        kind[unreadable] = UNREADABLE
     _add_totals(block, routing, direction)
     return block
 
@@ -200,12 +210,18 @@ def _tell_unreadable(block: Block, teller: Teller, bad: dict[str, Mask], unknown
 
 def _decide_kinds(block: Block, receipts: frozenset[str]) -> None:
     """Returns and notices by their addenda, advices by a zero amount, receipts by their class."""
-    kind, owned = block.kind, block.owner >= 0
+    kind = block.kind
     credit = kind == CREDIT
-    np.putmask(kind, credit & block.of_batch(lambda batch: batch.sec in receipts), RECEIPT)
+    ours = credit
+    if block.any_batch(lambda batch: batch.sec not in receipts):
+        ours = credit & block.of_batch(lambda batch: batch.sec in receipts)
+    np.putmask(kind, ours, RECEIPT)
     np.putmask(kind, credit & (block.amount == 0), ADVICE)
-    if any(batch.sec == "COR" for batch in block.batches):
+    if block.any_batch(lambda batch: batch.sec == "COR"):
         np.putmask(kind, block.of_batch(lambda batch: batch.sec == "COR"), NOC)
+    if not len(block.extra):
+        return
+    owned = block.owner >= 0
     for addenda, told in ((NOC_ADDENDA, NOC), (RETURN_ADDENDA, RETURN)):
         kind[block.owner[owned & (block.extra_type == addenda)]] = told
 

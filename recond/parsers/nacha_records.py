@@ -67,6 +67,7 @@ class _Joined:
 
     def __init__(self, head: bytes, rest: columns.Readable) -> None:
         self._head, self._rest = head, rest
+        self._fill = rest.readinto if isinstance(rest, columns.Filling) else None
 
     def read(self, size: int = -1, /) -> bytes:
         if self._head:
@@ -75,8 +76,8 @@ class _Joined:
         return self._rest.read(size)
 
     def readinto(self, buffer: memoryview, /) -> int:
-        if not self._head and isinstance(self._rest, columns.Filling):
-            return self._rest.readinto(buffer)
+        if not self._head and self._fill is not None:
+            return self._fill(buffer)
         found = self.read(len(buffer))
         buffer[: len(found)] = found
         return len(found)
@@ -162,7 +163,8 @@ def _broken(stream: _Joined, notes: Notes) -> Iterator[Rows]:
     """Rows of a file with line breaks."""
     for block in columns.line_blocks(stream, BLOCK, whole=_whole_entries, reuse=True):
         view, lengths = columns.fixed_view(block, WIDTH)
-        view = columns.packed_rows(view)
+        if block.rows is None or block.rows.shape[1] != WIDTH:  # which are side by side already
+            view = columns.packed_rows(view)
         line = np.arange(block.first_line, block.first_line + len(lengths), dtype=np.int64)
         even = int(lengths.min()) == int(lengths.max()) == WIDTH
         plain = even and int(view.min()) >= columns.SPACE and int(view.max()) < DELETE

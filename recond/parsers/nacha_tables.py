@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from recond.model import RECEIPTS, REMITTANCES, SET_ASIDE, Format
 from recond.parsers import x12_addenda as x12
-from recond.parsers.columns import SPACE, Bytes, Ints, constant, raw_column, text_column
+from recond.parsers.columns import SPACE, Bytes, Ints, constant, nothing, text_column
 from recond.parsers.nacha_batches import Reading
 from recond.parsers.nacha_checks import DECLARE_ADDENDA, REMITTANCE
 from recond.parsers.nacha_entries import (
@@ -28,6 +28,7 @@ from recond.parsers.nacha_entries import (
     UNREADABLE,
     Block,
 )
+from recond.parsers.spans import repeated
 
 KIND_NAMES = {
     CREDIT: "CREDIT",
@@ -72,7 +73,7 @@ def block_tables(reading: Reading, block: Block, fmt: Format) -> dict[str, pa.Ta
 def _table(schema: pa.Schema, columns: dict[str, Any], count: int) -> pa.Table:
     """A table of that schema; columns that are not given are null."""
     arrays = [
-        pa.nulls(count, field.type) if values is None
+        nothing(field.type, count) if values is None
         else values if isinstance(values, pa.Array)
         else pa.array(values, type=field.type)
         for field in schema
@@ -83,11 +84,9 @@ def _table(schema: pa.Schema, columns: dict[str, Any], count: int) -> pa.Table:
 
 def _place(block: Block, row: Ints) -> dict[str, Any]:
     rows = block.rows
-    return {
-        "line": pa.array(rows.line.take(row)),
-        "byte_offset": pa.array(rows.offset.take(row)),
-        "byte_length": pa.array(rows.length.take(row)),
-    }
+    columns = {"line": rows.line, "byte_offset": rows.offset, "byte_length": rows.length}
+    whole = len(row) == len(rows)
+    return {name: pa.array(all_ if whole else all_.take(row)) for name, all_ in columns.items()}
 
 
 def _by_batch(block: Block, chosen: Ints, values: list[Any], kind: pa.DataType) -> pa.Array:
@@ -96,14 +95,16 @@ def _by_batch(block: Block, chosen: Ints, values: list[Any], kind: pa.DataType) 
     if len(chosen) != len(block.seg):
         cuts = np.searchsorted(block.seg[chosen], np.arange(len(block.batches) + 1))
     counts = np.diff(cuts)
+    if kind == pa.string():
+        return repeated(values, counts)
     if None not in values:
-        if kind != pa.string():
-            return pa.array(np.repeat(np.array(values, dtype=np.int32), counts), type=kind)
-        texts = np.array(values)
-        if len({len(text) for text in values}) == 1 and "".join(values).isascii() and values[0]:
-            packed = np.repeat(texts.astype(f"S{len(values[0])}"), counts)
-            return raw_column(packed.view(np.uint8).reshape(len(chosen), -1), plain=True)
+        return pa.array(np.repeat(np.array(values, dtype=np.int32), counts), type=kind)
     return pa.array(values, type=kind).take(pa.array(np.repeat(np.arange(len(values)), counts)))
+
+
+def _of(values: Ints, chosen: Ints) -> Ints:
+    """Those of the chosen entries, which mostly are all."""
+    return values if len(chosen) == len(values) else values.take(chosen)
 
 
 def _view(block: Block, chosen: Ints) -> Bytes:
@@ -145,7 +146,7 @@ def _receipts(block: Block, chosen: Ints, ordinal: Ints, said: _Said, fmt: Forma
         "sequence": text_column(view[:, 87:94], plain=plain),
         "channel": constant(fmt.channel or "ACH_CREDIT", count),
         "tender": constant(fmt.tender or "ACH", count),
-        "amount_cents": block.amount if count == len(block.amount) else block.amount[chosen],
+        "amount_cents": _of(block.amount, chosen),
         "received_date": dates,
         "deposit_date": dates,
         "account_on_item": said.identity,
@@ -168,7 +169,7 @@ class _Said:
     def __init__(self, reading: Reading, block: Block, chosen: Ints, ordinal: Ints) -> None:
         self._block, self._chosen, self._ordinal = block, chosen, ordinal
         self.identity = text_column(_view(block, chosen)[:, 39:54], plain=block.rows.plain)
-        self.place = _place(block, block.place[chosen])
+        self.place = _place(block, _of(block.place, chosen))
         self._rows: list[tuple[Any, ...]] = []
         self._joined: dict[int, str] = {}  # index: its references, several joined by ';'
         self._hinted = np.zeros(len(chosen), dtype=np.bool_)

@@ -164,13 +164,15 @@ def repeated(values: Sequence[str | None], sizes: Ints) -> pa.StringArray:
     if not values:
         return pa.array([], type=pa.string())
     raw = [b"" if value is None else value.encode() for value in values]
-    offsets = np.zeros(int(sizes.sum()) + 1, dtype=np.int32)
-    np.cumsum(np.repeat([len(one) for one in raw], sizes), out=offsets[1:])
+    count, lengths = int(sizes.sum()), {len(one) for one in raw}
+    if len(lengths) == 1 and (width := lengths.pop()):
+        offsets = np.arange(0, (count + 1) * width, width, dtype=np.int32)
+    else:
+        offsets = np.zeros(count + 1, dtype=np.int32)
+        np.cumsum(np.repeat([len(one) for one in raw], sizes), out=offsets[1:])
     data = b"".join(one * size for one, size in zip(raw, sizes.tolist(), strict=True))
     valid = None
     if None in values:
         given = np.repeat([value is not None for value in values], sizes)
         valid = pa.py_buffer(np.packbits(given, bitorder="little"))
-    return pa.StringArray.from_buffers(
-        len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data), valid
-    )
+    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(data), valid)
