@@ -129,7 +129,8 @@ def line_blocks(
 def _lines(data: bytearray, cut: int, line: int, offset: int, whole: Whole | None) -> LineBlock:
     """The lines of `data[:cut]`, or as many of them as `whole` says."""
     view = np.frombuffer(data, dtype=np.uint8, count=cut)
-    rows, starts, ends = _even_lines(data, cut) or (None, *split_lines(view))
+    found = _even_lines(data, cut)
+    rows, starts, ends = found or (None, *split_lines(view, data.find(b"\r", 0, cut) >= 0))
     kept = len(starts) if whole is None or not cut else whole(view, starts)
     if kept < len(starts):
         view, starts, ends = view[: starts[kept]], starts[:kept], ends[:kept]
@@ -157,16 +158,16 @@ def _filler(source: Readable) -> Callable[[bytearray, int, int], int]:
     return lambda data, at, most: readinto(memoryview(data)[at : at + most])
 
 
-def split_lines(data: Bytes) -> tuple[Ints, Ints]:
+def split_lines(data: Bytes, carriage: bool = True) -> tuple[Ints, Ints]:
     r"""Starts and ends of the lines of `data`, without line breaks (`\n`, `\r\n` or `\r`).
 
-    A last line without a break is a line; nothing after a last break is none.
+    A last line without a break is a line; nothing after a last break is none. `carriage` is false
+    where no `\r` is known to stand anywhere.
     """
     feeds = np.flatnonzero(data == LF)
     ends, nexts = feeds, feeds + 1
-    carriage = data == CR
-    if carriage.any():
-        returns = np.flatnonzero(carriage)
+    returns = np.flatnonzero(data == CR) if carriage else feeds[:0]
+    if len(returns):
         paired = np.zeros(len(returns), dtype=np.bool_)
         inner = returns + 1 < len(data)
         paired[inner] = data[returns[inner] + 1] == LF
@@ -179,7 +180,7 @@ def split_lines(data: Bytes) -> tuple[Ints, Ints]:
     starts = np.concatenate([np.zeros(1, dtype=np.int64), nexts])
     if len(data) and (len(nexts) == 0 or nexts[-1] < len(data)):
         ends = np.concatenate([ends, np.array([len(data)], dtype=np.int64)])
-    return starts[: len(ends)].astype(np.int64), ends.astype(np.int64)
+    return starts[: len(ends)].astype(np.int64, copy=False), ends.astype(np.int64, copy=False)
 
 
 def _even_lines(data: bytearray, cut: int) -> tuple[Bytes, Ints, Ints] | None:
@@ -214,13 +215,21 @@ def fixed_view(block: LineBlock, width: int) -> tuple[Bytes, Ints]:
         return block.rows[:, :width], lengths
     view = np.full((count, width), SPACE, dtype=np.uint8)
     full = np.flatnonzero(lengths >= width)
-    view[full] = rows_at(block.data, block.starts[full], width)
+    _put(view, full, rows_at(block.data, block.starts[full], width))
     # Few lengths are usual; the lines of each are placed at once.
     for length in _short(lengths, width) if len(full) < count else ():
         if length:
             rows = np.flatnonzero(lengths == length)
-            view[rows, :length] = rows_at(block.data, block.starts[rows], length)
+            _put(view, rows, rows_at(block.data, block.starts[rows], length))
     return view, lengths
+
+
+def _put(view: Bytes, rows: Ints, found: Bytes) -> None:
+    """Write to the first columns of some rows: one element a row, as `rows_at` reads them."""
+    kind = f"V{found.shape[1]}"
+    if len(rows):
+        starts = np.ndarray((len(view),), kind, view, 0, view.strides[:1])
+        starts[rows] = found.view(kind)[:, 0]
 
 
 def _short(lengths: Ints, width: int) -> list[int]:

@@ -33,12 +33,14 @@ def days(view: Bytes, order: str = "YYMMDD", pivot: int = PIVOT) -> tuple[Ints, 
 
 def number_days(number: Ints, bad: Mask, pivot: int = PIVOT) -> tuple[Ints, Mask]:
     """Days of numbers YYMMDD, and a mask of those that are no date or are `bad` already (0)."""
-    number = np.where(bad, 0, number)  # what was no number can be any
+    if bad.any():
+        number = np.where(bad, 0, number)  # what was no number can be any
     month = number // 100
     day = number - month * 100
     first, length = _months(pivot)
-    bad = bad | (day < 1) | (day > length[month])
-    return np.where(bad, NO_DATE, first[month] + day - 1), bad
+    bad = bad | (day < 1) | (day > length.take(month))
+    found = first.take(month) + day - 1
+    return np.where(bad, NO_DATE, found) if bad.any() else found, bad
 
 
 @lru_cache(maxsize=128)
@@ -53,6 +55,7 @@ def _months(pivot: int) -> tuple[Ints, Ints]:
     return first, np.where(real, after - first, 0)
 
 
+@lru_cache(maxsize=1024)
 def day_of(text: str, order: str = "YYMMDD", pivot: int = PIVOT) -> int | None:
     """The day of six digits, or None where they are no date of the calendar."""
     raw = text.encode("ascii", "replace")

@@ -16,6 +16,7 @@ from recond.parsers.columns import (
     LineBlock,
     Mask,
     constant,
+    nothing,
     packed_rows,
     text_column,
 )
@@ -40,6 +41,7 @@ HIGH = 128
 _THREE = np.arange(1000)
 # Of each three digits of a routing number: the digits by their weights, added up.
 _WEIGHED = _THREE // 100 * 3 + _THREE // 10 % 10 * 7 + _THREE % 10
+_FAILS = np.arange(3 * int(_WEIGHED.max()) + 1) % 10 != 0
 _NO_CHECKS = SET_ASIDE.empty_table()
 
 if TYPE_CHECKING:
@@ -100,7 +102,11 @@ def _offset(block: LineBlock, row: int) -> int:
 
 def _check_order(state: State, block: LineBlock, kinds: Bytes, before: Bytes) -> None:
     """Every record must be one that may follow the one before it."""
-    for row in np.flatnonzero(~state.follows[before, kinds])[:50]:
+    pairs = before.astype(np.uint16)
+    pairs <<= 8
+    pairs |= kinds
+    allowed = state.follows.take(pairs)
+    for row in np.flatnonzero(~allowed)[:50] if not allowed.all() else ():
         here, previous = chr(kinds[row]), chr(before[row])
         what = NAMES.get(here, f"line that begins with {here!r}")
         where = f"behind a {NAMES[previous]}" if previous in NAMES else "at the beginning"
@@ -250,7 +256,7 @@ def _receipts(
 ) -> pa.Table:  # fmt: skip
     rows, count = checks.rows, len(checks.rows)
     check, fmt = state.layout.check, state.fmt
-    batch = batch_ord[rows]
+    batch, starts = batch_ord.take(rows), block.starts.take(rows)
     batches = state.between(batch)
     of = batch - batch[0] if count else batch
     day = np.array([NO_DATE if one.day is None else one.day for one in batches], np.int64)[of]
@@ -270,10 +276,10 @@ def _receipts(
         state.notes.add("RECORD_PADDED", "Checks end before their check number and are padded.",
                         line=int(state.lines[rows[int(lengths[rows].argmin())]]))  # fmt: skip
     columns = {
-        "ordinal": pa.array(ordinal[rows]),
-        "line": pa.array(state.lines[rows]),
-        "byte_offset": pa.array(block.offset + block.starts[rows]),
-        "byte_length": pa.array(block.ends[rows] - block.starts[rows]),
+        "ordinal": pa.array(ordinal.take(rows)),
+        "line": pa.array(state.lines.take(rows)),
+        "byte_offset": pa.array(starts + block.offset),
+        "byte_length": pa.array(block.ends.take(rows) - starts),
         "batch_ord": pa.array(batch.astype(np.int32)),
         "batch": repeated(labels, np.bincount(of, minlength=len(labels))),
         "sequence": text_column(checks.field(check.item)),
@@ -289,7 +295,7 @@ def _receipts(
         "payer_account": payer,
     }
     arrays = [
-        columns[field.name] if field.name in columns else pa.nulls(count, field.type)
+        columns[field.name] if field.name in columns else nothing(field.type, count)
         for field in RECEIPTS
     ]
     return pa.Table.from_arrays(arrays, schema=RECEIPTS)
@@ -298,7 +304,7 @@ def _receipts(
 def _names(view: Bytes) -> pa.Array:
     """Names as UTF-8 where that is what the bytes are, else as Latin-1."""
     if not view.size or int(view.max()) < HIGH:
-        return text_column(view)
+        return text_column(view, plain=True)
     names = []
     for row in view:  # only of a chunk that holds other letters than those of ASCII
         raw = row.tobytes().rstrip()
@@ -337,9 +343,11 @@ def _check_routing(state: State, checks: Picked, span: Columns) -> None:
     if part.shape[1] != 9 or not len(part):
         return
     number, unread = digits(part)
-    total = _WEIGHED[number // 1_000_000] + _WEIGHED[number // 1000 % 1000]
-    total += _WEIGHED[number % 1000]
-    wrong = np.flatnonzero(~unread & (total % 10 != 0))
+    upper = number // 1000
+    most = upper // 1000
+    total = _WEIGHED.take(most) + _WEIGHED.take(upper - most * 1000)
+    total += _WEIGHED.take(number - upper * 1000)
+    wrong = np.flatnonzero(~unread & _FAILS.take(total))
     if len(wrong) and state.notes.first("CHECK_DIGIT_WRONG"):
         state.notes.add(
             "CHECK_DIGIT_WRONG",

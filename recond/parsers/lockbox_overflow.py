@@ -6,7 +6,15 @@ import numpy as np
 import pyarrow as pa
 
 from recond.model import REMITTANCES
-from recond.parsers.columns import Ints, LineBlock, Mask, blank_from, constant, text_column
+from recond.parsers.columns import (
+    Ints,
+    LineBlock,
+    Mask,
+    blank_from,
+    constant,
+    nothing,
+    text_column,
+)
 from recond.parsers.figures import digits, same_bytes
 from recond.parsers.lockbox_state import Picked, State, printed
 
@@ -25,38 +33,41 @@ def remittances_of(
     of = _checks_of(checks.rows, rows, state.layout.overflow_first)
     owner = ordinal[checks.rows[of]] if len(checks.rows) else ordinal[rows]
     sequence, unread = digits(stubs.field(layout.sequence))
-    place = _place_within(of)
+    last = np.ones(len(of), dtype=np.bool_)
+    np.not_equal(of[1:], of[:-1], out=last[:-1])
+    place = _place_within(last)
     same = of >= 0
     if same.any():
         same &= same_bytes(stubs.field(layout.batch), checks.field(check.batch), of)
         same &= same_bytes(stubs.field(layout.item), checks.field(check.item), of)
-    last = np.concatenate([of[1:] != of[:-1], np.array([True])])
     ended = stubs.field(layout.indicator)[:, 0] == ord("9")
     kind = stubs.field(layout.overflowed)[:, 0] == ord("6")
     wrap = 10 ** (layout.sequence[1] - layout.sequence[0])
-    wrong = unread | (sequence != place % wrap) | ~same | (ended != last) | ~kind
+    number = place if int(place.max()) < wrap else place % wrap
+    wrong = unread | (sequence != number) | ~same | (ended != last) | ~kind
     _note_overflow(state, rows, wrong, same, batch_ord)
     amounts = stubs.field(layout.amount)
+    spoiled: list[int] = []
     if blank_from(amounts, 0):  # as where the whole check is meant
-        cents, blank, garbled = np.zeros(len(rows), np.int64), same | ~same, same & ~same
+        said = nothing(pa.int64(), len(rows))
     else:
         blank = (amounts == ord(" ")).all(axis=1)
         cents, garbled = digits(amounts)
         garbled &= ~blank
-    spoiled = _note_amounts(state, stubs, garbled, owner)
-    table = pa.table(
-        {
-            "ordinal": pa.array(owner),
-            "sequence": pa.array(place.astype(np.int32)),
-            "line": pa.array(state.lines[rows]),
-            "byte_offset": pa.array(block.offset + block.starts[rows]),
-            "byte_length": pa.array(block.ends[rows] - block.starts[rows]),
-            "kind": constant("REFERENCE", len(rows)),
-            "reference": text_column(stubs.field(layout.reference)),
-            "amount_cents": pa.array(cents, mask=blank | garbled),
-        },
-        schema=REMITTANCES,
-    )
+        spoiled = _note_amounts(state, stubs, garbled, owner)
+        said = pa.array(cents, mask=blank | garbled)
+    starts = block.starts.take(rows)
+    columns = {
+        "ordinal": pa.array(owner),
+        "sequence": pa.array(place.astype(np.int32)),
+        "line": pa.array(state.lines.take(rows)),
+        "byte_offset": pa.array(starts + block.offset),
+        "byte_length": pa.array(block.ends.take(rows) - starts),
+        "kind": constant("REFERENCE", len(rows)),
+        "reference": text_column(stubs.field(layout.reference)),
+        "amount_cents": said,
+    }
+    table = pa.Table.from_arrays([columns[name] for name in REMITTANCES.names], schema=REMITTANCES)
     return table if same.all() else table.filter(pa.array(same)), spoiled
 
 
@@ -67,11 +78,12 @@ def _checks_of(checks: Ints, rows: Ints, overflow_first: bool) -> Ints:
     return np.where(of == len(checks), -1, of)
 
 
-def _place_within(owner: Ints) -> Ints:
-    """1, 2, 3 … within each run of equal owners."""
-    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
-    lengths = np.diff(np.r_[starts, len(owner)])
-    return np.arange(len(owner)) - np.repeat(starts, lengths) + 1
+def _place_within(last: Mask) -> Ints:
+    """1, 2, 3 … within each run, from which rows are the last one of theirs."""
+    if last.all():  # one a check, as most have
+        return np.ones(len(last), dtype=np.int64)
+    lengths: Ints = np.diff(np.flatnonzero(last), prepend=-1)
+    return np.arange(len(last)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + 1
 
 
 def _note_overflow(state: State, rows: Ints, wrong: Mask, same: Mask, batch_ord: Ints) -> None:

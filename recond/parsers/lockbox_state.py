@@ -132,15 +132,16 @@ class State:
         self.box_first = 0  # the first batch of the lockbox that is open
         self.trailer = False
         self.details = sha256()
-        self.follows = np.zeros((256, 256), np.bool_)  # whether a record may follow another
+        # Whether a record may follow another, by both their first bytes.
+        self.follows = np.zeros(1 << 16, np.bool_)
         for first, following in follows(layout).items():
-            self.follows[ord(first or "\0"), [ord(kind) for kind in following]] = True
+            self.follows[[ord(first or "\0") << 8 | ord(kind) for kind in following]] = True
         self.any_details = False
 
     def note_bytes(self, block: LineBlock, lengths: Ints, nul: int, longest: int) -> None:
         """Note NUL bytes and lines that are longer than any record."""
-        found = np.flatnonzero(block.data == nul)
-        if len(found):
+        if len(block.data) and int(block.data.min()) == nul:
+            found = np.flatnonzero(block.data == nul)
             row = int(np.searchsorted(block.starts, found[0], side="right")) - 1
             self.notes.add(
                 "NUL_BYTES",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recond.parsers.columns import Bytes, Ints
-from recond.parsers.lockbox_state import State, printed, text_of
+from recond.parsers.lockbox_state import State, printed
 
 if TYPE_CHECKING:
     from recond.parsers.lockbox import Columns
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 def take_totals(state: State, view: Bytes, kinds: Bytes, batch_ord: Ints) -> None:
     """Records 7 and 8, in their order: a loop over totals, of which a batch has one."""
     seven, eight = state.layout.batch_total, state.layout.box_total
-    for row in np.flatnonzero((kinds == ord("7")) | (kinds == ord("8"))):
-        record = seven if kinds[row] == ord("7") else eight
-        line = int(state.lines[row])
-        count, cents = (_figure(view, int(row), span) for span in (record.count, record.amount))
-        number = int(batch_ord[row])
+    rows = np.flatnonzero((kinds == ord("7")) | (kinds == ord("8")))
+    places = zip(state.lines[rows].tolist(), batch_ord[rows].tolist(), strict=True)
+    for raw, (line, number) in zip(view[rows], places, strict=True):
+        text = raw.tobytes()
+        of_batch = text[0] == ord("7")
+        record = seven if of_batch else eight
+        count, cents = _figure(text, record.count), _figure(text, record.amount)
         if count is None or cents is None:
-            here = kinds[row] == ord("7") and number > 0
+            here = of_batch and number > 0
             state.notes.add(
                 "BATCH_UNREADABLE" if here else "RECORD_UNREADABLE",
                 "A total cannot be read; ask the bank for the file again.",
@@ -31,18 +33,18 @@ def take_totals(state: State, view: Bytes, kinds: Bytes, batch_ord: Ints) -> Non
                 batch_ord=number if here else None,
             )
             continue
-        if kinds[row] == ord("8"):
+        if not of_batch:
             state.close_box(count, cents, line, number)
         elif number > 0:
-            _take_batch_total(state, view, int(row), number, count, cents)
+            _take_batch_total(state, text, line, number, count, cents)
 
 
 def _take_batch_total(
-    state: State, view: Bytes, row: int, number: int, count: int, cents: int
+    state: State, text: bytes, line: int, number: int, count: int, cents: int
 ) -> None:
     batch = state.batches[number - 1]
-    line = int(state.lines[row])
-    said = text_of(view, row, state.layout.batch_total.batch)
+    first, last = state.layout.batch_total.batch
+    said = text[first:last].decode("latin-1").strip()
     batch.take_number(said)
     if said != batch.number:
         state.notes.add(
@@ -55,8 +57,8 @@ def _take_batch_total(
     batch.declared_count, batch.declared_cents, batch.total_line = count, cents, line
 
 
-def _figure(view: Bytes, row: int, span: Columns) -> int | None:
-    raw = view[row, span[0] : span[1]].tobytes()
+def _figure(text: bytes, span: Columns) -> int | None:
+    raw = text[span[0] : span[1]]
     return int(raw) if raw.isdigit() else None
 
 
@@ -65,7 +67,7 @@ def take_trailer(state: State, view: Bytes, kinds: Bytes) -> None:
     span = state.layout.trailer.records
     for row in np.flatnonzero(kinds == ord("9")):
         state.trailer = True
-        declared = _figure(view, int(row), span)
+        declared = _figure(view[row].tobytes(), span)
         line = int(state.lines[row])
         if declared is None:
             state.notes.add("RECORD_UNREADABLE", "The record count cannot be read.", line=line,
