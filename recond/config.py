@@ -135,10 +135,13 @@ class Settings(BaseSettings):
         """The office's time zone."""
         return ZoneInfo(self.timezone)
 
-    def source_of(self, inbox: str, fmt: str | None, name: str) -> PaymentSource:
-        """The source that a file is of; the rules of a new home where none fits."""
+    def source_of(
+        self, inbox: str, fmt: str | None, name: str, bank_account: str | None = None
+    ) -> PaymentSource:
+        """The source that a file is of, or with `bank_account` its lines of that account; the
+        rules of a new home where none fits."""
         for source in self.source:
-            if source.takes(inbox, fmt, name):
+            if source.takes(inbox, fmt, name, bank_account):
                 return source
         return PaymentSource(name="")
 

@@ -33,23 +33,36 @@ class Inbox(Section):
 
 
 class PaymentSource(Section):
-    """`[[source]]`: payment files that have something in common; the first that fits counts."""
+    """`[[source]]`: payment files that have something in common; the first that fits counts. With
+    `bank_accounts` it is the lines of these accounts in a statement, and not the whole file."""
 
     name: str
     inbox: str | None = None  # of this inbox
     format: str | None = None  # read by this format
     files: str = "*"  # with a name like this, case-blind
+    bank_accounts: tuple[str, ...] = ()  # lines of these accounts; empty: whole files
     # billing: the billing system posts these payments itself (contract section 4)
     posted_by: Literal["recond", "billing"] = "recond"
     pays_only: tuple[str, ...] = ()  # charge types that this money may pay; empty: all
 
-    def takes(self, inbox: str, fmt: str | None, name: str) -> bool:
-        """Whether a file is of this source."""
+    def takes(
+        self, inbox: str, fmt: str | None, name: str, bank_account: str | None = None
+    ) -> bool:
+        """Whether a file is of this source, or with `bank_account` its lines of that account."""
         return (
             self.inbox in {None, inbox}
             and self.format in {None, fmt}
             and fnmatchcase(name.casefold(), self.files.casefold())
+            and (not self.bank_accounts or bank_account in self.bank_accounts)
         )
+
+    @model_validator(mode="after")
+    def _lines_are_posted_here(self) -> Self:
+        if self.bank_accounts and self.posted_by != "recond":
+            raise ValueError(
+                f"source {self.name}: posted_by is said of whole files, not of bank_accounts"
+            )
+        return self
 
 
 class Receivables(Section):

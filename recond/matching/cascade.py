@@ -164,7 +164,7 @@ def match(
         words.quoted(remittances), resolved,
     )  # fmt: skip
     flags = Flags(
-        due.at_turn(claims, applied), accounts.cash_only, items, claims,
+        due.at_turn(claims, applied), accounts.cash_only, items, claims, applied,
         int64(pc.is_in(receipts["tender"], value_set=pa.array(NOT_CASH)).cast(pa.int64())) > 0,
         rules.large_cents,
     )  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recond.matching.allocate import ACCOUNT_POOL, Applied, Claims
-from recond.matching.openitems import OpenItems, int64
+from recond.matching.openitems import OpenItems, among
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -55,13 +55,14 @@ class Due:
 @dataclass(frozen=True, slots=True)
 class Flags:
     """What flags are judged by: the due of each claim's account at its turn, the last day on
-    which each account only takes cash, the items as the call leaves them, which receipt rows are
-    NOT_CASH, and from which amount a payment is large."""
+    which each account only takes cash, the items as the call leaves them, what was applied, which
+    receipt rows are NOT_CASH, and from which amount a payment is large."""
 
     due: Ints
     cash_only: Ints
     items: OpenItems
     claims: Claims
+    applied: Applied
     not_cash: Bools
     large_cents: int
 
@@ -78,25 +79,47 @@ class Flags:
         where = at[hit]
         return claims.payment[where], claims.account[where], due[hit], swapped[hit]
 
-    def at_risk(self, account: Ints, day: Ints) -> tuple[Bools, Ints]:
-        """Payments (account of each, -1 for none) that leave an installment of an arrangement
-        short: paid in part, or due by the payment's day and still open (domain example E8); and
-        the item row of the first such installment of each."""
-        items = self.items
-        open_ = np.flatnonzero(items.charges.arranged & (items.open > 0))
-        if not len(open_):
-            return np.zeros(len(account), dtype=np.bool_), account
-        touched = items.open[open_] < int64(items.table["open_cents"])[open_]
-        since = np.where(touched, np.iinfo(np.int64).min, items.charges.due[open_])
-        order = np.lexsort((since, items.account[open_]))
-        owner, first = np.unique(items.account[open_][order], return_index=True)
-        least = np.full(len(items.keys) + 1, np.iinfo(np.int64).max)
-        row = np.full(len(items.keys) + 1, -1, dtype=np.int64)
-        least[owner], row[owner] = since[order[first]], open_[order[first]]
-        last = np.full(len(items.keys) + 1, -1, dtype=np.int64)
-        last[account] = np.arange(len(account))
-        final = last[account] == np.arange(len(account))
-        return (account >= 0) & final & (least[account] <= day), row[account]
+    def at_risk(self, payment: Ints, account: Ints, day: Ints) -> tuple[Ints, Ints, Ints]:
+        """Payments (positions in `payment`, which ascends and is for one account each) that leave
+        an installment of an arrangement short: paid by them in part, or due by the payment's day
+        and still open (domain E8); the item row of the first such installment, and its cents
+        open. As things stood at their turn: how many payments one call has makes no difference."""
+        items, none = self.items, np.zeros(0, dtype=np.int64)
+        planned = np.flatnonzero(items.charges.arranged)
+        judged = np.flatnonzero(among(account, items.account[planned]))
+        if not len(judged):
+            return none, none, none
+        plans: dict[int, list[int]] = {}
+        for item in planned[np.argsort(items.charges.due[planned], kind="stable")].tolist():
+            plans.setdefault(int(items.account[item]), []).append(item)
+        paid, left = self._installments(planned)
+        turn = dict(zip(payment[judged].tolist(), judged.tolist(), strict=True))
+        short: list[tuple[int, int, int]] = []
+        for who in sorted({*paid, *turn}):  # payments of arrangements are few
+            mine = paid.get(who, {})
+            for item, cents in mine.items():
+                left[item] -= cents
+            if (at := turn.get(who)) is not None:
+                plan = plans[int(account[at])]
+                due = [item for item in plan if items.charges.due[item] <= day[at]]
+                open_ = [item for item in (*mine, *due) if left[item] > 0]
+                short.extend((at, item, left[item]) for item in open_[:1])
+        rows = np.array(short, dtype=np.int64).reshape(-1, 3)
+        return rows[:, 0], rows[:, 1], rows[:, 2]
+
+    def _installments(self, planned: Ints) -> tuple[dict[int, dict[int, int]], dict[int, int]]:
+        """What each payment paid of installments, by item; what was open of them before."""
+        rows = np.flatnonzero(self.items.charges.arranged[self.applied.item])
+        who, item = self.claims.payment[self.applied.claim[rows]], self.applied.item[rows]
+        left = dict(zip(planned.tolist(), self.items.open[planned].tolist(), strict=True))
+        paid: dict[int, dict[int, int]] = {}
+        for one, what, cents in zip(
+            who.tolist(), item.tolist(), self.applied.amount[rows].tolist(), strict=True
+        ):
+            mine = paid.setdefault(one, {})
+            mine[what] = mine.get(what, 0) + cents
+            left[what] += cents
+        return paid, left
 
 
 def _swapped(one: Ints, other: Ints) -> Bools:

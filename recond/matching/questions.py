@@ -191,10 +191,10 @@ def _large(asked: Asked, flags: Flags) -> tuple[Ints, pa.Table]:
 def _at_risk(asked: Asked, flags: Flags) -> tuple[Ints, pa.Table]:
     """Arrangements whose installment a payment leaves short (domain example E8)."""
     payment, account = _posted(asked)
-    hit, item = flags.at_risk(account, asked.day[payment])
-    payment, account, item = payment[hit], account[hit], item[hit]
+    hit, item, left = flags.at_risk(payment, account, asked.day[payment])
+    payment, account = payment[hit], account[hit]
     message = words.joined(
-        "The payment leaves ", text_from_cents(pa.array(flags.items.open[item])), " of item ",
+        "The payment leaves ", text_from_cents(pa.array(left)), " of item ",
         flags.items.charges.number.take(pa.array(item)),
         " open, an installment of the arrangement of account ",
         asked.numbers.take(pa.array(account)), "; the arrangement is at risk, not broken.",

@@ -1,6 +1,7 @@
 """What a source of payments may pay: restricted money pays some charges and no others (domain
 section 1.C of the capabilities: restricted-fund guard). It is recorded with each file, statements
-too, as it was when the file came, so a later change of recond.toml moves nothing.
+too, and with the lines of a bank account that a source names, as it was when the file came, so a
+later change of recond.toml moves nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from recond.arrays import ints
 from recond.pipeline.run import Run
 from recond.store import schema
 
-file = schema.file
+file, line = schema.file, schema.bank_line
 
 
 def restricted(connection: Connection, run: Run, file_no: int) -> Run:
@@ -26,20 +27,52 @@ def restricted(connection: Connection, run: Run, file_no: int) -> Run:
     return run if rules is run.rules else replace(run, rules=rules)
 
 
+def of_receipt(connection: Connection, run: Run, receipt_no: int) -> Run:
+    """The run with the rules for the money of this receipt."""
+    for allowed, _ in by_restriction(connection, run, pa.array([receipt_no], pa.int64())):
+        return allowed
+    return run
+
+
 def by_restriction(
     connection: Connection, run: Run, keys: pa.Array
 ) -> Iterator[tuple[Run, pa.Array]]:
-    """Receipts (keys, ascending) by what their money may pay: unrestricted money first."""
-    limits = dict(
-        connection.execute(
-            select(file.c.file_no, file.c.pays_only).where(file.c.pays_only.is_not(None))
-        ).all()
-    )
-    if not limits:
+    """Receipts (keys, ascending) by what their money may pay, the narrowest first and what may
+    pay everything last: other money would take what restricted money could have paid, and leave
+    that with nothing to pay. In which files, rows or order they came makes no difference."""
+    limits = _of_files(connection)
+    own = _of_lines(connection, keys)
+    if not limits and not own:
         yield run, keys
         return
-    owners = ints(keys) >> schema.ORDINAL_BITS
-    told = np.array([limits.get(number, "") for number in owners.tolist()], dtype=object)
-    for pays_only in sorted(set(told.tolist())):
-        mine = keys.filter(pa.array(told == pays_only))
+    told = [own.get(key, limits.get(key >> schema.ORDINAL_BITS, "")) for key in keys.to_pylist()]
+    said = np.array(told, dtype=object)
+    for pays_only in sorted(set(told), key=_narrowest):
+        mine = keys.filter(pa.array(said == pays_only))
         yield replace(run, rules=run.rules.restricted(pays_only)), mine
+
+
+def _narrowest(pays_only: str) -> tuple[bool, int, str]:
+    return not pays_only, pays_only.count(";"), pays_only
+
+
+def _of_files(connection: Connection) -> dict[int, str]:
+    """What the money of files may pay, where it may not pay everything."""
+    told = select(file.c.file_no, file.c.pays_only).where(file.c.pays_only.is_not(None))
+    return {number: str(pays_only) for number, pays_only in connection.execute(told)}
+
+
+def _of_lines(connection: Connection, keys: pa.Array) -> dict[int, str]:
+    """What the money of receipts that came as statement lines may pay, where a source names their
+    bank account; a receipt of a line has the key that the line has."""
+    if not len(keys):
+        return {}
+    file_no = ints(keys) >> schema.ORDINAL_BITS
+    told = select(line.c.file_no, line.c.ordinal, line.c.pays_only).where(
+        line.c.pays_only.is_not(None),
+        line.c.file_no.between(int(file_no.min()), int(file_no.max())),
+    )
+    return {
+        schema.receipt_key(number, ordinal): str(pays_only)
+        for number, ordinal, pays_only in connection.execute(told)
+    }

@@ -253,7 +253,9 @@ def write_records(
     questions: list[Question] = []
     cutoff = run.cutoff(connection)
     for chunk in reading.chunks():
-        lines = keep_lines(connection, cutoff, file_no, file_id, chunk.table("bank_lines"))
+        lines = keep_lines(
+            connection, run.home.settings, cutoff, file_no, file_id, chunk.table("bank_lines")
+        )
         counts["bank_lines"] += lines.kept
         skipped += lines.skipped
         questions += lines.questions

@@ -293,16 +293,17 @@ def _items(touched: Table) -> Select[Any]:
 
 
 def _recent(connection: Connection, touched: Table, since: dt.date) -> pa.Table:
-    """Payments that stand on the touched accounts and were received since a day."""
-    decision, receipt = schema.decision, schema.receipt
+    """Payments that stand on the touched accounts and were received since a day, tenders of one
+    payment as one. What came back, was voided or moved to another account stands no more."""
+    decision, receipt, placement = schema.decision, schema.receipt, schema.placement
     standing = (
-        select(schema.placement.c.receipt_no)
+        select(func.coalesce(func.sum(placement.c.cents), 0))
         .where(
-            schema.placement.c.receipt_no == decision.c.receipt_no,
-            schema.placement.c.version == decision.c.version,
-            schema.placement.c.bucket.in_([ITEM, CREDIT]),
+            placement.c.receipt_no == decision.c.receipt_no,
+            placement.c.account_key == decision.c.account_key,
+            placement.c.bucket.in_([ITEM, CREDIT]),
         )
-        .exists()
+        .scalar_subquery()
     )
     recent = (
         select(
@@ -310,15 +311,36 @@ def _recent(connection: Connection, touched: Table, since: dt.date) -> pa.Table:
             receipt.c.amount_cents,
             receipt.c.received_date,
             receipt.c.receipt_no,
+            receipt.c.payment,
         )
         .select_from(decision)
         .join(receipt, receipt.c.receipt_no == decision.c.receipt_no)
         .where(
             decision.c.account_key.in_(select(touched.c.account_key)),
             receipt.c.received_date >= since.isoformat(),
-            standing,
+            standing != 0,  # change that was given back stands below zero
         )
         .distinct()
         .order_by(receipt.c.receipt_no, decision.c.account_key)
     )
-    return fetch_arrow(connection, recent, BOOK_RECENT)
+    return _whole(fetch_arrow(connection, recent, _TENDERS))
+
+
+_TENDERS = BOOK_RECENT.append(pa.field("payment", pa.string()))
+
+
+def _whole(tenders: pa.Table) -> pa.Table:
+    """BOOK_RECENT of receipts: those of one payment (within its file) by their sum."""
+    if tenders["payment"].null_count == tenders.num_rows:
+        return tenders.select(BOOK_RECENT.names)
+    bits = pa.scalar(schema.ORDINAL_BITS, pa.int64())
+    file_no = pc.shift_right(tenders["receipt_no"], bits)
+    own = pc.if_else(pc.is_null(tenders["payment"]), tenders["receipt_no"], file_no)
+    grouped = (
+        tenders.append_column("own", own)
+        .group_by(["account_key", "payment", "own"], use_threads=False)
+        .aggregate([("amount_cents", "sum"), ("received_date", "min"), ("receipt_no", "min")])
+    )
+    names = ["account_key", "amount_cents_sum", "received_date_min", "receipt_no_min"]
+    whole = grouped.select(names).rename_columns(BOOK_RECENT.names).cast(BOOK_RECENT)
+    return whole.sort_by([("receipt_no", "ascending"), ("account_key", "ascending")])

@@ -72,7 +72,7 @@ def outcome(office: Office) -> dict[str, object]:
         for row in office.rows("receipts")
     )  # fmt: skip
     asked = sorted(
-        (checks[row["receipt_id"]], row["code"], str(row["amount"]), row["status"])
+        (checks.get(row["receipt_id"], ""), row["code"], str(row["amount"]), row["status"])
         for row in office.rows("exceptions")
     )
     return {"applied": applied, "receipts": receipts, "asked": asked, "open": office.open_cents(),

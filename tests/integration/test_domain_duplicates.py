@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 from office import TODAY, Office, check, csv_text, lockbox_file, receivable, receivables_csv
+from queueoffice import asker
+
+from recond.exceptions.decisions import requests
+from recond.pipeline.corrections import reverse
 
 ACCOUNTS = [f"20000000{n:02d}" for n in range(1, 26)]
 TOMORROW = TODAY + dt.timedelta(days=1)
@@ -112,6 +116,72 @@ def test_e57_two_equal_web_payments_are_both_real(office: Office) -> None:
     assert states == ["applied", "on_account"]
     assert office.questions() == ["SUSPECTED_DUPLICATE_PAYMENT"]
     office.prove()
+
+
+# --- equal to what ---------------------------------------------------------------------------
+
+BOTH = pytest.mark.parametrize(
+    "url", ["sqlite", pytest.param("postgres_url", marks=pytest.mark.postgres)]
+)
+COUNTER = ("receipt_number,drawer,cashier,business_date,time,account_number,item_number,tender,"
+           "amount\n")  # fmt: skip
+
+
+def counter(*tenders: tuple[str, str, str]) -> str:
+    """Receipt numbers, tenders and amounts, for the first account."""
+    rows = [f"{number},D1,amy,{TODAY},10:00,{ACCOUNTS[0]},,{tender},{amount}\n"
+            for number, tender, amount in tenders]  # fmt: skip
+    return COUNTER + "".join(rows)
+
+
+@BOTH
+def test_a_payment_of_several_tenders_is_one_earlier_payment(
+    tmp_path: Path, request: pytest.FixtureRequest, url: str
+) -> None:
+    """A check of 100.00 with 46.00 of cash given back and a coin is a payment of 54.01: equal to
+    a check of 54.01 and not to one of 100.00, in a file of its own as in the same one."""
+    office = Office(tmp_path / "home", None if url == "sqlite" else request.getfixturevalue(url))
+    rows = [receivable(ACCOUNTS[0], "W1", "WATER", "2026-03-28", 90000)]
+    office.take("receivables", "open.csv", receivables_csv(rows))
+    mixed = [("1", "CHECK", "100.00"), ("1", "CASH", "-46.00"), ("1", "CASH", "0.01")]
+    office.take("cashier", "a.csv", counter(*mixed, ("2", "CASH", "54.01")))
+    office.take("cashier", "b.csv", counter(("3", "CASH", "54.01"), ("4", "CHECK", "100.00")))
+    numbers = {row["receipt_id"]: row["sequence"] for row in office.rows("receipts")}
+    asked = [(row["code"], numbers[row["receipt_id"]], str(row["amount"]))
+             for row in office.rows("exceptions")]  # fmt: skip
+    assert asked == [
+        ("SUSPECTED_DUPLICATE_PAYMENT", "2", "54.01"),
+        ("SUSPECTED_DUPLICATE_PAYMENT", "3", "54.01"),
+    ]
+    office.close()
+
+
+@BOTH
+def test_a_payment_that_was_taken_back_or_moved_is_no_earlier_one(
+    tmp_path: Path, request: pytest.FixtureRequest, url: str
+) -> None:
+    """What replaces it is not paid twice; where it stands now an equal one is."""
+    office = Office(tmp_path / "home", None if url == "sqlite" else request.getfixturevalue(url))
+    rows = [receivable(a, f"W{a[-2:]}", "WATER", "2026-03-28", 10400) for a in ACCOUNTS[:3]]
+    office.take("receivables", "open.csv", receivables_csv(rows))
+    first = [check(10400, (a, None)) for a in ACCOUNTS[:2]]
+    office.take("lockbox", "a.bai", lockbox_file([first]))
+    one, two = office.rows("applications")
+    with office.run().write() as connection:
+        reverse(connection, office.run(), one["application_id"], "it is the neighbour's")
+    ask = asker(TODAY)
+    ask(office, "jane", "transfer", two["receipt_id"], ACCOUNTS[2], "the neighbour's")
+    with office.run().store.read() as connection:
+        (waiting,) = requests.pending(connection)
+    ask(office, "ken", "approve", str(waiting["exception_id"]), "")
+    again = [check(10400, (a, None), number=f"7{n}") for n, a in enumerate(ACCOUNTS[:3])]
+    office.take("lockbox", "b.bai", lockbox_file([again], time="1000"))
+    moved = [row["message"] for row in office.rows("exceptions")
+             if row["code"] == "SUSPECTED_DUPLICATE_PAYMENT"]  # fmt: skip
+    assert len(moved) == 1
+    assert f"for account {ACCOUNTS[2]}" in moved[0]
+    office.prove()
+    office.close()
 
 
 def test_a_transaction_that_came_before_is_skipped_or_held(office: Office) -> None:

@@ -1,5 +1,5 @@
 """What policies say beside the order of application (domain E10, E11; section 2.1): small
-balances, overpayments, money that may only pay some charges, prior owners, old numbers by date."""
+balances, overpayments, prior owners, old numbers by date."""
 
 from __future__ import annotations
 
@@ -8,23 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from office import (
-    TODAY,
-    Office,
-    check,
-    csv_text,
-    lockbox_file,
-    receivable,
-    receivables_csv,
-    statement,
-)
+from office import TODAY, Office, check, csv_text, lockbox_file, receivable, receivables_csv
 from queueoffice import asker
 from sqlalchemy import select
 from test_domain_application import ACCOUNT, CURRENT, ITEMS, PAST, pay
 from test_monthend import statements
 
-from recond.config import parse
-from recond.errors import ConfigError
 from recond.exports.explain import explain, render
 from recond.matching.policy import Policy, Rules
 from recond.pipeline.rematch import rematch
@@ -42,13 +31,6 @@ WAITS = """
 name = "permits wait"
 family = "PERMIT"
 overpayment = "suspense"
-"""
-AID = """
-[[source]]
-name = "energy aid"
-inbox = "lockbox"
-files = "aid*"
-pays_only = ["WATER", "SEWER"]
 """
 LEAVE = """
 [[policy]]
@@ -150,6 +132,49 @@ def test_payments_of_one_pass_are_laid_before_anything_is_forgiven(office: Offic
     assert office.rows("exceptions") == []
 
 
+BY_FAMILY = """
+[[policy]]
+name = "utilities in spring"
+family = "UTILITY"
+effective_from = 2026-03-16
+effective_to = 2026-03-16
+small_balance = "0.99"
+[[policy]]
+name = "utilities since"
+family = "UTILITY"
+effective_from = 2026-03-17
+small_balance = "0.50"
+"""
+
+
+def test_e10_small_balances_by_family_and_day(tmp_path: Path) -> None:
+    """0.99 on the 16th and 0.50 from the 17th on, for utilities; nothing on other days, and
+    nothing of a permit's account."""
+    office = made(tmp_path, BY_FAMILY)
+    names = ("EARLY", "SPRING", "PERMIT", "LATE", "SMALLER")
+    accounts = {name: f"10000000{number:02d}" for number, name in enumerate(names)}
+    told = [{"account_number": number, "customer_name": name, "status": "active",
+             "family": "PERMIT" if name == "PERMIT" else "UTILITY"}
+            for name, number in accounts.items()]  # fmt: skip
+    days = [TODAY - dt.timedelta(days=1), TODAY, TODAY + dt.timedelta(days=1)]
+    office.take("receivables", "1.csv", csv_text(told), days[0])
+    items = [receivable(number, name, "WATER", CURRENT, 10000) for name, number in accounts.items()]
+    office.take("receivables", "2.csv", receivables_csv(items), days[0])
+    paid = [{"EARLY": 9930}, {"SPRING": 9930, "PERMIT": 9930}, {"LATE": 9930, "SMALLER": 9950}]
+    for day, payments in zip(days, paid, strict=True):
+        checks = [check(cents, (name, None)) for name, cents in payments.items()]
+        office.take("lockbox", f"{day}.bai", lockbox_file(checks, day=day), day)
+    assert office.open_cents() == {"EARLY": 70, "PERMIT": 70, "LATE": 70}
+    words = [row["message"].partition(" written off by policy ") for row in
+             office.rows("exceptions", days[-1])]  # fmt: skip
+    assert [(before, after.partition(":")[0]) for before, _, after in words] == [
+        (f"0.70 of account {accounts['SPRING']}", "utilities in spring"),
+        (f"0.50 of account {accounts['SMALLER']}", "utilities since"),
+    ]
+    office.prove()
+    office.close()
+
+
 DISPUTED = [{**row, "disputed": "Y"} if row["item_number"] == "2T" else row for row in ITEMS]
 PLANNED = [
     {**row, "arrangement_number": "A1", "installment": "1"} if row["item_number"] == "2T" else row
@@ -239,77 +264,6 @@ def test_what_is_identified_later_is_left_over_too(permits: Office) -> None:
     assert permits.applied() == {"BP26-01900": 10000}
     assert permits.questions() == ["OVERPAID"]
     permits.prove()
-
-
-# --- restricted money ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("office", [(AID, ITEMS)], indirect=True)
-def test_restricted_money_pays_only_its_charges(office: Office) -> None:
-    """3150 + 4275 water, 2240 + 3120 sewer are 12785; nothing else of the 188.70 is paid."""
-    office.take("lockbox", "aid-march.bai", lockbox_file([check(13000, (ACCOUNT, None))]))
-    assert office.applied() == {"1W": 3150, "1S": 2240, "2W": 4275, "2S": 3120}
-    (question,) = office.rows("exceptions")
-    assert (question["code"], str(question["amount"])) == ("RESTRICTED_MONEY_LEFT", "2.15")
-    assert "WATER, SEWER, which is all that this money may pay" in question["message"]
-    office.prove()
-    office.take("lockbox", "own.bai", lockbox_file([check(6085, (ACCOUNT, None))], time="1000"))
-    assert office.open_cents() == {}
-
-
-@pytest.mark.parametrize("office", [(AID, ITEMS)], indirect=True)
-def test_restricted_money_does_not_pay_what_it_names(office: Office) -> None:
-    office.take("lockbox", "aid.bai", lockbox_file([check(2680, ("2G", None))]))
-    assert office.applied() == {}
-    assert office.questions() == ["RESTRICTED_MONEY_LEFT"]
-    office.prove()
-
-
-@pytest.mark.parametrize("office", [(AID, [])], indirect=True)
-def test_restricted_money_is_identified_under_its_restriction(office: Office) -> None:
-    office.take("lockbox", "aid.bai", lockbox_file([check(13000, (ACCOUNT, None))]))
-    office.take("lockbox", "own.bai", lockbox_file([check(500, (ACCOUNT, None))], time="1000"))
-    office.take("receivables", "open.csv", receivables_csv(ITEMS))
-    assert office.applied() == {
-        "PW": 200, "PS": 150, "PG": 150, "1W": 3150, "1S": 2240, "2W": 4275, "2S": 3120,
-    }  # fmt: skip
-    assert office.questions() == ["RESTRICTED_MONEY_LEFT"]
-    office.prove()
-
-
-WIRES = AID.replace('"lockbox"', '"bank"')
-
-
-@pytest.mark.parametrize("office", [(WIRES, ITEMS)], indirect=True)
-def test_restricted_money_that_comes_as_a_statement_line(office: Office) -> None:
-    """A wire of each statement of one pass: the grant pays water and sewer, the other penalties."""
-    grant = statement(0, [("195", 13000, f"ENERGY AID ACCT {ACCOUNT}")])
-    own = statement(0, [("195", 500, f"WIRE ACCT {ACCOUNT}")], account="0044099999")
-    office.drop("bank", "aid-march.bai", grant)
-    office.drop("bank", "own.bai", own)
-    office.process()
-    assert office.open_cents() == {"1G": 2580, "2G": 2680, "2T": 325}
-    paid = {row["item_number"]: row["receipt_id"] for row in office.rows("applications")}
-    assert len({paid[number] for number in ("1W", "1S", "2W", "2S")}) == 1
-    assert len({paid[number] for number in ("PW", "PS", "PG")} - {paid["1W"]}) == 1
-    (question,) = office.rows("exceptions")
-    assert (question["code"], str(question["amount"])) == ("RESTRICTED_MONEY_LEFT", "2.15")
-    office.prove()
-
-
-@pytest.mark.parametrize("office", [(WIRES, [])], indirect=True)
-def test_a_restricted_statement_line_is_identified_under_its_restriction(office: Office) -> None:
-    office.take("bank", "aid.bai", statement(0, [("195", 2680, f"ENERGY AID ACCT {ACCOUNT}")]))
-    assert office.questions() == ["BANK_CREDIT_UNMATCHED"]
-    office.take("receivables", "open.csv", receivables_csv(ITEMS[-1:]))  # storm water alone
-    assert office.applied() == {}
-    assert office.questions() == ["RESTRICTED_MONEY_LEFT"]
-    office.prove()
-
-
-def test_a_source_may_only_name_charges_that_there_are() -> None:
-    with pytest.raises(ConfigError, match="source energy aid: no charge type GAS"):
-        parse(AID.replace("SEWER", "GAS"), "recond.toml", {})
 
 
 # --- prior owners --------------------------------------------------------------------------------

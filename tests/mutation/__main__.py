@@ -2,70 +2,52 @@
 
     uv run python -m tests.mutation [PART OF A NAME …]
 
-One mutation at a time is made in a scratch copy of the project, and the tests of its package are
-run on it, on SQLite. What survives is printed; docs/matching.md says why those that are left may.
-By hand only: it takes half an hour on a quiet machine. `tests/unit/test_mutation.py` holds the
-list against the source.
+One mutation at a time is made in a scratch copy of the project, and the tests of its group are run
+on it, on SQLite, once without any mutation: tests that fail anyway notice nothing. Printed is
+which test noticed, and what survives; docs/matching.md says why those that are left may. By hand
+only: some seconds of a processor a mutation. `tests/unit/test_mutation.py` holds the list against
+the source.
 """
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Sequence
 
 from tests.mutation.comebacks import COMEBACKS, REFUNDS
 from tests.mutation.deposits import CLEARING, CLEARING_PASS
 from tests.mutation.matching import MATCHING
-from tests.mutation.mutant import ROOT, Group, Mutation, file_of
+from tests.mutation.money import MEMORY, SMALL, SOURCES
+from tests.mutation.mutant import Group, Mutation
+from tests.mutation.runner import NOTICED, SURVIVES, Runner, Verdict
 
-GROUPS = (MATCHING, CLEARING, CLEARING_PASS, COMEBACKS, REFUNDS)
-
-
-def survives(scratch: Path, group: Group, mutation: Mutation) -> bool:
-    """Whether the tests pass with the mutation made in the scratch copy."""
-    path = group.path(mutation, scratch)
-    before = path.read_text()
-    if before.count(mutation.old) != 1:
-        raise SystemExit(f"{mutation.name}: stands {before.count(mutation.old)} times in {path}")
-    path.write_text(before.replace(mutation.old, mutation.new))
-    try:
-        return all(_pass(scratch, tests) for tests in (group.quick, group.slow) if tests)
-    finally:
-        path.write_text(before)
+GROUPS = (MATCHING, MEMORY, SOURCES, SMALL, CLEARING, CLEARING_PASS, COMEBACKS, REFUNDS)
 
 
-def _pass(scratch: Path, tests: tuple[str, ...]) -> bool:
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-m", "not postgres",
-               "-p", "no:cacheprovider", *map(file_of, tests)]  # fmt: skip
-    code = subprocess.run(command, cwd=scratch, capture_output=True, check=False).returncode
-    if code not in {0, 1}:  # not even run: nothing is shown by that
-        raise SystemExit(f"pytest ended with {code}: {' '.join(command)}")
-    return code == 0
-
-
-def main() -> None:
-    """Try every mutation whose name holds an argument; exit 1 when one survives."""
-    parts = sys.argv[1:]
-    chosen = [
+def chosen(parts: Sequence[str]) -> list[tuple[Group, Mutation]]:
+    """The mutations whose package and name hold one of the parts; without parts all of them."""
+    return [
         (group, mutation)
         for group in GROUPS
         for mutation in group.mutations
         if not parts or any(part in f"{group.package} {mutation.name}" for part in parts)
     ]
-    left = []
-    with tempfile.TemporaryDirectory(prefix="recond-mutation-") as folder:
-        scratch = Path(folder) / "tree"
-        ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__")
-        shutil.copytree(ROOT, scratch, symlinks=True, ignore=ignored)
-        for group, mutation in chosen:
-            alive = survives(scratch, group, mutation)
-            left += [mutation.name] * alive
-            print(f"{'SURVIVES' if alive else 'killed  '}  {mutation.name}", flush=True)
-    print(f"{len(chosen) - len(left)} of {len(chosen)} killed")
-    sys.exit(bool(left))
+
+
+def main() -> None:
+    """Try the chosen mutations; exit 1 when one survives or could not be tried."""
+    wanted = chosen(sys.argv[1:])
+    verdicts: list[Verdict] = []
+    with Runner() as runner:
+        runner.load()
+        for group, mutation in wanted:
+            verdict = runner.judge(group, mutation)
+            verdicts.append(verdict)
+            print(f"{verdict.word:8}  {mutation.name}  {verdict.why}".rstrip(), flush=True)
+    noticed = sum(verdict.word == NOTICED for verdict in verdicts)
+    survived = sum(verdict.word == SURVIVES for verdict in verdicts)
+    print(f"{noticed} of {len(verdicts)} killed, {survived} survived")
+    sys.exit(noticed < len(verdicts))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from recond.money import format_cents
 from recond.pipeline import sources
 from recond.pipeline.moves import Move, Stand, Standing
 from recond.receivables.book import book_of_accounts
-from recond.store import schema
 
 GONE = (RETURNED, REFUNDED, VOIDED)
 
@@ -149,7 +148,7 @@ def rules_of(case: Case) -> Rules:
     number = case.question.receipt_no
     if number is None:
         return case.run.rules
-    return sources.restricted(case.connection, case.run, number >> schema.ORDINAL_BITS).rules
+    return sources.of_receipt(case.connection, case.run, number).rules
 
 
 def _may_pay(rules: Rules, item: dict[str, object]) -> None:

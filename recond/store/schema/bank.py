@@ -22,6 +22,9 @@ bank_line = keyed_only(
     Column("same_day", INT, nullable=False),
     text("period", nullable=False),  # in whose pack it stands: `periods.Cutoff` of its value date
     text("line_id"),  # the line's identity within its account, where the format gives one
+    # where a source names the bank account: charge types that the line's money may pay, `;`
+    # between, "" for all; null: what the file's money may pay
+    text("pays_only"),
     PrimaryKeyConstraint("file_no", "ordinal"),
 )
 
@@ -31,6 +34,13 @@ Index(
     bank_line.c.line_id,
     sqlite_where=sql("line_id IS NOT NULL"),
     postgresql_where=sql("line_id IS NOT NULL"),
+)
+
+Index(
+    "ix_bank_line_pays_only",
+    bank_line.c.file_no,
+    sqlite_where=sql("pays_only IS NOT NULL"),
+    postgresql_where=sql("pays_only IS NOT NULL"),
 )
 
 bank_balance = keyed_only(
