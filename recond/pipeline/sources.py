@@ -27,6 +27,20 @@ def restricted(connection: Connection, run: Run, file_no: int) -> Run:
     return run if rules is run.rules else replace(run, rules=rules)
 
 
+def with_limits(connection: Connection, run: Run, file_no: int, lines: pa.Table) -> pa.Table:
+    """BANK_LINES of a file with what sources that name their bank account let them pay, as
+    `pays_only`: charge types with `;` between, "" for all; null where no such source does."""
+    settings, told = run.home.settings, pa.nulls(lines.num_rows, pa.string())
+    if any(source.bank_accounts for source in settings.source):
+        where = select(file.c.inbox, file.c.format, file.c.name).where(file.c.file_no == file_no)
+        place = connection.execute(where).one()
+        accounts = lines["bank_account"].combine_chunks().dictionary_encode()
+        found = [settings.source_of(*place, name) for name in accounts.dictionary.to_pylist()]
+        limits = [";".join(one.pays_only) if one.bank_accounts else None for one in found]
+        told = pa.array(limits, pa.string()).take(accounts.indices)
+    return lines.append_column("pays_only", told)
+
+
 def of_receipt(connection: Connection, run: Run, receipt_no: int) -> Run:
     """The run with the rules for the money of this receipt."""
     for allowed, _ in by_restriction(connection, run, pa.array([receipt_no], pa.int64())):

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, and_, case, func, select
 
-from recond.config import Settings
 from recond.exceptions.desk import Question
 from recond.money import format_cents
 from recond.periods import Cutoff
@@ -36,11 +35,9 @@ class Kept:
 
 
 def keep_lines(
-    connection: Connection, settings: Settings, cutoff: Cutoff, file_no: int, file_id: str,
-    lines: pa.Table,
-) -> Kept:  # fmt: skip
-    """Insert the BANK_LINES of one file, each identity once; nothing is ever overwritten. What
-    the money of a line may pay is kept with it where a source names its bank account."""
+    connection: Connection, cutoff: Cutoff, file_no: int, file_id: str, lines: pa.Table
+) -> Kept:
+    """Insert the BANK_LINES of one file, each identity once; nothing is ever overwritten."""
     skipped, changed = _judge(connection, file_no, lines)
     questions = tuple(_ask(file_no, file_id, lines, changed))
     ordinal = lines["ordinal"]
@@ -50,27 +47,9 @@ def keep_lines(
     if len(skipped):
         lines = lines.filter(pc.invert(pc.is_in(ordinal, value_set=skipped)))
     lines = lines.append_column("period", cutoff.months(lines["value_date"]))
-    lines = lines.append_column("pays_only", _pays_only(connection, settings, file_no, lines))
     constants = {"file_no": file_no}
     kept = insert_table(connection, schema.bank_line, lines, constants=constants)
     return Kept(kept, len(skipped), questions)
-
-
-def _pays_only(
-    connection: Connection, settings: Settings, file_no: int, lines: pa.Table
-) -> pa.Array | pa.ChunkedArray:
-    """The charge types that the sources of their bank accounts let lines pay."""
-    if not any(source.bank_accounts for source in settings.source):
-        return pa.nulls(lines.num_rows, pa.string())
-    file = schema.file.c
-    of_file = connection.execute(
-        select(file.inbox, file.format, file.name).where(file.file_no == file_no)
-    ).one()
-    accounts = pc.unique(lines["bank_account"])
-    found = [settings.source_of(*of_file, account) for account in accounts.to_pylist()]
-    told = [";".join(one.pays_only) if one.bank_accounts else None for one in found]
-    place = pc.index_in(lines["bank_account"], value_set=accounts)
-    return pa.array(told, pa.string()).take(place.combine_chunks())
 
 
 def _judge(connection: Connection, file_no: int, lines: pa.Table) -> tuple[pa.Array, pa.Array]:

@@ -19,7 +19,7 @@ from recond.ledger import instant
 from recond.model import BATCHES, MONEY_KINDS, PAYMENT_KINDS, Problem, Transmission
 from recond.money import format_cents
 from recond.parsers import GRAMMARS
-from recond.pipeline import acks, deposits, duplicates, mirror, own, statements, voids
+from recond.pipeline import acks, deposits, duplicates, mirror, own, sources, statements, voids
 from recond.pipeline.file_questions import batch_questions, cite, file_questions
 from recond.pipeline.payments import Arrival, Tally, take_payments
 from recond.pipeline.reading import Reading, read
@@ -253,9 +253,8 @@ def write_records(
     questions: list[Question] = []
     cutoff = run.cutoff(connection)
     for chunk in reading.chunks():
-        lines = keep_lines(
-            connection, run.home.settings, cutoff, file_no, file_id, chunk.table("bank_lines")
-        )
+        told = sources.with_limits(connection, run, file_no, chunk.table("bank_lines"))
+        lines = keep_lines(connection, cutoff, file_no, file_id, told)
         counts["bank_lines"] += lines.kept
         skipped += lines.skipped
         questions += lines.questions
