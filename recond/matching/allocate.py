@@ -135,7 +135,7 @@ def _waves(claims: Claims, payments: int, items: OpenItems, rules: Rules) -> Int
         if len(part) and part.min() != part.max():
             pairs = np.stack([code, part])
             code = np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1)
-    alone = many | (ordered & shared) | (claims.cents == OPEN_TOTAL) | (claims.need != NO_NEED)
+    alone = many | (ordered & shared) | (claims.need != NO_NEED)
     if items.charges.exact.any():  # whether such a charge can be paid in full is known one by one
         alone |= np.isin(claims.account, items.account[items.charges.exact])
     payment, account = claims.payment, claims.account
