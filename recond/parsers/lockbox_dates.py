@@ -8,11 +8,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from recond.parsers.columns import Ints
+from recond.parsers.columns import Bytes, Ints, Mask
 from recond.parsers.dates import NO_DATE, days, iso
 from recond.parsers.lockbox_state import Picked, State, printed
 
 STALE_DAYS = 180  # a bank need not pay an older check (UCC 4-404: six months)
+
+
+def _tell_impossible(state: State, checks: Picked, view: Bytes, unread: Mask) -> None:
+    """Digits that are no date of the calendar; blanks and zeros are no date at all."""
+    digits = ((view >= ord("0")) & (view <= ord("9"))).all(axis=1) & (view != ord("0")).any(axis=1)
+    for at in np.flatnonzero(unread & digits):
+        span = state.layout.check.date
+        state.notes.add(
+            "DATE_UNUSUAL",
+            f"The date of a check, {view[at].tobytes().decode('ascii')}, is no date of the "
+            "calendar; it is not kept.",
+            line=int(state.lines[checks.rows[at]]),
+            field=printed(span) if span is not None else None,
+        )
 
 
 def check_dates(state: State, checks: Picked, received: Ints) -> None:
@@ -21,7 +35,10 @@ def check_dates(state: State, checks: Picked, received: Ints) -> None:
     span = state.layout.check.date
     if span is None or not len(received):
         return
-    written, unread = days(checks.field(span), "MMDDYY")
+    view = checks.field(span)
+    written, unread = days(view, "MMDDYY")
+    if unread.any():
+        _tell_impossible(state, checks, view, unread)
     known = ~unread & (received != NO_DATE)  # a date that no machine could read says nothing
     for wrong, what in (
         (known & (written > received), "is dated after the day on which it came"),

@@ -222,6 +222,11 @@ class State:
         )
         self.control("FILE_TOTAL_WRONG", f"checks of {name}", "cents", cents, added, line, "25-34")
 
+    @property
+    def last_line(self) -> int | None:
+        """The line of the last record, where there is one."""
+        return int(self.lines[-1]) if len(self.lines) else None
+
     def finish(self) -> Parsed:
         """The last chunk: batches, controls, the transmission and what is missing."""
         notes = self.notes
@@ -232,11 +237,13 @@ class State:
                 "FILE_TRUNCATED",
                 f"The file ends behind a {NAMES.get(self.last, 'line')} and has no trailer"
                 " (record 9); ask the bank for the whole file.",
+                line=self.last_line,
             )
         if not self.checks and not self.unreadable and self.trailer:
             notes.add("NO_ACTIVITY", "The file holds no checks.")
         if self.box_first < len(self.batches) and self.trailer:
-            notes.add("FILE_STRUCTURE", "The last batches have no lockbox total (record 8).")
+            message = "The last batches have no lockbox total (record 8)."
+            notes.add("FILE_STRUCTURE", message, line=self.last_line)
         for number, batch in enumerate(self.batches, 1):
             self._close_batch(number, batch)
         declared = self.declared

@@ -108,6 +108,7 @@ def _parsed(
 def _read_block(reading: Reading, rows: Rows, layout: Layout, fmt: Format) -> dict[str, pa.Table]:
     """One block of records: its body, and what stands at and behind the file control."""
     reading.records += len(rows)
+    reading.end = int(rows.line[-1]), int(rows.offset[-1])
     if _plain_body(reading, rows):
         return _body(reading, rows, layout, fmt)
     rows = _known(reading, rows)
@@ -281,7 +282,9 @@ def _truncated(reading: Reading, what: str) -> None:
     if reading.partial:
         reading.notes.add("RECORD_DEVIATES", f"{what}, as this source is allowed to.")
     else:
-        reading.notes.add("FILE_TRUNCATED", f"{what}, so its end may be missing. {_AGAIN}")
+        line, offset = reading.end
+        message = f"{what}, so its end may be missing. {_AGAIN}"
+        reading.notes.add("FILE_TRUNCATED", message, line=line, byte_offset=offset)
 
 
 def _finish(reading: Reading) -> None:

@@ -91,6 +91,7 @@ class Reading:
     last: int = 0  # type of the last record, 0 before the first
     ended: bool = False  # the file control was seen
     records: int = 0  # all of them, filler included
+    end: tuple[int | None, int | None] = (None, None)  # (line, byte offset) of the last one
     ordinal: int = 0  # receipts so far
     aside: int = 0  # records set aside so far
     adv: bool = False

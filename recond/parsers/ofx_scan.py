@@ -85,6 +85,7 @@ def _found(
             "NUL_BYTES",
             f"The file holds NUL bytes, the first at byte {offset + nul}: it was damaged on its "
             "way. Ask the bank to send it again.",
+            line=line + int(np.searchsorted(starts, nul, side="right")) - 1,
             byte_offset=offset + nul,
         )
         data = data.replace(b"\0", b" ")

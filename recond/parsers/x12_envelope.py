@@ -62,6 +62,7 @@ class Envelope:
     gs: _Open | None = None
     declared_sets: int | None = None
     controls: list[tuple[Any, ...]] = field(default_factory=list)
+    end: tuple[int | None, int | None] = (None, None)  # (line, byte offset) of the last segment
 
     def take(self, segments: Segments) -> None:
         """Check the envelope of a block."""
@@ -82,7 +83,9 @@ class Envelope:
                     self._close_group(segments, row, sets)
                 case _:
                     self._close_interchange(segments, row)
-        self.sets += int(starts[-1]) if len(starts) else 0
+        if len(starts):
+            self.sets += int(starts[-1])
+            self.end = segments.place(len(segments) - 1)
 
     def _order(self, segments: Segments, kinds: Ints, rows: Ints) -> None:
         """Envelope segments in their order, all others inside a set (a TA1 behind its ISA)."""
@@ -180,6 +183,8 @@ class Envelope:
                 "FILE_TRUNCATED",
                 f"The file ends behind {_ENVELOPE[self.last]} and has no IEA for its last "
                 f"interchange. {_AGAIN}",
+                line=self.end[0],
+                byte_offset=self.end[1],
             )
 
     @property

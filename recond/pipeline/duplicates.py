@@ -113,13 +113,15 @@ def repeated_batches(connection: Connection, reading: Reading) -> list[Problem]:
         if len(keys) >= 2 and np.all(keys != 0)
     }
     suspects = {number: int(keys[0]) for number, keys in batches.items()}
+    lines = dict(zip(*(reading.batches[n].to_pylist() for n in ("batch_ord", "line")), strict=True))
     known = set(_batches_with(connection, list(suspects.values())))
     problems = []
     for number, first in suspects.items():
         for file_no, batch_ord in sorted({row[1:] for row in known if row[0] == first}):
             posted = _keys_of(connection, file_no, batch_ord)
             if _contains(posted, batches[number]):
-                problems.append(_repeated(connection, number, file_no, len(batches[number])))
+                place = number, lines.get(number)
+                problems.append(_repeated(connection, place, file_no, len(batches[number])))
                 break
     return problems
 
@@ -163,12 +165,15 @@ def _contains(posted: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> boo
     return bool(np.all((there[place] == wanted) & (available[place] >= counts)))
 
 
-def _repeated(connection: Connection, number: int, file_no: int, items: int) -> Problem:
+def _repeated(
+    connection: Connection, place: tuple[int, int | None], file_no: int, items: int
+) -> Problem:
     row = connection.execute(select(*_EARLIER).where(file.c.file_no == file_no)).one()
     earlier = Earlier(*row)
     return Problem(
         "DUPLICATE_BATCH",
         f"all {items} items repeat payer, amount and number of a batch that was posted from"
         f" {earlier.name} ({earlier.file_id}); reject it, or accept it as new money",
-        batch_ord=number,
+        batch_ord=place[0],
+        line=place[1],
     )

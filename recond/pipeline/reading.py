@@ -7,6 +7,7 @@ small file's chunks are kept, a large one is parsed a second time when its effec
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, overload
@@ -21,6 +22,7 @@ from recond.exceptions.codes import CODES
 from recond.model import BATCHES, CONTROLS, Format, Parsed, Problem, Transmission
 from recond.parsers import GRAMMARS
 from recond.pipeline import fingerprints
+from recond.pipeline.unusual import FarFromToday
 
 # NUL_BYTES holds the file; what is shown of it has this in place of a NUL.
 _NUL_SHOWN = "\N{SYMBOL FOR NULL}"
@@ -54,11 +56,16 @@ def is_error(code: str, scope: str) -> bool:
 
 
 def read(
-    open_source: Callable[[], BinaryIO], fmt: Format, hash_key: str, keep_receipts: int
+    open_source: Callable[[], BinaryIO],
+    fmt: Format,
+    hash_key: str,
+    keep_receipts: int,
+    today: dt.date | None = None,
 ) -> Reading:
     """Parse and judge a file; nothing of it is believed yet.
 
-    `keep_receipts`: up to so many receipts the parsed chunks stay in memory.
+    `keep_receipts`: up to so many receipts the parsed chunks stay in memory. `today` is what the
+    days of money are compared with.
     """
     kept: list[Parsed] | None = []
     problems: list[Problem] = []
@@ -66,7 +73,9 @@ def read(
     batches, declared = [BATCHES.empty_table()], [CONTROLS.empty_table()]
     keys: dict[int, list[npt.NDArray[np.int64]]] = {}
     transmission = Transmission()
+    far = FarFromToday(today)
     for chunk in _parse(open_source, fmt, hash_key):
+        far.look(chunk)
         receipts += chunk.table("receipts").num_rows
         _gather_problems(chunk.problems, problems)
         batches.append(chunk.table("batches"))
@@ -78,6 +87,7 @@ def read(
             if receipts > keep_receipts:
                 kept = None
     problems.extend(controls.compare(pa.concat_tables(declared), fmt.waives))
+    problems.extend(far.problems(problems))
     stored = tuple(kept) if kept is not None else None
     return Reading(
         tuple(problems),

@@ -78,7 +78,9 @@ def _read(run: Run, recognised: Recognised) -> Reading:
     if recognised.fmt is None:
         problems = () if recognised.problem is None else (recognised.problem,)
         return Reading(problems, Transmission(), BATCHES.empty_table(), lambda: iter(()))
-    found = read(recognised.arrived.open, recognised.fmt, run.hash_key, run.chunk_receipts())
+    found = read(
+        recognised.arrived.open, recognised.fmt, run.hash_key, run.chunk_receipts(), run.today
+    )
     if recognised.problem is None:
         return found
     return replace(found, problems=(*found.problems, recognised.problem))

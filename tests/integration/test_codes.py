@@ -99,6 +99,25 @@ def test_a_nul_byte_holds_its_file_and_no_other(office: Office) -> None:
     office.prove()
 
 
+def test_a_day_of_another_year_is_told_and_holds_nothing(office: Office) -> None:
+    office.take("receivables", "open.csv", receivables_csv(ROWS))
+    near = lockbox_file([check(100, ("1001", None))], day=TODAY - dt.timedelta(366))
+    assert problems(office, office.take("lockbox", "near.bai", near)) == []
+    far = lockbox_file([check(300, ("1001", None))], day=TODAY - dt.timedelta(367))
+    taken = office.take("lockbox", "far.bai", far)
+    assert (taken.state, problems(office, taken)) == ("accepted", ["DATE_UNUSUAL"])
+    with office.run().store.read() as connection:
+        (told,) = problems_of(connection, taken.file_no)
+    assert (told["line"], told["field"]) == (4, "received_date")
+    assert "is far from today, 2026-03-16" in told["message"]
+    soon = lockbox_file([check(500, ("1001", None))], day=TODAY + dt.timedelta(31))
+    assert problems(office, office.take("lockbox", "soon.bai", soon)) == []
+    bank = (FIXTURES / "bai2" / "two-accounts.bai2").read_bytes().replace(b",2603", b",2605")
+    taken = office.take("bank", "next.bai2", bank)
+    assert (taken.state, problems(office, taken)) == ("accepted", ["DATE_UNUSUAL"])
+    assert office.applied() == {"I1": 400}
+
+
 def test_a_file_that_is_refused_below_is_held_and_the_next_one_is_taken(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

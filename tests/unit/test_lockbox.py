@@ -478,8 +478,8 @@ def test_names_are_read_as_utf8_or_latin1() -> None:
         (lambda x: [*x[:-2], x[-1]], "FILE_STRUCTURE", 13),
         (lambda x: [*x, x[0]], "FILE_STRUCTURE", 15),
         (lambda x: [*x[:5], "GARBAGE", *x[5:]], "FILE_STRUCTURE", 6),
-        (lambda x: x[:-1], "FILE_TRUNCATED", None),
-        (lambda x: x[:6], "FILE_TRUNCATED", None),
+        (lambda x: x[:-1], "FILE_TRUNCATED", 13),
+        (lambda x: x[:6], "FILE_TRUNCATED", 6),
         (lambda x: [*x[:-1], "9      "], "RECORD_UNREADABLE", 14),
         (lambda x: [*x[:-2], "8000000" + " " * 30, x[-1]], "RECORD_UNREADABLE", 13),
         (lambda x: [*x[:3], x[3] + "x" * 70_000, *x[4:]], "RECORD_TOO_LONG", 4),
@@ -576,7 +576,7 @@ def test_columns_of_a_layout_are_checked() -> None:
         ("031626", ""),
         ("000000", ""),
         ("      ", ""),
-        ("023026", ""),
+        ("023026", "is no date of the calendar"),
     ],
 )
 def test_a_check_dated_oddly_is_told_and_posted(dated: str, said: str) -> None:
