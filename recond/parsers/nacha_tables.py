@@ -82,11 +82,13 @@ def _table(schema: pa.Schema, columns: dict[str, Any], count: int) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _place(block: Block, row: Ints) -> dict[str, Any]:
+def _place(block: Block, row: Ints | None) -> dict[str, Any]:
+    """Where some rows stand in the file; None: all of them."""
     rows = block.rows
     columns = {"line": rows.line, "byte_offset": rows.offset, "byte_length": rows.length}
-    whole = len(row) == len(rows)
-    return {name: pa.array(all_ if whole else all_.take(row)) for name, all_ in columns.items()}
+    return {
+        name: pa.array(whole if row is None else whole.take(row)) for name, whole in columns.items()
+    }
 
 
 def _by_batch(block: Block, chosen: Ints, values: list[Any], kind: pa.DataType) -> pa.Array:
@@ -169,8 +171,10 @@ class _Said:
     def __init__(self, reading: Reading, block: Block, chosen: Ints, ordinal: Ints) -> None:
         self._block, self._chosen, self._ordinal = block, chosen, ordinal
         self.identity = text_column(_view(block, chosen)[:, 39:54], plain=block.rows.plain)
-        self.place = _place(block, _of(block.place, chosen))
-        self._rows: list[tuple[Any, ...]] = []
+        whole = len(chosen) == len(block.rows)
+        self.place = _place(block, None if whole else _of(block.place, chosen))
+        # Of each line that pays: index of its receipt, its row, reference and cents.
+        self._lines: list[tuple[int, int, str, int | None]] = []
         self._joined: dict[int, str] = {}  # index: its references, several joined by ';'
         self._hinted = np.zeros(len(chosen), dtype=np.bool_)
         likely = _with_x12(block, chosen)
@@ -224,13 +228,11 @@ class _Said:
             )
 
     def _keep(self, index: int, parts: list[int], lines: tuple[x12.RemittanceLine, ...]) -> None:
-        rows, ordinal = self._block.rows, int(self._ordinal[index])
-        self._joined[index] = ";".join(line.reference for line in lines)
-        for sequence, line in enumerate(lines, start=1):
-            row = parts[line.position // PART]
-            place = (int(rows.line[row]), int(rows.offset[row]), int(rows.length[row]))
-            one = (ordinal, sequence, *place, "REFERENCE", line.reference, line.amount_cents)
-            self._rows.append(one)
+        self._joined[index] = ";".join([line.reference for line in lines])
+        self._lines += [
+            (index, parts[line.position // PART], line.reference, line.amount_cents)
+            for line in lines
+        ]
 
     def references(self) -> pa.Array:
         """The references of each receipt as read: its RMR lines, else its individual id."""
@@ -243,14 +245,12 @@ class _Said:
 
     def table(self) -> pa.Table:
         """All remittances, in the order of their receipts."""
-        sequence = np.ones(len(self._chosen), dtype=np.int32)
-        for row in self._rows:
-            sequence[row[0] - self._ordinal[0]] = row[1] + 1
+        lines, counts = self._paying()
         identities = _table(
             REMITTANCES,
             {
                 "ordinal": self._ordinal,
-                "sequence": sequence,
+                "sequence": counts + 1,
                 **self.place,
                 "kind": _hint_kinds(self._hinted),
                 "reference": self.identity,
@@ -259,12 +259,28 @@ class _Said:
         )
         if self.identity.null_count:
             identities = identities.filter(self.identity.is_valid())
-        if not self._rows:
+        if not self._lines:
             return identities
-        columns = zip(REMITTANCES.names, zip(*self._rows, strict=True), strict=True)
-        lines = _table(REMITTANCES, dict(columns), len(self._rows))
         both = pa.concat_tables([lines, identities])
         return both.sort_by([("ordinal", "ascending"), ("sequence", "ascending")]).combine_chunks()
+
+    def _paying(self) -> tuple[pa.Table, npt.NDArray[np.int32]]:
+        """The lines of all 820, and how many each receipt has."""
+        if not self._lines:
+            return REMITTANCES.empty_table(), np.zeros(len(self._chosen), dtype=np.int32)
+        indexes, rows, references, cents = zip(*self._lines, strict=True)
+        index = np.array(indexes)
+        counts = np.bincount(index, minlength=len(self._chosen))
+        before = np.cumsum(counts) - counts
+        columns = {
+            "ordinal": self._ordinal[index],
+            "sequence": (np.arange(1, len(index) + 1) - before[index]).astype(np.int32),
+            **_place(self._block, np.array(rows)),
+            "kind": constant("REFERENCE", len(index)),
+            "reference": references,
+            "amount_cents": cents,
+        }
+        return _table(REMITTANCES, columns, len(index)), counts.astype(np.int32)
 
 
 def _hint_kinds(hinted: npt.NDArray[np.bool_]) -> pa.Array:
@@ -281,9 +297,10 @@ def _with_x12(block: Block, chosen: Ints) -> Ints:
     likely = counts > 1
     view = np.ascontiguousarray(block.rows.view[block.extra])
     width = view.shape[1]
-    for found in _X12.finditer(view.tobytes()):
-        owner = int(block.owner[found.start() // width])
-        likely[owner] |= owner >= 0 and bool(counts[owner])
+    places = [found.start() for found in _X12.finditer(view.tobytes())]
+    owners = block.owner[np.array(places, dtype=np.int64) // width]
+    owners = owners[owners >= 0]
+    likely[owners] |= counts[owners] > 0
     return np.flatnonzero(likely[chosen])
 
 
@@ -294,7 +311,7 @@ def _set_aside(block: Block, chosen: Ints, ordinal: Ints) -> pa.Table:
     names = np.array(["", *(KIND_NAMES.get(one, "") for one in range(1, 9))], dtype=object)
     foreign = block.of_batch(lambda batch: batch.sec == "IAT")[chosen]
     adv = block.of_batch(lambda batch: batch.adv)[chosen]
-    nothing = pa.scalar(None, pa.string())
+    none = pa.scalar(None, pa.string())
     code, original = text_column(view[:, 1:3]), pa.nulls(count, pa.string())
     for addenda in (NOC_ADDENDA, RETURN_ADDENDA):
         first = block.addenda_row(addenda)[chosen]
@@ -312,10 +329,10 @@ def _set_aside(block: Block, chosen: Ints, ordinal: Ints) -> pa.Table:
         "kind": pa.array(names[kind]),
         "code": code,
         "amount_cents": pa.array(block.amount[chosen], mask=kind == UNREADABLE),
-        "trace_number": pc.if_else(pa.array(adv), nothing, text_column(view[:, 79:94])),
+        "trace_number": pc.if_else(pa.array(adv), none, text_column(view[:, 79:94])),
         "original": original,
-        "reference": pc.if_else(pa.array(adv | foreign), nothing, text_column(view[:, 39:54])),
-        "payer_name": pc.if_else(pa.array(foreign), nothing, _names(block, chosen, view)),
+        "reference": pc.if_else(pa.array(adv | foreign), none, text_column(view[:, 39:54])),
+        "payer_name": pc.if_else(pa.array(foreign), none, _names(block, chosen, view)),
         "effective_date": days.view(pa.date32()),
     }
     return _table(SET_ASIDE, columns, count)

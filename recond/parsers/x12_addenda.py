@@ -13,8 +13,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+import pyarrow.compute as pc
 
-from recond.parsers.x12_amounts import decimal_cents
+from recond.arrays import bools
+from recond.parsers.columns import Ints, Mask
+from recond.parsers.spans import span_digits
+from recond.parsers.x12_amounts import decimal_cents, span_cents
 from recond.parsers.x12_envelope import same_number
 from recond.parsers.x12_lines import NETTED, Lines, remittance_lines, verdict
 from recond.parsers.x12_segments import Marks, Segments, isa_marks, tokenise
@@ -67,7 +71,8 @@ def remittances_820(texts: Sequence[bytes]) -> list[Remittances | None]:
     of the envelope are checked where the segments are there.
     """
     said: list[Remittances | None] = [None] * len(texts)
-    alike: dict[Marks, list[tuple[int, int]]] = {}  # delimiters: texts and where their X12 begins
+    # By their delimiters: texts, and where the X12 in them begins.
+    alike: dict[tuple[int, int], tuple[Marks, list[tuple[int, int]]]] = {}
     for number, text in enumerate(texts):
         start = _START.search(text)
         if start is None:
@@ -76,8 +81,11 @@ def remittances_820(texts: Sequence[bytes]) -> list[Remittances | None]:
         if marks is None:
             said[number] = Remittances(faults=(fault,))
         else:
-            alike.setdefault(marks, []).append((number, start.start()))
-    for marks, members in alike.items():
+            key = marks.element, marks.segment
+            if key not in alike:
+                alike[key] = marks, []
+            alike[key][1].append((number, start.start()))
+    for marks, members in alike.values():
         for (number, _), one in zip(members, _read(texts, members, marks), strict=True):
             said[number] = one
     return said
@@ -89,8 +97,13 @@ def _marks(text: bytes, start: re.Match[bytes]) -> tuple[Marks | None, str]:
     if start["isa"]:
         marks, fault, _ = isa_marks(text[start.start() :])
         return marks, fault
-    separator = next(group for group in start.groups() if group)
-    return Marks(separator[0], _terminator(text[start.start() :], separator)), ""
+    separator = start[start.lastgroup or 0]  # the one name that was found
+    return _usual(separator[0], _terminator(text[start.start() :], separator)), ""
+
+
+@lru_cache(maxsize=64)
+def _usual(element: int, segment: int) -> Marks:
+    return Marks(element, segment)
 
 
 @lru_cache(maxsize=64)
@@ -113,7 +126,8 @@ def _read(
 ) -> list[Remittances]:
     """The texts that have the same delimiters, all at once."""
     ending = bytes([marks.segment])
-    bodies = [texts[number][start:] + ending for number, start in members]
+    # Blanks fill up the last of the addenda.
+    bodies = [texts[number][start:].rstrip(b" ") + ending for number, start in members]
     begins = np.cumsum([0, *map(len, bodies)])[:-1]
     data = np.frombuffer(b"".join(bodies), dtype=np.uint8)
     found = tokenise(data, marks, 1, 0, by_segment=True)
@@ -142,37 +156,67 @@ def _rows(found: Segments, lines: Lines, shift: Sequence[int]) -> list[Remittanc
     ]
 
 
-def _heads(found: Segments, owner: np.ndarray) -> dict[int, tuple[str, int | None, str]]:
+def _heads(found: Segments, owner: Ints) -> dict[int, tuple[str, int | None, str]]:
     """BPR01, BPR02 and the first TRN02 of each text."""
-    heads: dict[int, tuple[str, int | None, str]] = {}
-    for row in found.rows("BPR", "TRN").tolist():
-        one = int(owner[row])
-        handling, total, trace = heads.get(one, ("", None, ""))
-        if found.name(row) == "BPR":
-            handling, total = found.text(row, 1), decimal_cents(found.text(row, 2))
-        heads[one] = handling, total, trace or (
-            found.text(row, 2) if found.name(row) == "TRN" else "")  # fmt: skip
+    traces: dict[int, str] = {}
+    rows = found.rows("TRN")
+    for one, trace in zip(owner[rows].tolist(), found.column(rows, 2).to_pylist(), strict=True):
+        traces[one] = traces.get(one) or trace or ""
+    heads: dict[int, tuple[str, int | None, str]] = {
+        one: ("", None, trace) for one, trace in traces.items()
+    }
+    rows = found.rows("BPR")
+    totals, bad = _totals(found, rows)
+    columns = (owner[rows], found.column(rows, 1), totals, bad)
+    for one, handling, total, wrong in zip(*(part.tolist() for part in columns), strict=True):
+        heads[one] = handling or "", None if wrong else total, traces.get(one, "")
     return heads
 
 
-def _faults(found: Segments, owner: np.ndarray, lines: Lines, count: int) -> list[list[str]]:
+def _totals(found: Segments, rows: Ints) -> tuple[Ints, Mask]:
+    """BPR02 of some rows in cents, and which are no amount."""
+    totals, bad = span_cents(found.data, *found.spans(rows, 2))
+    for at in np.flatnonzero(bad).tolist():
+        exact = decimal_cents(found.text(int(rows[at]), 2))
+        totals[at], bad[at] = exact or 0, exact is None
+    return totals, bad
+
+
+def _faults(found: Segments, owner: Ints, lines: Lines, count: int) -> list[list[str]]:
     faults: list[list[str]] = [[] for _ in range(count)]
     for row, element in lines.wrong:
         text = found.text(row, int(element[3:]))
         empty = "RMR02 is empty, so nothing says what is paid"
         words = f"{element} reads '{text}' and is no amount"
         faults[owner[row]].append(words if text or element != "RMR02" else empty)
-    for row in found.rows("BPR").tolist():
-        text = found.text(row, 2)
-        if decimal_cents(text) is None:
-            faults[owner[row]].append(f"BPR02 reads '{text}' and is no amount")
+    orders = found.rows("BPR")
+    _, bad = _totals(found, orders)
+    for row in orders[bad].tolist():
+        faults[owner[row]].append(f"BPR02 reads '{found.text(row, 2)}' and is no amount")
     envelope = found.rows("ST", "SE", "ISA", "IEA", "GS", "GE")
-    of = owner[envelope]
-    cuts = np.searchsorted(of, np.arange(count + 1)).tolist()
-    rows = envelope.tolist()
-    for one in np.unique(of).tolist():
-        faults[one] += _envelope_faults(found, rows[cuts[one] : cuts[one + 1]])
+    cuts = np.searchsorted(owner[envelope], np.arange(count + 1))
+    for one in np.flatnonzero(~_sound_envelopes(found, owner, count)).tolist():
+        faults[one] += _envelope_faults(found, envelope[cuts[one] : cuts[one + 1]].tolist())
     return faults
+
+
+def _sound_envelopes(found: Segments, owner: Ints, count: int) -> Mask:
+    """The texts with one set, or none, whose SE says what is there and whose other segments of
+    the envelope come in pairs: as most are, and then no sentence is to be looked for."""
+    opened, closed = found.rows("ST"), found.rows("SE")
+    sets, ends = (np.bincount(owner[rows], minlength=count) for rows in (opened, closed))
+    sound: Mask = (sets == ends) & (sets <= 1)
+    opened, closed = opened[sound[owner[opened]]], closed[sound[owner[closed]]]
+    said, bad = span_digits(found.data, *found.spans(closed, 1))
+    same = pc.fill_null(pc.equal(found.column(opened, 2), found.column(closed, 2)), False)
+    bad |= (said != closed - opened + 1) | ~bools(same)
+    sound[owner[closed[bad]]] = False
+    for head, tail in _PAIRS:
+        heads, tails = (
+            np.bincount(owner[found.rows(one)], minlength=count) for one in (head, tail)
+        )
+        sound &= heads == tails
+    return sound
 
 
 def _envelope_faults(found: Segments, rows: Iterable[int]) -> list[str]:
@@ -207,7 +251,7 @@ def paid_lines(said: Remittances, cents: int) -> tuple[RemittanceLine, ...]:
     netted of its own where only that makes the payment. Otherwise the lines stay as read and do
     not add up: that is for matching to ask.
     """
-    inner = sum(line.adjusted_cents for line in said.lines)
+    inner = sum([line.adjusted_cents for line in said.lines])
     if not inner:
         return said.lines
     named = sum(line.amount_cents or 0 for line in said.lines)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recond.parsers import x12_addenda
 from recond.parsers.x12_addenda import Remittances, paid_lines, remittances_820
 from recond.parsers.x12_amounts import decimal_cents
 
@@ -131,3 +133,37 @@ def test_no_text_raises(text: str) -> None:
 def test_texts_read_together_say_what_each_says_alone(texts: list[str]) -> None:
     together = remittances_820([text.encode() for text in texts])
     assert together == [said_of(text) for text in texts]
+
+
+SEGMENTS = st.sampled_from(
+    ["ISA*00", "IEA*1*1", "GS*RA", "GE*1*1", "ST*820*0001", "ST*820*1", "ST*820", "SE*3*0001",
+     "SE*03*1", "SE*2*0001", "SE*4*0001", "SE*3", "SE*x*0001", "SE", "RMR*IV*A*PI*1.00", "ENT*1",
+     "BPR*C*1.00", "BPR*C*1.000", "BPR*C", "TRN*1*77", "TRN*1"]
+)  # fmt: skip
+SETS = st.lists(SEGMENTS, min_size=1, max_size=6).map(lambda body: ["RMR*IV*B*PI*2", *body])
+WHOLE = st.tuples(st.lists(SEGMENTS, max_size=2), st.integers(2, 5)).map(
+    lambda one: ["ST*820*0001", *one[0], f"SE*{one[1]}*0001"]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(SETS, WHOLE), min_size=1, max_size=4))
+def test_what_is_plainly_sound_has_no_fault_when_it_is_looked_for(sets: list[list[str]]) -> None:
+    texts = ["".join(f"{part}\\" for part in body).encode() for body in sets]
+    at_once = remittances_820(texts)
+    with pytest.MonkeyPatch.context() as patch:
+        none = lambda _found, _owner, count: np.zeros(count, dtype=np.bool_)  # noqa: E731
+        patch.setattr(x12_addenda, "_sound_envelopes", none)
+        assert remittances_820(texts) == at_once
+
+
+def test_the_head_of_an_820_is_its_last_order_and_first_trace() -> None:
+    said = read(whole("TRN*1", "TRN*1*77", "BPR*I*1.000*C", "TRN*1*78", "RMR*IV*A*PI*1"))
+    assert (said.handling, said.total_cents, said.trace) == ("I", 100, "77")
+
+
+def test_blanks_that_fill_up_the_last_addenda_say_nothing() -> None:
+    for text in (whole("RMR*IV*A*PI*104"), "RMR*IV*A*PI*104.00"):
+        assert read(text + " " * 61) == read(text)
+    (fault,) = read("RMR*IV*" + " " * 73).faults  # not a line that pays nobody's bill
+    assert fault.startswith("RMR02 is empty")
