@@ -23,6 +23,7 @@ Mask = npt.NDArray[np.bool_]
 
 BLOCK = 1 << 20
 LONGEST = 1 << 16
+_ROWS = BLOCK >> 4  # more than a block has, of any format but the shortest records
 
 LF, CR, SPACE, ZERO = 10, 13, 32, 48
 BOM = b"\xef\xbb\xbf"
@@ -266,26 +267,26 @@ def packed_rows(view: Bytes) -> Bytes:
     return view.view(f"V{width}").copy().view(np.uint8).reshape(count, width)
 
 
-@lru_cache(64)
+@lru_cache(32)
 def _repeated(text: str) -> pa.StringArray:
-    return pa.repeat(text, BLOCK >> 5)
+    return pa.repeat(text, _ROWS)
 
 
 @lru_cache(16)
 def _missing(kind: pa.DataType) -> pa.Array:
-    return pa.nulls(BLOCK >> 5, kind)
+    return pa.nulls(_ROWS, kind)
 
 
 def nothing(kind: pa.DataType, count: int) -> pa.Array:
     """A column of nulls; those of a type share its memory."""
-    return pa.nulls(count, kind) if count > BLOCK >> 5 else _missing(kind).slice(0, count)
+    return pa.nulls(count, kind) if count > _ROWS else _missing(kind).slice(0, count)
 
 
 def constant(text: str | None, count: int) -> pa.StringArray:
     """A column of one text, null for None; columns of a text share its memory."""
     if text is None:
         return nothing(pa.string(), count)
-    if count > BLOCK >> 5:
+    if count > _ROWS:
         return pa.repeat(text, count)
     return _repeated(text).slice(0, count)
 

@@ -53,6 +53,11 @@ class Notes:
         key = (code, batch_ord if CODES[code].scope == "BATCH" else None)
         self._seen[key] = self._seen.get(key, 0) + number
 
+    def count_beyond(self, code: str, number: int) -> None:
+        """Count what is left of `number` problems of the file when the first `kept` were added."""
+        if number > self.kept:
+            self.count(code, number - self.kept)
+
     def first_of_each(self, code: str, batch_ord: Ints) -> list[int]:
         """The places that get a sentence, the first few of each batch; `count_others` counts the
         rest when those were added. `batch_ord` never falls."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.parsers.columns import Bytes, Ints, Mask, rows_at
-from recond.parsers.words import SIZE, last_bytes, word_digits, words_before
+from recond.parsers.words import SIZE, tail_digits, words_before
 
 MOST_DIGITS = 18  # the largest number of decimal digits that always fits an int64
 _SPACE, _ASCII_END = 32, 128
@@ -25,14 +25,20 @@ def span_digits(data: Bytes, start: Ints, end: Ints, most: int = 15) -> tuple[In
     if most > MOST_DIGITS:
         raise ValueError(f"{most} digits do not fit an int64; at most {MOST_DIGITS} do")
     length = end - start
-    bad: Mask = (length < 1) | (length > most)
-    total, wrong = word_digits(last_bytes(words_before(data, end), np.clip(length, 0, SIZE)))
+    last = words_before(data, end)
+    if len(length) and int(length.min()) > 0 and int(length.max()) <= min(most, SIZE):
+        total, bad = tail_digits(last, length)
+        if bad.any():
+            total[bad] = 0
+        return total, bad
+    bad = (length < 1) | (length > most)
+    total, wrong = tail_digits(last, np.clip(length, 0, SIZE))
     for read in (SIZE, 2 * SIZE):  # what stands before the last eight digits, the last sixteen
         rows = np.flatnonzero((length > read) & ~bad)
         if not len(rows):
             break
         before = words_before(data, end[rows] - read)
-        upper, strange = word_digits(last_bytes(before, np.minimum(length[rows] - read, SIZE)))
+        upper, strange = tail_digits(before, np.minimum(length[rows] - read, SIZE))
         total[rows] += upper * 10**read
         wrong[rows] |= strange
     bad |= wrong
@@ -62,6 +68,13 @@ def edged(data: Bytes, start: Ints, end: Ints) -> bool:
         return False
     edges = np.minimum(data.take(start, mode="clip"), data[end - 1])
     return int(edges.min()) <= _SPACE and bool(((edges <= _SPACE) & (start < end)).any())
+
+
+def blanks_inside(texts: pa.StringArray) -> bool:
+    """Whether texts that were just gathered hold any white space: else none is at their edges,
+    and to look at all bytes costs less than to look at the edges."""
+    data = np.frombuffer(texts.buffers()[2] or b"", dtype=np.uint8)
+    return int(data.min(initial=_ASCII_END)) <= _SPACE
 
 
 def span_text(data: Bytes, start: Ints, end: Ints, encoding: str) -> tuple[pa.StringArray, Mask]:

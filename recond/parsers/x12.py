@@ -34,7 +34,6 @@ from recond.parsers.x12_sets import (
     Sets,
     carried,
     check_kinds,
-    check_names,
     set_faults,
     sets_of,
 )
@@ -48,7 +47,7 @@ class Layout(BaseModel):
 
 
 def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
-    """Tables and problems of an X12 file, in blocks of about one MiB.
+    """Tables and problems of an X12 file, in blocks of about two MiB.
 
     The last chunk has the transmission: its identity is sender and number (ISA05, ISA06, ISA13),
     its digest covers the sets without their envelope. Declared are the deposits' checks and
@@ -90,9 +89,8 @@ class _File:
         if money.any():
             self.payments = True
             self.detail.add(segments)
-            chosen = np.flatnonzero(sets.inside((ADVICE, LOCKBOX)))
-            check_names(segments, chosen, self.notes)
-            self._currencies(segments, chosen)
+            self._check_names(segments, sets)
+            self._currencies(segments, sets)
             tables = self._money(segments, sets, following)
         self.open = following
         return {name: table for name, table in tables.items() if table.num_rows}
@@ -141,11 +139,27 @@ class _File:
                  fault.declared, fault.found, place["line"], place["byte_offset"], "SE01")
             )  # fmt: skip
 
-    def _currencies(self, segments: Segments, chosen: Ints) -> None:
+    def _check_names(self, segments: Segments, sets: Sets) -> None:
+        """Tell segments of an 820 or 823 that these sets do not have."""
+        rows = np.flatnonzero(segments.tag == 0)
+        if not len(rows):
+            return
+        # a name that was misread would take its amount with it
+        rows = rows[sets.inside((ADVICE, LOCKBOX))[rows]]
+        for row in rows[: self.notes.kept].tolist():
+            name = segments.name(row)
+            self.notes.add(
+                "CODE_UNKNOWN",
+                f"The segment {name} is none of the transaction set; it was not read.",
+                **segment_place(segments, row, name),
+            )
+        self.notes.count_beyond("CODE_UNKNOWN", len(rows))
+
+    def _currencies(self, segments: Segments, sets: Sets) -> None:
         rows = segments.rows("CUR")
         if not len(rows):
             return
-        rows = np.intersect1d(rows, chosen)
+        rows = rows[sets.inside((ADVICE, LOCKBOX))[rows]]
         said = segments.column(rows, 2)
         other = pc.fill_null(pc.not_equal(said, self.currency), True)
         for at in np.flatnonzero(other.to_numpy(zero_copy_only=False)).tolist():

@@ -16,21 +16,22 @@ import pyarrow.compute as pc
 from recond.model import ADVICE_LINES, ADVICES, BATCHES, Format
 from recond.money import format_cents
 from recond.parsers.columns import Ints, Mask
-from recond.parsers.dates import date_column
+from recond.parsers.dates import NO_DATE, date_column
 from recond.parsers.notes import Notes
-from recond.parsers.x12_amounts import decimal_cents, span_cents
+from recond.parsers.words import SIZE, words_at
+from recond.parsers.x12_amounts import span_cents
 from recond.parsers.x12_envelope import segment_place
 from recond.parsers.x12_lines import AS_SAID, DIFFERS, NETTED, Lines, remittance_lines, verdict
 from recond.parsers.x12_segments import Segments, code
 from recond.parsers.x12_sets import ADVICE, OpenSet, Sets
-from recond.parsers.x12_tables import days8, table_of
+from recond.parsers.x12_tables import table_of, word_days
 
-# The first value of each in a set: name → segment, element.
+# The first value of each in a set, by segment: name → element, ascending.
 _FIRSTS = {
-    "handling": ("BPR", 1), "total": ("BPR", 2), "direction": ("BPR", 3), "method": ("BPR", 4),
-    "date": ("BPR", 16), "trace": ("TRN", 2), "payer": ("N1", 2),
+    "BPR": {"handling": 1, "total": 2, "direction": 3, "method": 4, "date": 16},
+    "TRN": {"trace": 2}, "N1": {"payer": 2},
 }  # fmt: skip
-_HANDLING = pa.array(["C", "D", "I", "P", "U", "X", "Z"])
+_HANDLING = ("C", "D", "I", "P", "U", "X", "Z")
 _SAY = "Ask the sender for the set again, or read it and say what it pays."
 
 
@@ -70,8 +71,7 @@ class Advices:
         for tag in ("BPR", "TRN", "N1"):
             at = np.flatnonzero((segments.tag == code(tag)) & chosen)
             if tag == "N1" and len(at):
-                payers = pc.fill_null(pc.equal(segments.column(at, 1), "PR"), False)
-                at = at[payers.to_numpy(zero_copy_only=False)]
+                at = at[_reads(segments.column(at, 1), "PR")]
             if tag == "BPR":
                 self._second(segments, sets, at)
             first = np.full(len(sets), -1)
@@ -116,7 +116,7 @@ class Advices:
         """The advices that end in this block, and their batches."""
         named, inner, outer, bare, counts = (one[done] for one in sums)
         said = _said(segments, sets, done, rows)
-        total, unreadable = _totals(segments, sets, done, rows["BPR"])
+        total, unreadable = _totals(said["total"])
         how = verdict(total, named, inner, outer)
         how[bare == counts] = AS_SAID  # no amounts: the payment is not split
         self._judge(segments, sets, ords, done, said, unreadable, rows)
@@ -154,10 +154,9 @@ class Advices:
     ) -> None:  # fmt: skip
         """Sets whose heading cannot be believed."""
         missing = said["total"].is_null().to_numpy(zero_copy_only=False)
-        credit = pc.fill_null(pc.equal(said["direction"], "C"), False).to_numpy(False)
+        credit = _reads(said["direction"], "C")
         masked = pc.fill_null(pc.match_substring(said["trace"], "?"), False).to_numpy(False)
-        handling = pc.fill_null(pc.is_in(said["handling"], value_set=_HANDLING), False)
-        odd = ~handling.to_numpy(zero_copy_only=False)
+        odd = ~_reads(said["handling"], *_HANDLING)
         untied = said["trace"].is_null().to_numpy(zero_copy_only=False)
         for at in np.flatnonzero(unreadable | ~credit | masked | odd | untied).tolist():
             one = int(done[at])
@@ -205,12 +204,24 @@ def _sums(lines: Lines, before: OpenSet) -> tuple[Ints, ...]:
 def _said(segments: Segments, sets: Sets, done: Ints, rows: dict[str, Ints]) -> dict[str, pa.Array]:
     """The first values of some sets, null where they have none."""
     found = {}
-    for name, (tag, element) in _FIRSTS.items():
-        values = segments.column(rows[tag][done], element)
-        before = sets.before.firsts.get(name)
-        if before is not None and int(done[0]) == 0:  # said in a block before this one
-            values = pa.concat_arrays([pa.array([before], pa.string()), values.slice(1)])
-        found[name] = values
+    for tag, elements in _FIRSTS.items():
+        at = rows[tag][done]
+        # The set that was open before the block: mostly all of it was said there.
+        open_, earlier = int(done[0] == 0), int(at[0] < 0)
+        spans = segments.known_spans_of(at[earlier:], tuple(elements.values()))
+        for name, (start, end) in zip(elements, spans, strict=True):
+            values = segments.texts(start, end)
+            before = sets.before.firsts.get(name) if open_ else None
+            if earlier or before is not None:
+                first = pa.array([before], pa.string())
+                values = pa.concat_arrays([first, values if earlier else values.slice(1)])
+            found[name] = values
+    return found
+
+
+def _reads(texts: pa.Array, *values: str) -> Mask:
+    """Which texts are one of these values; null is none."""
+    found: Mask = pc.is_in(texts, value_set=pa.array(values, pa.string())).to_numpy(False)
     return found
 
 
@@ -218,37 +229,41 @@ def _open_firsts(segments: Segments, sets: Sets, rows: dict[str, Ints]) -> dict[
     """The first values of the last set of a block, as far as it was read."""
     last = len(sets) - 1
     found = {} if last else dict(sets.before.firsts)
-    for name, (tag, element) in _FIRSTS.items():
+    for tag, elements in _FIRSTS.items():
         row = int(rows[tag][last])
-        if found.get(name) is None:
-            found[name] = segments.text(row, element) or None if row >= 0 else None
+        for name, element in elements.items():
+            if found.get(name) is None:
+                found[name] = segments.text(row, element) or None if row >= 0 else None
     return found
 
 
-def _totals(segments: Segments, sets: Sets, done: Ints, rows: Ints) -> tuple[Ints, Mask]:
-    """BPR02 of the sets that end here, and which of them are no amount."""
-    here = rows[done] >= 0
-    cents = np.zeros(len(done), dtype=np.int64)
-    bad = np.ones(len(done), dtype=np.bool_)
-    spans = segments.spans(rows[done][here], 2)
-    cents[here], bad[here] = span_cents(segments.data, *spans)
-    if len(done) and done[0] == 0 and not here[0]:
-        before = decimal_cents(sets.before.firsts.get("total") or "")
-        cents[0], bad[0] = before or 0, before is None
+def _totals(texts: pa.Array) -> tuple[Ints, Mask]:
+    """BPR02 as cents, and which of them are no amount."""
+    offsets = _offsets(texts)
+    cents, bad = span_cents(np.frombuffer(texts.buffers()[2] or b"\0", np.uint8),
+                            offsets[:-1], offsets[1:])  # fmt: skip
     bad |= cents < 0
     return np.where(bad, 0, cents), bad
 
 
+def _offsets(texts: pa.Array) -> Ints:
+    """Where texts stand in their bytes, and where the last one ends."""
+    found = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
+    return found.astype(np.int64)
+
+
 def _dates(texts: pa.Array) -> pa.Array:
     """CCYYMMDD as dates, null where they are none."""
-    whole = pc.fill_null(pc.equal(pc.binary_length(texts), 8), False)
-    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
-    if pc.all(whole).as_py() and len(texts):  # the bytes as they stand
-        raw = np.frombuffer(texts.buffers()[2], np.uint8)[int(offsets[0]) : int(offsets[-1])]
-        return date_column(days8(raw.reshape(-1, 8)))
-    packed = pc.if_else(whole, texts, "00000000")
-    raw = np.frombuffer("".join(packed.to_pylist()).encode("latin-1", "replace"), np.uint8)
-    return date_column(days8(raw.reshape(-1, 8)))
+    offsets = _offsets(texts)
+    whole = np.diff(offsets) == SIZE
+    if not whole.any():
+        return pa.nulls(len(texts), pa.date32())
+    # A null may have bytes of its own behind it, and they are none.
+    words = words_at(np.frombuffer(texts.buffers()[2], np.uint8), offsets[:-1])
+    found = np.where(whole, word_days(words), NO_DATE)
+    if texts.null_count:
+        found[texts.is_null().to_numpy(False)] = NO_DATE
+    return date_column(found)
 
 
 def _places(
@@ -261,22 +276,23 @@ def _places(
     line = np.where(inside, segments.line[start], before.line)
     offset = np.where(inside, segments.offset + segments.start[start], before.offset)
     length = segments.offset + segments.end[end] - offset
-    number = segments.column(start, 2)
-    if len(done) and not inside[0]:
-        number = pa.concat_arrays([pa.array([before.number], pa.string()), number.slice(1)])
+    number = segments.column(start[inside], 2)
+    if not inside[0]:  # only the first one may have begun before
+        number = pa.concat_arrays([pa.array([before.number], pa.string()), number])
     return line, offset, length, number
 
 
 def _lines_table(segments: Segments, sets: Sets, ords: Ints, lines: Lines) -> pa.Table:
     row, of = lines.row, lines.group
-    counts = np.bincount(of, minlength=len(sets))
-    first = np.cumsum(counts) - counts
-    first[0] -= sets.before.sums[4] if sets.before.sums else 0
-    sequence = np.arange(len(row)) - first[of] + 1
+    # The lines of a set are counted with those that it had in blocks before.
+    earlier = sets.before.sums[4] if sets.before.sums else 0
+    first = np.cumsum(lines.counts) - lines.counts
+    sequence = np.arange(earlier + 1, earlier + 1 + len(row)) - first.take(of)
+    start = segments.start.take(row)
     columns = {
-        "ordinal": ords[of], "sequence": sequence, "line": segments.line[row],
-        "byte_offset": segments.offset + segments.start[row],
-        "byte_length": segments.end[row] - segments.start[row],
+        "ordinal": ords.take(of), "sequence": sequence.astype(np.int32),
+        "line": segments.line.take(row), "byte_offset": segments.offset + start,
+        "byte_length": segments.end.take(row) - start,
         "qualifier": segments.texts(*lines.qualifier),
         "reference": segments.texts(*lines.reference),
         "amount_cents": pa.array(lines.cents, mask=None if lines.given.all() else ~lines.given),

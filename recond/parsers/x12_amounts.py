@@ -8,10 +8,11 @@ import numpy as np
 
 from recond.parsers.columns import ZERO, Bytes, Ints, Mask
 from recond.parsers.figures import digits
-from recond.parsers.words import SIZE, last_bytes, word_digits, words_before
+from recond.parsers.words import SIZE, tail_digits, words_before
 
 _DECIMAL = re.compile(r"(-?)([0-9]{0,13})(?:\.([0-9]{0,2})0*)?", re.ASCII)
 _WIDE = 16  # bytes of a number that are read at once; longer ones are read one by one
+_SHORTEST = len("1.00")  # of the numbers that are one word
 _POINT, _MINUS = 46, 45
 _POINT_THIRD = np.uint64(_POINT << 40)  # the third byte from the end
 _BYTE_THIRD, _LAST_TWO = np.uint64(0xFF << 40), np.uint64(0xFFFF << 48)
@@ -36,8 +37,11 @@ def span_cents(data: Bytes, start: Ints, end: Ints) -> tuple[Ints, Mask]:
     if not count:
         return np.zeros(0, dtype=np.int64), np.ones(0, dtype=np.bool_)
     length = end - start
-    cents, bad = _word_cents(data, np.clip(length, 0, SIZE), end)
-    bad |= (length < 4) | (length > SIZE)
+    if int(length.min()) >= _SHORTEST and int(length.max()) <= SIZE:
+        cents, bad = _word_cents(data, length, end)
+    else:
+        cents, bad = _word_cents(data, np.clip(length, _SHORTEST, SIZE), end)
+        bad |= (length < _SHORTEST) | (length > SIZE)
     rows = np.flatnonzero(bad)
     if len(rows):
         cents[rows], bad[rows] = _wide_cents(data, start[rows], end[rows])
@@ -82,8 +86,10 @@ def _wide_cents(data: Bytes, start: Ints, end: Ints) -> tuple[Ints, Mask]:
 def _word_cents(data: Bytes, length: Ints, end: Ints) -> tuple[Ints, Mask]:
     """Cents of spans of four to eight bytes that are digits with two places (`104.00`), and a
     mask of those that are not: a number is one 64-bit word, its point taken out by shifting."""
-    word = last_bytes(words_before(data, end), length)
+    word = words_before(data, end)
     pointed = (word & _BYTE_THIRD) == _POINT_THIRD
-    figures = (word & _LAST_TWO) | ((word & _BEFORE_THIRD) << np.uint64(8)) | np.uint64(ZERO)
-    value, wrong = word_digits(figures)
+    figures = word & _BEFORE_THIRD
+    figures <<= np.uint64(8)
+    figures |= word & _LAST_TWO
+    value, wrong = tail_digits(figures, length - 1)
     return value, wrong | ~pointed

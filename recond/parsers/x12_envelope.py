@@ -6,6 +6,7 @@ GS06 = GE02, and the counts that IEA01 and GE01 declare. A set's own control is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 
 from recond.parsers.columns import CR, LF, Ints
 from recond.parsers.notes import Notes
+from recond.parsers.spans import gathered
 from recond.parsers.x12_segments import ISA_ELEMENTS, NAMES, Segments, code
 
 _ENVELOPE = NAMES[:6]  # ISA, GS, ST, SE, GE, IEA
@@ -67,13 +69,13 @@ class Envelope:
     def take(self, segments: Segments) -> None:
         """Check the envelope of a block."""
         rows = np.flatnonzero((segments.tag > 0) & (segments.tag <= len(_ENVELOPE)))
-        kinds = segments.tag.astype(np.int64) - 1
+        kinds = segments.tag[rows].astype(np.int64) - 1
         self._order(segments, kinds, rows)
-        starts = np.cumsum(kinds == _ST)
-        inner = (kinds[rows] == _ST) | (kinds[rows] == _SE)
-        for row in rows[~inner].tolist():
-            sets = self.sets + int(starts[row])
-            match int(kinds[row]):
+        starts = kinds == _ST
+        inner = np.flatnonzero(~(starts | (kinds == _SE)))
+        for at, row in zip(inner.tolist(), rows[inner].tolist(), strict=True):
+            sets = self.sets + int(np.count_nonzero(starts[:at]))
+            match int(kinds[at]):
                 case 0:
                     self._open_interchange(segments, row)
                 case 1:
@@ -83,13 +85,13 @@ class Envelope:
                     self._close_group(segments, row, sets)
                 case _:
                     self._close_interchange(segments, row)
-        if len(starts):
-            self.sets += int(starts[-1])
+        self.sets += int(np.count_nonzero(starts))
+        if len(segments):
             self.end = segments.place(len(segments) - 1)
 
     def _order(self, segments: Segments, kinds: Ints, rows: Ints) -> None:
         """Envelope segments in their order, all others inside a set (a TA1 behind its ISA)."""
-        before = np.concatenate([np.array([self.last]), kinds[rows]])
+        before = np.concatenate([np.array([self.last]), kinds])
         wrong = rows[~_ALLOWED[before[:-1], before[1:]]] if len(rows) else rows
         gaps = np.diff(np.concatenate([np.array([-1]), rows, np.array([len(segments)])])) > 1
         if len(wrong) or bool((gaps & (before != _ST)).any()):
@@ -100,13 +102,15 @@ class Envelope:
         inside = before[np.searchsorted(rows, np.arange(len(segments)), side="right")]
         loose = (inside != _ST) & (segments.tag != code("TA1"))
         loose[rows] = False
-        for row in np.union1d(wrong, np.flatnonzero(loose))[: self.notes.kept].tolist():
+        rows = np.union1d(wrong, np.flatnonzero(loose))
+        for row in rows[: self.notes.kept].tolist():
             self.notes.add(
                 "FILE_STRUCTURE",
                 f"The segment {segments.name(row)} stands where the format does not allow it: "
                 f"ISA (GS (ST … SE) GE) IEA. {_AGAIN}",
                 **segment_place(segments, row, segments.name(row)),
             )
+        self.notes.count_beyond("FILE_STRUCTURE", len(rows))
 
     def _opened(self, segments: Segments, row: int, element: int, before: int) -> _Open:
         line, offset = segments.place(row)
@@ -223,10 +227,7 @@ class Detail:
         at = 0
         for row, opening in [*marks, (len(segments), not self._inside)]:
             if self._inside and row > at:
-                begin, last = int(segments.start[at]), row - 1
-                body = segments.data[begin : int(segments.end[last])].tobytes()
-                for one in drop:
-                    body = body.replace(one, b"")
+                body = _content(segments.part(at, row), drop)
                 self._hash.update(body if usual_marks else body.translate(table))
                 self._hash.update(b"~")
                 self.any = True
@@ -236,6 +237,25 @@ class Detail:
     def hexdigest(self) -> str | None:
         """None for a file without sets."""
         return self._hash.hexdigest() if self.any else None
+
+
+def _content(segments: Segments, drop: Sequence[bytes]) -> bytes:
+    """Segments with nothing but one terminator between them, `drop` taken out."""
+
+    def bare(body: bytes) -> bytes:
+        for one in drop:
+            body = body.replace(one, b"")
+        return body
+
+    data, start, end = segments.data, segments.start, segments.end
+    body = bare(data[int(start[0]) : int(end[-1])].tobytes())
+    size = int((end - start).sum())
+    if len(body) == size + len(start) - 1:
+        return body
+    data = data.copy()  # blanks or empty segments stand between them
+    data[end] = segments.marks.segment
+    packed = gathered(data, start, end + 1, np.array([len(start)], dtype=np.int64))
+    return bare(packed.buffers()[2].to_pybytes()[: size + len(start) - 1])
 
 
 def _firsts(opens: Ints, closes: Ints) -> Ints:

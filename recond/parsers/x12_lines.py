@@ -48,7 +48,7 @@ class Lines:
 def remittance_lines(segments: Segments, group: Ints, groups: int, chosen: Mask) -> Lines:
     """The lines of the chosen segments; `group` is that of each segment, below `groups`."""
     row = np.flatnonzero((segments.tag == code("RMR")) & chosen)
-    qualifier, (first, last), _, (start, end) = segments.first_spans(row, 4)
+    qualifier, (first, last), (start, end) = segments.spans_of(row, (1, 2, 4))
     given = end > start
     cents, bad = span_cents(segments.data, start, end)
     wrong = [(int(row[at]), "RMR04") for at in np.flatnonzero(bad & given)]
@@ -66,24 +66,39 @@ def remittance_lines(segments: Segments, group: Ints, groups: int, chosen: Mask)
         inside = (before >= 0) & (segments.tag[before] == code("RMR"))
         np.add.at(adjusted, np.searchsorted(row, before[inside]), change[inside])
         np.add.at(outer, group[adx[~inside]], change[~inside])
-    of = group[row]
-    counts = np.bincount(of, minlength=groups).astype(np.int64)
-    none = np.zeros(groups, dtype=np.int64)
+    of = group.take(row)
+    # Rows of a group stand together: the first of each.
+    firsts = np.flatnonzero(np.concatenate([np.ones(min(len(of), 1), np.bool_), of[1:] != of[:-1]]))
+    sums = _Sums(of.take(firsts), firsts, groups)
+    bare = sums.of(~given) if not given.all() else np.zeros(groups, dtype=np.int64)
+    inner = sums.of(adjusted) if len(adx) else np.zeros(groups, dtype=np.int64)
     return Lines(
-        row, of, qualifier, (first, last), cents, given, adjusted, _sums(of, cents, groups),
-        _sums(of, adjusted, groups) if len(adx) else none, outer,
-        none.copy() if given.all() else _sums(of, (~given).astype(np.int64), groups),
-        counts, tuple(sorted(wrong)),
+        row, of, qualifier, (first, last), cents, given, adjusted, sums.of(cents), inner, outer,
+        bare, sums.counts(len(of)), tuple(sorted(wrong)),
     )  # fmt: skip
 
 
-def _sums(group: Ints, values: Ints, groups: int) -> Ints:
-    """Exact sums of values by ascending group."""
-    total = np.zeros(groups, dtype=np.int64)
-    if len(group):
-        starts = np.flatnonzero(np.concatenate([np.array([True]), group[1:] != group[:-1]]))
-        total[group[starts]] = np.add.reduceat(values, starts)
-    return total
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Exact sums by group of values in the order of their groups: `firsts` are the places of the
+    first value of each of the `there`."""
+
+    there: Ints
+    firsts: Ints
+    groups: int
+
+    def of(self, values: Ints | Mask) -> Ints:
+        """The sums of values, in cents or as a count."""
+        total = np.zeros(self.groups, dtype=np.int64)
+        if len(self.firsts):
+            total[self.there] = np.add.reduceat(values, self.firsts, dtype=np.int64)
+        return total
+
+    def counts(self, number: int) -> Ints:
+        """How many of `number` values each group has."""
+        total = np.zeros(self.groups, dtype=np.int64)
+        total[self.there] = np.diff(self.firsts, append=number)
+        return total
 
 
 def verdict(total: Ints, named: Ints, inner: Ints, outer: Ints) -> Ints:

@@ -7,6 +7,7 @@ and the 820 that stands in ACH addenda go through the same `tokenise`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,15 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.parsers.columns import CR, LF, SPACE, Bytes, Ints, Mask, blank_to_null, constant
-from recond.parsers.spans import edged, gathered, span_text
+from recond.parsers.spans import blanks_inside, edged, gathered, span_text
 from recond.parsers.words import SIZE, words_at
 
 ISA_ELEMENTS = 16
 ISA_LENGTH = 106  # bytes, its terminator included, when its elements are padded as they must be
 _TRIMS = 4  # bytes of line break and blanks before a segment that are taken off at once
 _ASCII_END = 128
-_FEW = 4096  # rows: a column of more is looked at for being the same all over
-_BYTE = np.uint32(0xFF)
+_SHORT = 3  # bytes that are looked at one by one
+_FEW = 64  # rows: a column of more is looked at for being the same all over
+_LEADS = (b"\r\n", b"\n")
 _BLANK = np.zeros(256, dtype=np.bool_)
 _BLANK[[LF, CR, SPACE]] = True
 
@@ -37,10 +39,15 @@ NAMES = (
     "PEN", "AIN", "INV", "RYL", "PSC", "SDQ", "LS", "LE", "AVA", "PWK", "DMG", "ITA", "SMR", "PAY",
 )  # fmt: skip
 _NUMBERS = {name: number for number, name in enumerate(NAMES, 1)}
-# Three bytes of a name, the last one 0 where it has two → number. Few of its pages are ever used.
+# Three bytes → the number of the name that they are, the negative number of the name of two letters
+# that they begin with. Few of its pages are ever used.
 _BY_BYTES = np.zeros(1 << 24, dtype=np.int8)
-for _name, _number in _NUMBERS.items():
-    _BY_BYTES[int.from_bytes(_name.encode("ascii"), "little")] = _number
+for _name, _number in sorted(_NUMBERS.items(), key=lambda one: len(one[0])):
+    _bytes = int.from_bytes(_name.encode("ascii"), "little")
+    if len(_name) == 2:
+        _BY_BYTES[_bytes :: 1 << 16] = -_number
+    else:
+        _BY_BYTES[_bytes] = _number
 
 
 def code(tag: str) -> int:
@@ -94,14 +101,24 @@ class Segments:
 
     def spans(self, rows: Ints, element: int) -> tuple[Ints, Ints]:
         """Places of an element of some rows; an empty span at its end where it is not given."""
-        count = self.count[rows]
-        if len(rows) and int(count.min()) >= element:  # given everywhere
-            low = self.low[rows] + element
-            start, finish = self.bounds[low] + 1, self.bounds[low + 1]
-            if self.marks.segment == LF:  # a CR before it is no part of the last element
-                finish = np.minimum(finish, self.end[rows])
-                start = np.minimum(start, finish)
-            return start, finish
+        return self.spans_of(rows, (element,))[0]
+
+    def spans_of(self, rows: Ints, elements: Sequence[int]) -> list[tuple[Ints, Ints]]:
+        """`spans` of some elements, ascending, of the same rows."""
+        count = self.count.take(rows)
+        if not len(rows) or int(count.min()) < elements[-1]:
+            return [self._spans(rows, count, one) for one in elements]
+        low = self.low.take(rows)  # given everywhere
+        edges = {at: self.bounds.take(low + at) for one in elements for at in (one, one + 1)}
+        found = [(edges[one] + 1, edges[one + 1]) for one in elements]
+        if self.marks.segment == LF:  # a CR before it is no part of the last element
+            stop = self.end.take(rows)
+            cut = [np.minimum(finish, stop) for _, finish in found]
+            found = [(np.minimum(start, finish), finish)
+                     for (start, _), finish in zip(found, cut, strict=True)]  # fmt: skip
+        return found
+
+    def _spans(self, rows: Ints, count: Ints, element: int) -> tuple[Ints, Ints]:
         end = self.end[rows]
         inner = count > element
         low = np.where(count >= element, self.low[rows] + element, 0)
@@ -109,21 +126,10 @@ class Segments:
         finish = np.where(inner, self.bounds[np.where(inner, low + 1, 0)], end)
         return np.minimum(start, finish), finish
 
-    def first_spans(self, rows: Ints, elements: int) -> list[tuple[Ints, Ints]]:
-        """`spans` of the first elements of some rows, for many rows at once."""
-        if not len(rows) or int(self.count[rows].min()) < elements or self.marks.segment == LF:
-            return [self.spans(rows, one) for one in range(1, elements + 1)]
-        size = (elements + 1) * self.bounds.itemsize
-        count = len(self.bounds) - elements
-        windows = np.ndarray((count,), f"V{size}", self.bounds, 0, self.bounds.strides)
-        edges = windows[self.low[rows] + 1].view(np.int64).reshape(len(rows), -1)
-        lasts = [edges[:, one].copy() for one in range(elements + 1)]  # bytes around the elements
-        return [(lasts[one] + 1, lasts[one + 1]) for one in range(elements)]
-
     def column(self, rows: Ints, element: int) -> pa.StringArray:
         """An element of some ascending rows as text, blanks taken off, null where it is empty or
         the row is -1."""
-        return self.texts(*self._known_spans(rows, element))
+        return self.texts(*self.known_spans_of(rows, (element,))[0])
 
     def texts(self, start: Ints, end: Ints) -> pa.StringArray:
         """Spans in file order as text, blanks taken off, null where it is empty."""
@@ -133,19 +139,22 @@ class Segments:
             texts = gathered(self.data, start, end).view(pa.string())
         else:
             texts, _ = span_text(self.data, start, end, self.encoding)
-        if edged(self.data, start, end):
+        if blanks_inside(texts) and edged(self.data, start, end):
             texts = pc.ascii_trim(texts, characters=" ")
         return blank_to_null(texts)
 
-    def _known_spans(self, rows: Ints, element: int) -> tuple[Ints, Ints]:
-        """As `spans`, with an empty span in its place where the row is -1."""
+    def known_spans_of(self, rows: Ints, elements: Sequence[int]) -> list[tuple[Ints, Ints]]:
+        """As `spans_of`, with an empty span in its place where the row is -1."""
         known = rows >= 0
         if known.all():
-            return self.spans(rows, element)
-        start, end = np.zeros((2, len(rows)), dtype=np.int64)
-        start[known], end[known] = self.spans(rows[known], element)
-        end = np.maximum.accumulate(end)
-        return np.where(known, start, end), end
+            return self.spans_of(rows, elements)
+        found = []
+        for one in self.spans_of(rows[known], elements):
+            start, end = np.zeros((2, len(rows)), dtype=np.int64)
+            start[known], end[known] = one
+            end = np.maximum.accumulate(end)
+            found.append((np.where(known, start, end), end))
+        return found
 
     def _same(self, start: Ints, end: Ints) -> pa.StringArray | None:
         """The text of spans that are all alike and short (a qualifier), else None."""
@@ -153,11 +162,17 @@ class Segments:
         first = int(length[0])
         if not 0 < first <= SIZE or not bool((length == first).all()):
             return None
-        words = words_at(self.data, start) << np.uint64((SIZE - first) * 8)
         text = self.data[int(start[0]) : int(end[0])].tobytes()
-        if not text.isalnum() or not bool((words == words[0]).all()):
+        if not text.isalnum() or not self._all_read(start, text):
             return None
         return constant(text.decode("ascii"), len(start))
+
+    def _all_read(self, start: Ints, text: bytes) -> bool:
+        """Whether this text stands at each start."""
+        if len(text) > _SHORT:
+            words = words_at(self.data, start) << np.uint64((SIZE - len(text)) * 8)
+            return bool((words == words[0]).all())
+        return all(bool((self.data.take(start + at) == one).all()) for at, one in enumerate(text))
 
     def text(self, row: int, element: int) -> str:
         """One element of one row as text, blanks taken off; empty where it is not given."""
@@ -203,28 +218,31 @@ def tokenise(
 
     `by_segment`: the number of a segment stands for its line.
     """
-    bounds = np.flatnonzero((data == marks.element) | (data == marks.segment))
-    ending = np.flatnonzero(data[bounds] == marks.segment)
-    end = bounds[ending]
-    raw, low = np.zeros_like(end), np.full_like(ending, -1)
-    raw[1:], low[1:] = end[:-1] + 1, ending[:-1]
-    count = ending - low - 1
-    start = _trimmed(data, raw, end)
+    marked = data == marks.element
+    marked |= data == marks.segment
+    bounds = np.flatnonzero(marked)
+    ending = np.flatnonzero(data.take(bounds) == marks.segment)
+    raw, low = np.zeros_like(ending), np.full_like(ending, -1)
+    end, low[1:] = bounds.take(ending), ending[:-1]
+    np.add(end[:-1], 1, out=raw[1:])
+    count = ending - low
+    count -= 1
+    start, even = _starts(data, raw, end, marks)
     cut = end
     if marks.segment == LF:
         end = end - ((end > start) & (data[np.maximum(end - 1, 0)] == CR))
-    lead = start - raw
-    feeds, returns = (int(np.count_nonzero(data == one)) for one in (LF, CR))
-    skipped = int(lead.sum()) + (0 if cut is end else int((cut - end).sum()))
-    plain = feeds + returns == skipped + (len(raw) if marks.segment in (LF, CR) else 0)
+    breaks = int((start - raw).sum()) + int((cut - end).sum())
+    breaks += len(raw) if marks.segment in (LF, CR) else 0
+    # Bytes as low as a line break's are looked at as one first.
+    plain = int(np.count_nonzero(data <= CR)) == breaks or _breaks(data) == breaks
     kept = start < end
     if by_segment:
         line = first_line + np.cumsum(kept) - 1
-    elif plain and _a_line_each(lead, feeds, skipped, marks):
-        line = first_line + np.arange(len(raw)) + (1 if lead[0] else 0)
+    elif even and plain:
+        line = np.arange(len(raw)) + (first_line + (1 if start[0] else 0))
     else:
-        breaks = np.flatnonzero(data == (CR if marks.segment == CR else LF))
-        line = first_line + np.searchsorted(breaks, start)
+        feeds = np.flatnonzero(data == (CR if marks.segment == CR else LF))
+        line = first_line + np.searchsorted(feeds, start)
     if not kept.all():
         start, end, low, count, line = (one[kept] for one in (start, end, low, count, line))
     tags = _tags(data, start, marks)
@@ -235,11 +253,28 @@ def tokenise(
     )  # fmt: skip
 
 
-def _a_line_each(lead: Ints, feeds: int, skipped: int, marks: Marks) -> bool:
-    """Whether one line break, LF or CR LF, stands before each segment but perhaps the first."""
-    if marks.segment in (LF, CR) or len(lead) < 2 or feeds * int(lead[1]) != skipped:
-        return False
-    return bool((lead[1:] == lead[1]).all()) and int(lead[0]) in (0, int(lead[1]))
+def _breaks(data: Bytes) -> int:
+    """How many LF and CR there are."""
+    return int(np.count_nonzero(data == LF)) + int(np.count_nonzero(data == CR))
+
+
+def _starts(data: Bytes, raw: Ints, end: Ints, marks: Marks) -> tuple[Ints, bool]:
+    """Starts of segments behind the line breaks and blanks before them, and whether one line
+    break, LF or CR LF, is all that stands before each but perhaps the first."""
+    lead = b""
+    if len(raw) > 1 and marks.segment not in (LF, CR):
+        behind = data[int(raw[1]) :][:2].tobytes()
+        lead = next((one for one in _LEADS if behind.startswith(one)), b"")
+    start, inner = raw.copy(), raw[1:]
+    start[:1] = _trimmed(data, raw[:1], end[:1])
+    for one in lead:
+        if not bool((data.take(inner) == one).all()):
+            return _trimmed(data, raw, end), False
+        inner = inner + 1
+    if len(inner) and int(data.take(inner).min()) <= SPACE:
+        return _trimmed(data, raw, end), False
+    start[1:] = inner
+    return start, bool(lead) and data[: int(start[0])].tobytes() in (b"", lead)
 
 
 def _trimmed(data: Bytes, start: Ints, end: Ints) -> Ints:
@@ -261,12 +296,23 @@ def _trimmed(data: Bytes, start: Ints, end: Ints) -> Ints:
 
 def _tags(data: Bytes, start: Ints, marks: Marks) -> Tags:
     """The numbers of the segments' names: two or three bytes before a separator or the end."""
-    word = words_at(data, start).astype(np.uint32)
-    third, fourth = (word >> 16) & _BYTE, word >> 24
-    short = (third == marks.element) | (third == marks.segment)
-    long = (fourth == marks.element) | (fourth == marks.segment)
-    name = np.where(short, word & np.uint32(0xFFFF), word & np.uint32(0xFFFFFF))
-    return np.where(short | long, _BY_BYTES[name], np.int8(0))
+    name = data.take(start).astype(np.int32)
+    at = start + 1
+    name |= data.take(at).astype(np.int32) << 8
+    at += 1
+    third = data.take(at, mode="clip")  # the last byte ends a segment and stands in no name
+    name |= third.astype(np.int32) << 16
+    at += 1
+    fourth = data.take(at, mode="clip")
+    found = _BY_BYTES.take(name)
+    # Two letters have their number with any third byte, as a negative one.
+    short = found < 0
+    good = (short & (third == marks.element)) | (~short & (fourth == marks.element))
+    if not good.all():  # a name alone, or none that is known
+        rows = np.flatnonzero(~good)
+        closed = np.where(short[rows], third[rows], fourth[rows]) == marks.segment
+        found[rows[~closed]] = 0
+    return np.abs(found)
 
 
 def strange_breaks(segments: Segments, marks: Marks) -> Mask:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from recond.parsers.columns import Ints, Mask
+from recond.parsers.columns import Ints, Mask, rows_at
 from recond.parsers.notes import Notes
 from recond.parsers.spans import span_digits
 from recond.parsers.words import words_at
@@ -142,12 +142,9 @@ def set_faults(segments: Segments, sets: Sets) -> list[Fault]:
                   int(held[at]), words)
         )  # fmt: skip
     whole = starts >= 0
-    differ = np.zeros(len(rows), dtype=np.bool_)
+    differ = ~whole
     if whole.any():
-        first, last = segments.column(starts[whole], 2), segments.column(rows[whole], 2)
-        same = pc.fill_null(pc.equal(first, last), False).to_numpy(zero_copy_only=False)
-        differ[whole] = ~same
-    differ |= ~whole
+        differ[whole] = _differ(segments, starts[whole], rows[whole])
     for at in np.flatnonzero(differ).tolist():
         start, row = int(starts[at]), int(rows[at])
         number = segments.text(start, 2) if start >= 0 else sets.before.number
@@ -158,10 +155,24 @@ def set_faults(segments: Segments, sets: Sets) -> list[Fault]:
     return faults
 
 
+def _differ(segments: Segments, starts: Ints, ends: Ints) -> Mask:
+    """Which ST02 and SE02 are not the same text, or are not given."""
+    one, other = segments.spans(starts, 2), segments.spans(ends, 2)
+    width = int(one[1][0] - one[0][0])
+    if width and all(bool((last - first == width).all()) for first, last in (one, other)):
+        numbers = rows_at(segments.data, one[0], width)
+        if np.array_equal(numbers, rows_at(segments.data, other[0], width)):  # nearly always
+            return np.zeros(len(starts), dtype=np.bool_)
+    same = pc.fill_null(pc.equal(segments.texts(*one), segments.texts(*other)), False)
+    differ: Mask = ~same.to_numpy(zero_copy_only=False)
+    return differ
+
+
 def check_kinds(segments: Segments, sets: Sets, notes: Notes) -> int:
     """Tell sets that hold no remittance; returns how many acknowledgements begin here."""
     starts = np.flatnonzero(sets.start >= 0)
-    for one in starts[sets.kind[starts] == 0][: notes.kept].tolist():
+    strange = starts[sets.kind[starts] == 0]
+    for one in strange[: notes.kept].tolist():
         row = int(sets.start[one])
         name = segments.text(row, 1)
         health = " It is health care data, which does not belong here." if (
@@ -172,15 +183,5 @@ def check_kinds(segments: Segments, sets: Sets, notes: Notes) -> int:
             f"read.{health} Reject the file.",
             **segment_place(segments, row, "ST01"),
         )
+    notes.count_beyond("SET_NOT_READ", len(strange))
     return int((sets.kind[starts] == ACKNOWLEDGEMENT).sum())
-
-
-def check_names(segments: Segments, chosen: Ints, notes: Notes) -> None:
-    """Tell segments of an 820 or 823 (the rows `chosen`) that these sets do not have."""
-    # a name that was misread would take its amount with it
-    for row in chosen[segments.tag[chosen] == 0][: notes.kept].tolist():
-        notes.add(
-            "CODE_UNKNOWN",
-            f"The segment {segments.name(row)} is none of the transaction set; it was not read.",
-            **segment_place(segments, row, segments.name(row)),
-        )

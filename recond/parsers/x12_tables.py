@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from recond.parsers.columns import Bytes, Ints
-from recond.parsers.dates import NO_DATE, days
+from recond.parsers.columns import Ints
+from recond.parsers.dates import NO_DATE, PIVOT, number_days
+from recond.parsers.words import Words, word_digits
 
 
 def table_of(schema: pa.Schema, columns: dict[str, Any], count: int) -> pa.Table:
@@ -22,13 +23,13 @@ def table_of(schema: pa.Schema, columns: dict[str, Any], count: int) -> pa.Table
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def days8(view: Bytes) -> Ints:
-    """Days of an `(n, 8)` view of CCYYMMDD, NO_DATE where they are none of 1970 to 2069."""
-    century = view[:, 0].astype(np.int64) * 10 + view[:, 1] - 11 * 48
-    found, bad = days(view[:, 2:], pivot=70)
-    years = view[:, 2].astype(np.int64) * 10 + view[:, 3] - 11 * 48
-    right = np.where(years < 70, 20, 19) == century
-    return np.where(bad | ~right, NO_DATE, found)
+def word_days(words: Words) -> Ints:
+    """Days of words that are CCYYMMDD, NO_DATE where they are none of 1970 to 2069."""
+    number, bad = word_digits(words)
+    century = number // 10**6
+    number = number - century * 10**6  # YYMMDD
+    bad |= np.where(number < PIVOT * 10**4, 20, 19) != century
+    return number_days(number, bad, PIVOT)[0]
 
 
 def day8(text: str) -> dt.date | None:
@@ -36,5 +37,5 @@ def day8(text: str) -> dt.date | None:
     raw = text.encode("latin-1", "replace")
     if len(raw) != 8:
         return None
-    day = int(days8(np.frombuffer(raw, np.uint8).reshape(1, 8))[0])
+    day = int(word_days(np.frombuffer(raw, "<u8"))[0])
     return None if day == NO_DATE else dt.date(1970, 1, 1) + dt.timedelta(days=day)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import random
 import re
 
 import numpy as np
@@ -23,6 +24,7 @@ from recond.parsers.words import (
     digits_run,
     first_bytes,
     last_bytes,
+    tail_digits,
     word_digits,
     words_at,
     words_before,
@@ -57,13 +59,31 @@ def test_words_are_the_bytes_that_stand_there(data: bytes, dice: st.DataObject) 
         assert ahead.to_bytes(8, "little") == data[max(one - 8, 0) : one].rjust(8, b"\0")
 
 
+@pytest.mark.parametrize("cut", [0, 1, 7, 8])
+@pytest.mark.parametrize("size", [1500, 1503])
+def test_many_words_are_the_bytes_that_stand_there(size: int, cut: int) -> None:
+    data = bytes_of(random.Random(size).randbytes(size + cut))[cut:]  # aligned, and not
+    place = np.arange(size + 1)
+    raw = bytes(8) + data.tobytes() + bytes(8)
+    for words, ahead in ((words_at, 8), (words_before, 0)):
+        for places in (place, place[::-1], place[: size - 20]):
+            found = words(data, places).tolist()
+            assert [one.to_bytes(8, "little") for one in found] == [
+                raw[at + ahead :][:8] for at in places.tolist()
+            ]
+
+
 @given(st.lists(st.tuples(st.binary(min_size=8, max_size=8), st.integers(0, 7)), min_size=1))
 def test_parts_of_words_and_their_runs_of_digits(rows: list[tuple[bytes, int]]) -> None:
     words = np.array([int.from_bytes(raw, "little") for raw, _ in rows], dtype=np.uint64)
     length = np.array([size for _, size in rows], dtype=np.int64)
     first, last = first_bytes(words, length).tolist(), last_bytes(words, length).tolist()
     values, bad = word_digits(words)
+    tails, odd = tail_digits(words, length)
     for at, (raw, size) in enumerate(rows):
+        tail = raw[8 - size :]
+        assert bool(odd[at]) is not bool(re.fullmatch(rb"[0-9]*", tail))
+        assert odd[at] or tails[at] == int(tail or b"0")
         assert first[at].to_bytes(8, "little") == raw[:size].ljust(8, b"0")
         assert last[at].to_bytes(8, "little") == raw[8 - size :].rjust(8, b"0")
         run = re.match(rb"[0-9]*", raw)

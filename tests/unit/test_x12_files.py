@@ -197,6 +197,40 @@ def test_blocks_of_any_size_read_the_same(
     assert parts.transmission == whole.transmission
 
 
+@pytest.mark.parametrize("size", [100, 137, 1 << 20])
+@pytest.mark.parametrize("end", ["~", "\n", "\r\n"])
+@pytest.mark.parametrize("gap", ["  ", "\n \n", "~", "~\n~\r\n "])
+def test_what_stands_between_segments_is_no_content(
+    gap: str, end: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gap = gap.replace("~", end)
+    first = read("x12_820", SMALL_820)
+    monkeypatch.setattr(x12_reader, "BLOCK", size)
+    wide = interchange(advice(*TWO), segment=end, newline=gap)
+    other = read("x12_820", wide)
+    assert rows(other, places=False) == rows(first, places=False)
+    assert other.codes() == []
+    assert other.transmission == first.transmission
+
+
+@pytest.mark.parametrize("kind", ["unknown", "loose", "other"])
+def test_problems_are_all_counted_whatever_a_block_is(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sets = {
+        "unknown": [advice(*TWO, *["ZZZ*1"] * 60)],
+        "loose": [advice(*TWO), *[["REF*XX*1"]] * 60],
+        "other": [["ST*835*0001", "LX*1", "SE*3*0001"]] * 60,
+    }[kind]
+    data = interchange(*sets, group_count=60)
+    told = []
+    for size in (200, 1 << 20):
+        monkeypatch.setattr(x12_reader, "BLOCK", size)
+        told.append(sorted(problem.message for problem in read("x12_820", data).problems))
+    assert told[0] == told[1]
+    assert [one for one in told[0] if one.startswith("35 more problems of this kind")]
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_raise(data: bytes) -> None:
