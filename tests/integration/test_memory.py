@@ -145,6 +145,13 @@ def test_a_reference_that_people_know_leads_too(desk: Desk) -> None:
     assert pay(desk, 4, "CLAIM 78", bank="0000888888") == "none"
 
 
+def test_what_a_reference_decided_teaches_nothing(desk: Desk) -> None:
+    """A person who looks at a flag and lets the money stand has not said whose payer it is."""
+    assert pay(desk, 1, A, amount=10 * DUE) == "account_number"
+    told(desk, A, "KEYING_SUSPECTED")
+    assert memory(desk) == []
+
+
 def test_memory_expires(desk: Desk) -> None:
     for number in (1, 2):
         pay(desk, number)

@@ -46,8 +46,8 @@ MEMORY = Group(
         Mutation("a repaired line leads to accounts", "book",
                  "            repaired(connection, repairs(remittances, rules)),\n", ""),
     ),
-    ("integration/memory", "integration/policy_money", "integration/restricted"),
-    ("integration/domain_duplicates", "integration/domain_returns", "integration/owners"),
+    ("integration/memory", "integration/domain_duplicates"),
+    ("integration/policy_money", "integration/domain_returns", "integration/owners"),
 )  # fmt: skip
 
 SOURCES = Group(
@@ -103,8 +103,7 @@ SOURCES = Group(
         Mutation("credit looks at bills that came later", "rematch",
                  "            item.c.since_entry > lots.c.placed_entry,\n", ""),
     ),
-    ("integration/policy_money", "integration/restricted", "integration/domain_duplicates",
-     "integration/memory"),
+    ("integration/restricted", "integration/domain_duplicates"),
     ("integration/pipeline", "integration/domain_application", "integration/domain_counter",
      "integration/determinism", "integration/undoing", "integration/periods"),
 )  # fmt: skip

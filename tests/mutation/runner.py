@@ -46,7 +46,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ran:
+class Ran:
     """The exit code of pytest, and what it printed."""
 
     code: int
@@ -57,8 +57,8 @@ class Runner:
     """The scratch copy. The tests that noticed a mutation of a module come first for the next
     one: it is mostly one of the same file."""
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="recond-mutation-"))
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or Path(tempfile.mkdtemp(prefix="recond-mutation-"))
         self.tree = self._folder / "tree"
         self._liked: dict[tuple[str, str], list[str]] = {}
         self._proved: set[str] = set()
@@ -136,7 +136,7 @@ class Runner:
         self._written += 1
         os.utime(path, (self._written, self._written))
 
-    def _pytest(self, tests: Sequence[str]) -> _Ran:
+    def _pytest(self, tests: Sequence[str]) -> Ran:
         words = ["-q", "-x", "-n", "0", "-m", "not postgres", "-p", "no:cacheprovider",
                  "-p", "tests.mutation.hasty", "-W", "ignore::pytest.PytestAssertRewriteWarning",
                  *tests]  # fmt: skip
@@ -149,9 +149,9 @@ class Runner:
             if time.monotonic() > end:
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
-                return _Ran(HUNG, "")
+                return Ran(HUNG, "")
             time.sleep(0.02)
-        return _Ran(os.waitstatus_to_exitcode(ended[1]), said.read_text(errors="replace"))
+        return Ran(os.waitstatus_to_exitcode(ended[1]), said.read_text(errors="replace"))
 
     def _run(self, words: Sequence[str], said: Path) -> None:
         """Be pytest in the copy, and end."""

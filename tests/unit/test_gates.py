@@ -109,6 +109,7 @@ def test_an_amount_says_nothing_inside_a_bill_that_is_named() -> None:
 
 
 FITS_TWO = [Item("a", A, 200, due=PAST), Item("b", A, 300, due=PAST), Item("c", A, 500)]
+TWO_ALIKE = [Item("a", A, 300, due=PAST), Item("b", A, 500), Item("c", A, 500)]
 PLAN = [Item("R1", A, 400, due=CURRENT, arrangement="A1"),
         Item("R2", A, 400, due=CURRENT, arrangement="A2"), Item("W", A, 900, due=PAST)]  # fmt: skip
 LATE_FEE = [Item("W", A, 500), Item("F", A, 100, "PENALTY", CURRENT, service="WATER"),
@@ -122,6 +123,7 @@ LATE_FEE = [Item("W", A, 500), Item("F", A, 100, "PENALTY", CURRENT, service="WA
         (FITS_TWO, 500, ("past_due", "item"), {"a": 200, "b": 300}),
         (FITS_TWO, 400, ("past_due", "current"), {"a": 200, "b": 200}),
         (FITS_TWO, 100, ("current",), {"a": 100}),
+        (TWO_ALIKE, 500, ("item",), {"a": 300, "b": 200}),
         (PLAN, 400, ("installment",), {"W": 400}),
         (LATE_FEE, 500, ("current",), {"W": 500}),
     ],
@@ -172,6 +174,18 @@ def test_of_two_policies_that_fit_the_first_decides() -> None:
     assert where(world, world.match([pay(150)], rules)) == {"W": 100, "suspense": 50}
     later = pay(150, day=DAY + dt.timedelta(days=1))
     assert where(world, world.match([later], rules)) == {"W": 100, "on_account": 50}
+
+
+@pytest.mark.parametrize(("family", "over"), [("UTILITY", "on_account"), ("MISC", "suspense")])
+def test_a_family_has_its_own_policy_wherever_it_stands(family: str, over: str) -> None:
+    rules = Rules(
+        policies=(
+            Policy(name="all", overpayment="suspense"),
+            Policy(name="own", family="UTILITY", overpayment="on_account"),
+        )
+    )
+    world = World({A: "active"}, [Item("W", A, 100)], families={A: family})
+    assert where(world, world.match([pay(150)], rules)) == {"W": 100, over: 50}
 
 
 # --- suggestions -----------------------------------------------------------------------------
