@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from office import TODAY, Office, check, csv_text, lockbox_file, receivable, receivables_csv
-from queueoffice import asker
+from queueoffice import Desk, asker
 from sqlalchemy import select
 from test_domain_application import ACCOUNT, CURRENT, ITEMS, PAST, pay
 from test_monthend import statements
@@ -194,6 +194,44 @@ def test_what_is_disputed_or_agreed_is_not_forgiven(
     assert "SMALL_BALANCE_WRITTEN_OFF" not in office.questions()
 
 
+KINDS = """
+[[charge_type]]
+code = "METERDEP"
+fund = "510"
+kind = "DEPOSIT"
+[[charge_type]]
+code = "LICENSE"
+fund = "110"
+exact_only = true
+"""
+
+
+def test_what_is_never_forgiven_by_rule(tmp_path: Path) -> None:
+    """Each account pays its water and is left owing 0.70: of these only plain water of an account
+    that nobody else has in hand is written off."""
+    office = made(tmp_path, f'{SMALL}prior_owner = "leave"\n{KINDS}')
+    charges = {"PLAIN": "WATER", "AGENCY": "WATER", "WHOLE": "LICENSE", "DEPOSIT": "METERDEP",
+               "BEFORE": "WATER"}  # fmt: skip
+    accounts = {name: f"10000000{number:02d}" for number, name in enumerate(charges)}
+    told = [{"account_number": number, "customer_name": "PETER NEWMAN",
+             "status": "collections" if name == "AGENCY" else "active"}
+            for name, number in accounts.items()]  # fmt: skip
+    office.take("receivables", "1.csv", csv_text(told))
+    items = [receivable(number, f"W{name}", "WATER", PAST, 5000, name="PETER NEWMAN")
+             for name, number in accounts.items()]  # fmt: skip
+    items += [
+        receivable(accounts[name], name, charge, CURRENT, 70,
+                   name="MARTHA OLDHAM" if name == "BEFORE" else "PETER NEWMAN")
+        for name, charge in charges.items()
+    ]  # fmt: skip
+    office.take("receivables", "2.csv", receivables_csv(items))
+    checks = [check(5000, (f"W{name}", None)) for name in charges]
+    office.take("lockbox", "p.bai", lockbox_file(checks))
+    assert office.open_cents() == dict.fromkeys([*charges][1:], 70)
+    office.prove()
+    office.close()
+
+
 def test_policies_have_days() -> None:
     one = Policy(name="old", family="UTILITY", effective_to=dt.date(2026, 2, 28), small_balance=50)
     two = Policy(name="new", effective_from=dt.date(2026, 3, 1), small_balance=99)
@@ -264,6 +302,20 @@ def test_what_is_identified_later_is_left_over_too(permits: Office) -> None:
     assert permits.applied() == {"BP26-01900": 10000}
     assert permits.questions() == ["OVERPAID"]
     permits.prove()
+
+
+def test_what_a_person_holds_is_looked_at_again_when_its_day_comes(
+    permits: Office, tmp_path: Path
+) -> None:
+    later = receivable("2000000001", "BP26-01900", "PERMIT", CURRENT, 10000)
+    permits.take("lockbox", "p.bai", lockbox_file([check(10000, ("BP26-01900", None))]))
+    desk = Desk(permits, tmp_path / "clerk")
+    row = desk.row("ACCOUNT_NOT_FOUND")
+    assert desk.answer(row, "hold", note="asked, until 2026-03-18")[0] == "APPLIED"
+    permits.take("receivables", "4.csv", receivables_csv([PERMIT, later]))
+    assert permits.applied() == {}
+    permits.process(dt.date(2026, 3, 18))
+    assert permits.applied() == {"BP26-01900": 10000}
 
 
 # --- prior owners --------------------------------------------------------------------------------

@@ -31,8 +31,6 @@ MEMORY = Group(
                  "            placement.account_key == account_key,\n", ""),
         Mutation("references that differ in blanks are one", "memory",
                  '_of_kind("REFERENCE", _summed(reference))', '_of_kind("REFERENCE", reference)'),
-        Mutation("payments are looked for since the window", "book",
-                 "            receipt.c.received_date >= since.isoformat(),\n", ""),
         Mutation("what was taken back is no earlier payment", "book",
                  "            standing != 0,  # change", "            # change"),
         Mutation("tenders of one payment are one", "book",
@@ -103,7 +101,7 @@ SOURCES = Group(
         Mutation("credit looks at bills that came later", "rematch",
                  "            item.c.since_entry > lots.c.placed_entry,\n", ""),
     ),
-    ("integration/restricted", "integration/domain_duplicates"),
+    ("integration/restricted", "integration/domain_duplicates", "integration/policy_money"),
     ("integration/pipeline", "integration/domain_application", "integration/domain_counter",
      "integration/determinism", "integration/undoing", "integration/periods"),
 )  # fmt: skip

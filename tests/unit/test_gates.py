@@ -109,6 +109,8 @@ def test_an_amount_says_nothing_inside_a_bill_that_is_named() -> None:
 
 
 FITS_TWO = [Item("a", A, 200, due=PAST), Item("b", A, 300, due=PAST), Item("c", A, 500)]
+TWO_BILLS = [Item("a", A, 300, due=PAST), Item("b", A, 500, bill="B1"),
+             Item("c", A, 500, bill="B2")]  # fmt: skip
 TWO_ALIKE = [Item("a", A, 300, due=PAST), Item("b", A, 500), Item("c", A, 500)]
 PLAN = [Item("R1", A, 400, due=CURRENT, arrangement="A1"),
         Item("R2", A, 400, due=CURRENT, arrangement="A2"), Item("W", A, 900, due=PAST)]  # fmt: skip
@@ -124,6 +126,7 @@ LATE_FEE = [Item("W", A, 500), Item("F", A, 100, "PENALTY", CURRENT, service="WA
         (FITS_TWO, 400, ("past_due", "current"), {"a": 200, "b": 200}),
         (FITS_TWO, 100, ("current",), {"a": 100}),
         (TWO_ALIKE, 500, ("item",), {"a": 300, "b": 200}),
+        (TWO_BILLS, 500, ("bill",), {"a": 300, "b": 200}),
         (PLAN, 400, ("installment",), {"W": 400}),
         (LATE_FEE, 500, ("current",), {"W": 500}),
     ],
