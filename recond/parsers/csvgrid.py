@@ -22,7 +22,7 @@ from recond.parsers.columns import CR, LF, LONGEST, SPACE, Bytes, blank_to_null,
 from recond.parsers.spans import gathered
 from recond.parsers.texts import ASCII_LIKE
 from recond.parsers.typed import Value, Wrong, convert, date_of
-from recond.parsers.words import plain_cents
+from recond.parsers.words import signed_cents
 
 _EPOCH = dt.date(1970, 1, 1)
 _TAB = 9
@@ -198,7 +198,7 @@ def typed_column(
     """A column of readable bytes as its type, and what is wrong, as `typed.convert` says it."""
     data = records.unquoted
     if value.type == "cents" and value.plain:
-        cents, plain = plain_cents(data, start, end)
+        cents, plain = signed_cents(data, start, end, value.point)
         if plain.all():
             return pa.array(cents), [], {}
         return _patched(records, start, end, cents, np.flatnonzero(~plain), value, name, kept)

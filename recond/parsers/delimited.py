@@ -28,7 +28,8 @@ from recond.parsers.texts import decoded, is_plain, trimmed
 from recond.parsers.totals import OtherRows, Totals
 from recond.parsers.typed import Value, Wrong, convert
 
-_BLANK = b" \t\x1a\x00"
+_BLANK = b" \t\x1a"
+_BLANK_MARKS = "\t \x1a"  # a row of such delimiters alone is a blank line
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -262,30 +263,30 @@ class _Reader:
             return np.setdiff1d(rows, others) if len(others) else rows
         counts = records.counts()
         good: Bools = (counts == self._width) & (records.ends > records.starts)
+        long = np.flatnonzero(records.field_ends - records.field_starts > LONGEST)
+        good[np.searchsorted(records.first_field, long, side="right") - 1] = False
+        if self.layout.trailing_delimiter:
+            good |= self._trailing(records, counts)
         zeros = np.flatnonzero(records.data == 0)
         if len(zeros):
             good[np.searchsorted(records.starts, zeros, side="right") - 1] = False
-        long = np.flatnonzero(records.field_ends - records.field_starts > LONGEST)
-        good[np.searchsorted(records.first_field, long, side="right") - 1] = False
         good[records.faulty] = False
         good[others] = True
         doubtful = np.flatnonzero(~good[start:]) + start
         good[others] = False
         told = self._told_rows(records, doubtful, counts)
-        for row in told:
-            good[row] = self._second_look(records, int(row), int(counts[row]))
+        for row in told.tolist():
+            self._tell_row(records, row, int(counts[row]))
         self.notes.count("VALUE_UNREADABLE", len(doubtful) - len(told))
         good[:start] = False
         return np.flatnonzero(good).astype(np.int64)
 
     def _told_rows(self, records: Records | Grid, doubtful: Ints, counts: Ints) -> Ints:
-        """The rows that are looked at again, one by one: not the many with a quote that is not
+        """The rows that are told of, or blank lines: not the many with a quote that is not
         closed or with another number of fields, which are counted when a few were told."""
         counted = counts[doubtful] != self._width
         counted &= counts[doubtful] > 1  # a blank line has one field
-        if self.layout.trailing_delimiter or self.layout.delimiter in "\t \x1a":
-            counted[:] = False
-        if counted.any() and not int(records.data.min()):
+        if self.layout.delimiter in _BLANK_MARKS or not int(records.data.min()):
             counted[:] = False
         unclosed = np.zeros(len(counts), dtype=np.bool_)
         unclosed[records.faulty[: len(records.faulty) - records.endless]] = True
@@ -293,23 +294,21 @@ class _Reader:
         told: Ints = doubtful[~counted | (np.cumsum(counted) <= self.notes.kept)]
         return told
 
-    def _second_look(self, records: Records | Grid, row: int, count: int) -> bool:
-        """Whether a record that looks wrong is good after all; if not, why."""
+    def _tell_row(self, records: Records | Grid, row: int, count: int) -> None:
+        """Why a record is no row, unless it is a blank line."""
         start, end = int(records.starts[row]), int(records.ends[row])
         data = records.data[start:end].tobytes()
         fault = records.fault(row)
         code, at, message = "VALUE_UNREADABLE", start, ""
         if fault is not None:
             code, at, message = fault.code, fault.position, fault.message
-        elif not data.strip(_BLANK[:3]):
-            return False  # a blank line, or the end-of-file mark of old systems, is no row
+        elif not data.strip(_BLANK):
+            return  # a blank line, or the end-of-file mark of old systems
         elif b"\0" in data:
             code, at = "NUL_BYTES", start + data.index(b"\0")
             message = "a NUL byte stands here; the file is damaged, ask for it again"
         elif count == self._width:
             code, message = "RECORD_TOO_LONG", f"a field is longer than {LONGEST:,} bytes"
-        elif self._has_trailing_delimiter(records, row, count):
-            return True
         else:
             message = (
                 f"the row has {count} fields, the header {self._width}; put text that holds "
@@ -319,12 +318,16 @@ class _Reader:
             code, message, line=int(records.lines[row]), byte_offset=records.offset + at,
             field=self._field_at(records, row, at),
         )  # fmt: skip
-        return False
 
-    def _has_trailing_delimiter(self, records: Records | Grid, row: int, count: int) -> bool:
-        last = int(records.first_field[row + 1]) - 1
-        blank = records.field_starts[last] == records.field_ends[last]
-        return self.layout.trailing_delimiter and count == self._width + 1 and bool(blank)
+    def _trailing(self, records: Records | Grid, counts: Ints) -> Bools:
+        """Rows that end in one delimiter more than the header and hold more than blanks."""
+        last = records.first_field[1:] - 1
+        more: Bools = records.field_starts[last] == records.field_ends[last]
+        more &= counts == self._width + 1
+        if self.layout.delimiter in _BLANK_MARKS:
+            marks = np.flatnonzero(~np.isin(records.data, list(_BLANK)))
+            more &= np.searchsorted(marks, records.starts) < np.searchsorted(marks, records.ends)
+        return more
 
     def _field_at(self, records: Records | Grid, row: int, position: int) -> str | None:
         """The name of the column that holds a byte, as far as fields can be told apart."""

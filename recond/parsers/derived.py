@@ -14,11 +14,13 @@ import pyarrow.compute as pc
 
 from recond.arrays import Bools, Ints, bools, ints
 from recond.model import CONTROLS
+from recond.parsers.columns import constant, raw_column
 from recond.parsers.mapping import Balance, Derived
 from recond.parsers.notes import KEPT, Notes
 
 Columns = Mapping[str, pa.Array]
 _SEPARATOR = "\x1f"
+_ID_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def _flagged(
 
 
 def _tell(rows: Bools, message: str, name: str, at: Places, notes: Notes) -> None:
-    for row in np.flatnonzero(rows):
+    for row in notes.each("VALUE_UNREADABLE", rows):
         notes.add(
             "VALUE_UNREADABLE", message, line=int(at.line[row]), byte_offset=int(at.offset[row]),
             field=name,
@@ -93,37 +95,40 @@ class BalanceChain:
 
     def controls(self, columns: Columns, at: Places) -> pa.Table:
         """The balances that do not follow from the row before, as controls."""
-        count = len(at.line)
         amounts = ints(pc.fill_null(columns[self.rule.amount], 0))
         sums = self._sum + np.cumsum(amounts)
-        if count:
+        if len(sums):
             self._sum = int(sums[-1])
-        backward = self.rule.order == "backward"
         given = np.flatnonzero(bools(columns[self.rule.column].is_valid()))
+        if not len(given):
+            return CONTROLS.empty_table()
         balance = ints(pc.fill_null(columns[self.rule.column], 0))
-        figure = balance + (sums - amounts) if backward else balance - sums
-        accounts = self._accounts(columns, count)
-        rows: list[dict[str, object]] = []
-        before, owner = self._last, self._account
-        changed = np.ones(len(given), dtype=np.bool_)
-        changed[1:] = figure[given][1:] != figure[given][:-1]
-        for row in given[changed]:  # the first one, and those that do not follow
-            place = int(np.searchsorted(given, row))
-            if place:
-                before, owner = int(figure[given[place - 1]]), accounts[given[place - 1]]
-            difference = 0 if before is None else int(figure[row]) - before
-            if difference and accounts[row] == owner and self._told < KEPT:
-                self._told += 1
-                rows.append(self._control(int(balance[row]), difference, int(row), at))
-        if len(given):
-            self._last, self._account = int(figure[given[-1]]), accounts[given[-1]]
-        return pa.Table.from_pylist(rows, schema=CONTROLS)
+        backward = self.rule.order == "backward"
+        figure = (balance + (sums - amounts) if backward else balance - sums)[given]
+        before = figure[0] if self._last is None else self._last
+        difference = np.diff(figure, prepend=before)
+        wrong = difference != 0
+        wrong &= self._same_account(columns, given)
+        self._last = int(figure[-1])
+        rows = np.flatnonzero(wrong)[: KEPT - self._told]
+        self._told += len(rows)
+        controls = [
+            self._control(int(balance[given[row]]), int(difference[row]), int(given[row]), at)
+            for row in rows
+        ]
+        return pa.Table.from_pylist(controls, schema=CONTROLS)
 
-    def _accounts(self, columns: Columns, count: int) -> list[str | None]:
+    def _same_account(self, columns: Columns, rows: Ints) -> Bools:
+        """Which rows are of the account of the row before."""
+        same = np.ones(len(rows), dtype=np.bool_)
         if self.rule.account is None:
-            return [None] * count
-        texts: list[str | None] = columns[self.rule.account].cast(pa.string()).to_pylist()
-        return texts
+            return same
+        accounts = columns[self.rule.account].cast(pa.string())
+        codes = ints(accounts.dictionary_encode(null_encoding="encode").indices)[rows]
+        same[1:] = codes[1:] == codes[:-1]
+        same[0] = accounts[int(rows[0])].as_py() == self._account
+        self._account = accounts[int(rows[-1])].as_py()
+        return same
 
     def _control(self, balance: int, difference: int, row: int, at: Places) -> dict[str, object]:
         return {
@@ -141,17 +146,28 @@ class LineIds:
     the same stood in the file before."""
 
     names: list[str]
-    _seen: dict[str, int] = field(default_factory=dict)
+    _seen: dict[bytes, int] = field(default_factory=dict)
 
     def of(self, columns: Columns) -> pa.Array:
         """The identity of each row."""
-        keys = joined_keys(columns, self.names)
-        found: list[str] = []
-        for key in keys.to_pylist():  # downloads have thousands of rows, not millions
-            name = hashlib.sha256(key.encode()).hexdigest()[:24]
+        keys = joined_keys(columns, self.names).cast(pa.binary()).to_pylist()
+        # Arrow has no SHA-256: here is one call of Python a row.
+        names = [hashlib.sha256(key).digest()[:_ID_BYTES] for key in keys]
+        texts = np.frombuffer(b"".join(names).hex().encode(), dtype=np.uint8)
+        ids = raw_column(texts.reshape(len(names), 2 * _ID_BYTES), plain=True)
+        return pc.binary_join_element_wise(ids, self._times(names), "-")
+
+    def _times(self, names: list[bytes]) -> pa.Array:
+        """How often each name has stood in the file, this time included."""
+        fresh = dict.fromkeys(names, 1)
+        if len(fresh) == len(names) and self._seen.keys().isdisjoint(fresh):
+            self._seen |= fresh
+            return constant("1", len(names))
+        times = []
+        for name in names:
             self._seen[name] = self._seen.get(name, 0) + 1
-            found.append(f"{name}-{self._seen[name]}")
-        return pa.array(found, pa.string())
+            times.append(self._seen[name])
+        return pa.array(times, pa.int64()).cast(pa.string())
 
 
 def joined_keys(columns: Columns, names: list[str]) -> pa.Array:

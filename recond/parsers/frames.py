@@ -101,11 +101,12 @@ class Assembler:
         self._keep_keys(frame, lead)
         own = self._own_columns(frame)
         parts: dict[str, list[tuple[Ints, pa.Table]]] = {}
-        sound = self._claimed(frame)
-        for rule in self._layout.rows:
+        masks = [chosen(rule, frame) for rule in self._layout.rows]
+        sound = self._claimed(frame, masks)
+        for rule, mask in zip(self._layout.rows, masks, strict=True):
             if rule.table == "ignored":
                 continue
-            taken = chosen(rule, frame) & sound
+            taken = mask & sound
             rows = np.flatnonzero(taken & lead if rule.table == "receipts" else taken)
             if len(rows):
                 rows, piece = self._priced(rule, frame, rows, own)
@@ -164,13 +165,13 @@ class Assembler:
         ]  # fmt: skip
         return pa.Table.from_pylist(rows, schema=BATCHES)
 
-    def _claimed(self, frame: Frame) -> Bools:
+    def _claimed(self, frame: Frame, masks: list[Bools]) -> Bools:
         """Rows that exactly one rule takes: money must not vanish, nor stand in two places."""
         claims = np.zeros(frame.size, dtype=np.int64)
-        for rule in self._layout.rows:
+        for rule, mask in zip(self._layout.rows, masks, strict=True):
             if not rule.beside:
-                claims += chosen(rule, frame)
-        for row in np.flatnonzero(claims != 1):
+                claims += mask
+        for row in self._notes.each("RECORD_UNREADABLE", claims != 1):
             words = "no rule" if claims[row] == 0 else "more than one rule"
             self._notes.add(
                 "RECORD_UNREADABLE",
@@ -183,7 +184,7 @@ class Assembler:
 
     def _check(self, frame: Frame) -> None:
         for check in self._layout.checks:
-            for row in np.flatnonzero(chosen(check, frame)):
+            for row in self._notes.each(check.code, chosen(check, frame)):
                 self._notes.add(
                     check.code, check.message, line=int(frame.line[row]), field=check.column,
                     byte_offset=int(frame.offset[row]), batch_ord=int(frame.batch_ord[row]) or None,
@@ -271,7 +272,7 @@ class Assembler:
             texts = pc.utf8_upper(given)
             foreign = ~bools(pc.equal(texts, self._fmt.currency))
             code = "CURRENCY_OTHER" if self._fmt.kind == "bank" else "CURRENCY_WRONG"
-            for row in np.flatnonzero(foreign):
+            for row in self._notes.each(code, foreign):
                 self._notes.add(
                     code, f"the row is in {texts[row]} and not in {self._fmt.currency}",
                     line=int(frame.line[row]), byte_offset=int(frame.offset[row]), field=name,

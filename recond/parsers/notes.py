@@ -7,9 +7,11 @@ nothing that holds is ever lost. Problems of single receipts are all kept.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from recond.arrays import Ints
+from recond.arrays import Bools, Ints
 from recond.exceptions.codes import CODES
 from recond.model import Problem
 
@@ -57,6 +59,14 @@ class Notes:
         """Count what is left of `number` problems of the file when the first `kept` were added."""
         if number > self.kept:
             self.count(code, number - self.kept)
+
+    def each(self, code: str, rows: Bools) -> Iterator[int]:
+        """The rows to add a problem for, one by one: of a problem of the whole file the first few,
+        the others are counted when those were added."""
+        found = np.flatnonzero(rows)
+        told = found[: self.kept] if CODES[code].scope == "FILE" else found
+        yield from told.tolist()
+        self.count(code, len(found) - len(told))
 
     def first_of_each(self, code: str, batch_ord: Ints) -> list[int]:
         """The places that get a sentence, the first few of each batch; `count_others` counts the

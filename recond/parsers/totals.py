@@ -68,8 +68,8 @@ class Totals:
                     found = pc.starts_with(first, word, ignore_case=True)
                     rows = {start + row for row in pc.indices_nonzero(found).to_pylist()} - others
                     others |= rows
-                    for row in sorted(rows):
-                        self._declare(number, rule, records, row)
+                    if rows:
+                        self._declare(number, rule, records, sorted(rows))
         return np.array(sorted(others), dtype=np.int64)
 
     def add(self, columns: Mapping[str, pa.Array], rows: int) -> None:
@@ -94,31 +94,37 @@ class Totals:
             row["found"] = self._rows if name is None else self._sums.get(str(name), 0)
         return pa.Table.from_pylist(self._declared, schema=CONTROLS)
 
-    def _declare(self, number: int, rule: OtherRows, records: Records | Grid, row: int) -> None:
+    def _declare(
+        self, number: int, rule: OtherRows, records: Records | Grid, rows: list[int]
+    ) -> None:
         self._seen.add(number)
-        texts = [raw.decode(self.encoding, "replace").strip() for raw in records.values(row)]
-        place = {
-            "line": int(records.lines[row]),
-            "byte_offset": int(records.offset + records.starts[row]),
-        }
         wanted = (
             (rule.count, _COUNT, None, "FILE_COUNT_WRONG", "number of rows", "count"),
             (rule.total, None, rule.of, "FILE_TOTAL_WRONG", f"sum of {rule.of}", "cents"),
         )
+        if rule.count is rule.total is None:
+            return
+        values = [[raw.decode(self.encoding, "replace") for raw in records.values(r)] for r in rows]
+        declared: list[tuple[int, dict[str, object]]] = []
         for at, value, of, code, measure, unit in wanted:
             if at is None:
                 continue
-            text = texts[at - 1] if at <= len(texts) else ""
-            written = value or self.value_of(of or "")
-            (figure,), wrong, _ = convert(pa.array([text or None], pa.string()), written, measure)
-            if wrong or figure.as_py() is None:
-                self.notes.add(
-                    "VALUE_UNREADABLE", f"the {measure} cannot be read: '{text[:40]}'",
-                    field=f"field {at}", **place,
-                )  # fmt: skip
-                continue
-            self._declared.append(
-                {"code": code, "batch_ord": None, "measure": measure, "unit": unit,
-                 "declared": figure.as_py(), "found": None, "field": f"field {at}", "of": of,
-                 **place}
-            )  # fmt: skip
+            texts = [found[at - 1].strip() if at <= len(found) else "" for found in values]
+            column = pa.array([text or None for text in texts], pa.string())
+            figures, _, _ = convert(column, value or self.value_of(of or ""), measure)
+            for row, text, figure in zip(rows, texts, figures.to_pylist(), strict=True):
+                line, field_ = int(records.lines[row]), f"field {at}"
+                offset = int(records.offset + records.starts[row])
+                if figure is None:
+                    message = f"the {measure} cannot be read: '{text[:40]}'"
+                    self.notes.add(
+                        "VALUE_UNREADABLE", message, line=line, byte_offset=offset, field=field_
+                    )
+                    continue
+                told = {
+                    "code": code, "batch_ord": None, "measure": measure, "unit": unit,
+                    "declared": figure, "found": None, "line": line, "byte_offset": offset,
+                    "field": field_, "of": of,
+                }  # fmt: skip
+                declared.append((line, told))
+        self._declared += [told for _, told in sorted(declared, key=lambda one: one[0])]

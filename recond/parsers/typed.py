@@ -76,9 +76,9 @@ class Value(Strict):
 
     @property
     def plain(self) -> bool:
-        """Whether amounts are written with a point and two decimals, and nothing else."""
-        bare = not (self.thousands or self.currency_sign or self.parentheses)
-        return bare and self.point == "." and self.decimals == 2 and self.exact
+        """Whether digits, the point and two digits are that amount, however others are written."""
+        first = self.currency_sign[:1]
+        return self.decimals == 2 and not first.isdigit() and first not in {"+", "-"}
 
     @property
     def arrow(self) -> pa.DataType:

@@ -132,7 +132,7 @@ def digits_run(word: Words) -> _Ints:
     return np.bitwise_count(below).astype(np.int64) // SIZE
 
 
-def plain_cents(data: _Bytes, start: _Ints, end: _Ints) -> tuple[_Ints, _Mask]:
+def plain_cents(data: _Bytes, start: _Ints, end: _Ints, point: str = ".") -> tuple[_Ints, _Mask]:
     """Cents of the texts `data[start[i]:end[i]]` that are written plainly, one to thirteen digits,
     a point and two digits ("188.70"), and which those are; the others have 0 and are for
     `money.parse_decimal` to judge.
@@ -140,7 +140,7 @@ def plain_cents(data: _Bytes, start: _Ints, end: _Ints) -> tuple[_Ints, _Mask]:
     length = end - start
     word = last_bytes(words_before(data, end), np.clip(length, 0, SIZE))
     plain: _Mask = (length >= 4) & (length <= 2 * SIZE)
-    plain &= (word >> np.uint64(40)) & np.uint64(0xFF) == np.uint64(ord("."))
+    plain &= (word >> np.uint64(40)) & np.uint64(0xFF) == np.uint64(ord(point))
     # Without the point: a zero, five digits before it, two behind.
     number = (word & np.uint64(0xFFFFFFFFFF)) << np.uint64(8)
     number |= (word & np.uint64(0xFFFF000000000000)) | np.uint64(ord("0"))
@@ -155,3 +155,14 @@ def plain_cents(data: _Bytes, start: _Ints, end: _Ints) -> tuple[_Ints, _Mask]:
     if not plain.all():
         cents[~plain] = 0
     return cents, plain
+
+
+def signed_cents(data: _Bytes, start: _Ints, end: _Ints, point: str = ".") -> tuple[_Ints, _Mask]:
+    """The same, of texts that may have a sign in front ("-188.70")."""
+    first = data.take(start, mode="clip")
+    minus = first == ord("-")
+    signs = (minus | (first == ord("+"))) & (start < end)
+    if not signs.any():
+        return plain_cents(data, start, end, point)
+    cents, plain = plain_cents(data, start + signs, end, point)
+    return np.where(minus & signs, -cents, cents), plain
