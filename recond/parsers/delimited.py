@@ -286,7 +286,7 @@ class _Reader:
         closed or with another number of fields, which are counted when a few were told."""
         counted = counts[doubtful] != self._width
         counted &= counts[doubtful] > 1  # a blank line has one field
-        if self.layout.delimiter in _BLANK_MARKS or not int(records.data.min()):
+        if self.layout.delimiter in _BLANK_MARKS or not int(records.data.min(initial=1)):
             counted[:] = False
         unclosed = np.zeros(len(counts), dtype=np.bool_)
         unclosed[records.faulty[: len(records.faulty) - records.endless]] = True

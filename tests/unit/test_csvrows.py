@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from recond.exceptions.codes import CODES
 from recond.formats import read_format
+from recond.parsers import csvscan
 from recond.parsers.csvgrid import typed_column
 from recond.parsers.csvscan import read_records
 from recond.parsers.derived import BalanceChain, LineIds, Places
@@ -156,3 +158,11 @@ def test_every_total_is_compared_and_every_unreadable_one_told() -> None:
     ]  # fmt: skip
     unread = [(p.line, p.field) for p in result.problems if p.code == "VALUE_UNREADABLE"]
     assert unread == [(4, "field 2"), (5, "field 8")]
+
+
+def test_a_block_that_a_quoted_field_leaves_to_the_next_one_holds_nothing() -> None:
+    note = "x\n" * 30_000
+    data = f'id,paid\nA,1.00\n"{note}",2.00\n' + "B,3.00\n" * 10
+    with patch.object(csvscan.read_records, "__defaults__", (4_000,)):
+        found = read(shop(), data.encode()).rows("receipts")
+    assert [row["amount_cents"] for row in found] == [100, 200, *[300] * 10]
