@@ -27,6 +27,11 @@ class Account:
     due_cents: int = 0
     open_parts: dict[int, str] = field(default_factory=dict)  # cents → an item, bill, what is due
     paid: dict[int, str] = field(default_factory=dict)  # cents → last received date
+    paid_by: dict[int, int] = field(default_factory=dict)  # cents → the receipt, where just one
+
+    def paid_before(self, cents: int, receipt_no: int) -> str | None:
+        """The last day on which a payment of these cents, other than the receipt, reached it."""
+        return None if self.paid_by.get(cents) == receipt_no else self.paid.get(cents)
 
 
 def accounts_of(connection: Connection, wanted: set[int], amounts: set[int]) -> dict[int, Account]:
@@ -93,7 +98,13 @@ def _paid(connection: Connection, accounts: dict[int, Account], cents: list[int]
     mine = staged(connection, "asked_accounts", "account_key", sorted(accounts)).c.account_key
     amounts = staged(connection, "asked_cents", "cents", cents).c.cents
     statement = (
-        select(decision.account_key, receipt.amount_cents, func.max(receipt.received_date))
+        select(
+            decision.account_key,
+            receipt.amount_cents,
+            func.max(receipt.received_date),
+            func.min(receipt.receipt_no),
+            func.max(receipt.receipt_no),
+        )
         .join(schema.receipt, receipt.receipt_no == decision.receipt_no)
         .where(
             decision.account_key == mine,
@@ -109,8 +120,10 @@ def _paid(connection: Connection, accounts: dict[int, Account], cents: list[int]
         )
         .group_by(decision.account_key, receipt.amount_cents)
     )
-    for key, amount, date in connection.execute(statement):
+    for key, amount, date, first, last in connection.execute(statement):
         accounts[key].paid[amount] = date
+        if first == last:
+            accounts[key].paid_by[amount] = first
 
 
 def staged(connection: Connection, name: str, column: str, values: list[int]) -> Table:

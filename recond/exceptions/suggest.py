@@ -144,22 +144,25 @@ def _weigh(
     named = {"number", "name"} <= set(kinds)
     refusal = _refused(asked, account, exact=nearness == 0, named=named)
     fits = account.due_cents == asked.cents or asked.cents in account.open_parts
-    if refusal is None and asked.cents in account.paid and not fits:
-        words.append(f"but {amount} was paid on {account.paid[asked.cents]} already")
+    paid = account.paid_before(asked.cents, asked.receipt_no)
+    if refusal is None and paid and not fits:
+        words.append(f"but {amount} was paid on {paid} already")
     why = f"acct {account.number}: {', '.join(words)}"
     return _Candidate(account, tuple(kinds), strength, why, refusal, certain)
 
 
 def _refused(asked: Asked, account: Account, *, exact: bool, named: bool) -> str | None:
     """Why an account is no answer although something agrees. A number and a name that agree
-    (`named`) outweigh that it was paid before: people pay twice."""
+    (`named`) outweigh that it was paid before: people pay twice. What was paid later says nothing
+    against it either: who sees that a payment was not credited pays again."""
     if account.status == "closed":
         return "closed account"
     if account.status == "bankruptcy" and not exact:
         return "the account is in bankruptcy"
     fits = account.due_cents == asked.cents or asked.cents in account.open_parts
-    if asked.cents in account.paid and not fits and not named:
-        return f"already paid {account.paid[asked.cents]}"
+    paid = account.paid_before(asked.cents, asked.receipt_no)
+    if paid and not fits and not named and paid <= (asked.received_date or paid):
+        return f"already paid {paid}"
     return None
 
 

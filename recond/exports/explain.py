@@ -351,6 +351,8 @@ def _question(connection: Connection, row: Row[Any]) -> Told:
         made = suggestions(connection, [row.exception_no])
         told["candidates"] = made.candidates["why"].to_pylist()
         told["answers"] = _possible(told["answers"], made.candidates.num_rows)
+        if row.status == "pending_approval":
+            told["answers"] = ["approve", "deny"]
         told["refused"] = made.refused["why"].to_pylist()
         split = made.combined.get(row.exception_no)
         if split:

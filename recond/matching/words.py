@@ -185,6 +185,9 @@ def suspense_reasons(
             ours, theirs = (text_from_cents(pa.array(x[rows])) for x in (named, totals))
             words = joined("What the references name adds up to ", ours, ", the payment is ",
                            theirs, ": ", said.take(mine))  # fmt: skip
+            nothing = joined("A reference has an amount that is not more than zero: ",
+                             said.take(mine))  # fmt: skip
+            words = pc.if_else(pa.array(named[rows] == totals[rows]), nothing, words)
         elif reason == BANKRUPT:
             words = joined("Account ", numbers.take(pa.array(bankrupt[rows])),
                            " is in bankruptcy")  # fmt: skip

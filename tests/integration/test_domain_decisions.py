@@ -14,6 +14,7 @@ from queueoffice import BOTH, Desk, asker, database, state
 
 from recond.errors import RefusedError, UsageError
 from recond.exceptions.decisions import requests
+from recond.exports.explain import explain
 from recond.pipeline.worklists import user_name
 
 X, Y = "1000456012", "1000456020"
@@ -253,6 +254,9 @@ def test_e14_money_for_a_closed_account_is_drafted_as_a_refund(office: Office, d
     office.process()
     (row,) = desk.rows()
     assert (row["reason"], row["allowed_actions"]) == ("ACCOUNT_CLOSED", "approve deny")
+    with office.run().store.read() as connection:
+        told = explain(connection, row["exception_id"], lambda *_: b"")
+    assert told["question"]["answers"] == ["approve", "deny"], "explain says the same"
     assert "recond asks for refund: 242.86 to be refunded" in row["reason_text"]
     assert office.journal() == before
     assert desk.answer(row, "deny", person="ken", note="pays his new account")[0] == "APPLIED"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from office import Office, check, lockbox_file, receivable, receivables_csv
 from sqlalchemy import delete, update
 
-from recond.exceptions.evidence import NEARNESS, neighbours, similar
-from recond.exceptions.suggest import Suggestions, suggestions
+from recond.exceptions.evidence import NEARNESS, gather, neighbours, similar
+from recond.exceptions.suggest import Suggestions, ranked, suggestions
 from recond.matching.names import normalise_name
 from recond.store import schema
 from recond.store.engine import Store
@@ -59,6 +59,18 @@ def test_a_closed_or_paid_account_is_refused_with_the_reason(books: Store) -> No
     assert refused(found, 4) == [
         "acct 0000888001: name agrees, due 0.00; not suggested: already paid 2026-03-16"
     ]
+
+
+def test_what_was_paid_later_is_no_reason_against_an_account(books: Store) -> None:
+    """Who sees that a payment was not credited pays again: the first is the account's too."""
+    with books.read() as connection:
+        evidence = gather(connection, [4])
+    evidence.asked[4].received_date = "2026-03-02"
+    found = ranked(evidence)
+    assert refused(found, 4) == []
+    (why,) = whys(found, 4)
+    assert why.startswith("acct 0000888001: name agrees, due 0.00, but ")
+    assert why.endswith(" was paid on 2026-03-16 already")
 
 
 def test_names_spelt_alike_that_share_a_rare_word(books: Store) -> None:

@@ -309,6 +309,15 @@ def test_later_receipts_see_what_earlier_ones_left() -> None:
     ]
 
 
+def test_an_amount_of_nothing_is_said_to_be_one() -> None:
+    """Amounts that add up with a zero among them wait; the sentence does not say 5.00 and 5.00."""
+    made = world(Item("a", A, 500), Item("b", B, 300))
+    matched = made.match([Receipt(1, 500, (ref(A, 500), ref(B, 0)))])
+    assert places(made, matched, 1) == [("suspense", 500)]
+    (message,) = matched.questions["message"].to_pylist()
+    assert message.startswith("A reference has an amount that is not more than zero: ")
+
+
 def test_e16_two_checks_one_stub() -> None:
     made = world(Item("a", A, 10400))
     matched = made.match([Receipt(1, 5000, (ref(A),)), Receipt(2, 5400, (ref(A),))])
