@@ -48,7 +48,7 @@ from recond.sections import (
     Roles,
     Unclaimed,
 )
-from recond.tomlcheck import construct, nearest, read_toml
+from recond.tomlcheck import Document, construct, nearest, read_toml
 
 # Names that begin with RECOND_ and are no settings.
 OTHER_NAMES = {"RECOND_HOME", "RECOND_NOW", "RECOND_SAMPLES", "RECOND_TEST_POSTGRES"}
@@ -222,12 +222,44 @@ def parse(text: str, name: str, environ: Mapping[str, str] = os.environ) -> Sett
     """`load` for a text that is already read; `name` stands in the messages."""
     _refuse_unknown_names(environ)
     document = read_toml(text, name)
+    _refuse_unknown_charges(document)
     return construct(Settings, document, lambda data: _checked(Settings(**data)))
 
 
 def _checked(settings: Settings) -> Settings:
     settings.rules()
     return settings
+
+
+def _refuse_unknown_charges(document: Document) -> None:
+    """Charge types that tables name and nothing declares, each with its line: what a model says
+    of the whole file has no place. Tables of another shape are refused by their models."""
+    declared = [row.get("code") for row in _tables(document.data, "charge_type")]
+    known = [code for code in declared if isinstance(code, str)] or [
+        charge.code for charge in Rules().charge_types
+    ]
+    named: list[tuple[tuple[str | int, ...], object]] = []
+    for number, policy in enumerate(_tables(document.data, "policy")):
+        for place, tier in enumerate(_tables(policy, "tiers")):
+            where = ("policy", number, "tiers", place)
+            named += [((*where, key), tier.get(key)) for key in ("charge_types", "services")]
+    for table, key in (("source", "pays_only"), ("filing", "charge_types")):
+        for number, row in enumerate(_tables(document.data, table)):
+            named.append(((table, number, key), row.get(key)))
+    wrong = [
+        f"{document.place(where)}: {'.'.join(map(str, where))}: there is no charge type"
+        f" {code!r}{nearest(code, known)}"
+        for where, codes in named
+        for code in (codes if isinstance(codes, list) else [])
+        if isinstance(code, str) and code not in known
+    ]
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+
+
+def _tables(data: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    found = data.get(name)
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
 
 def _refuse_unknown_names(environ: Mapping[str, str]) -> None:

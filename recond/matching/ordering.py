@@ -88,7 +88,7 @@ def policy_numbers(rules: Rules, families: Sequence[str | None], family: Ints, d
     """
     policies = policies_of(rules)
     answer = np.full(len(family), len(policies) - 1, dtype=np.int64)
-    ranked = sorted(range(len(policies) - 1), key=lambda p: policies[p].family == "*")
+    ranked = sorted(range(len(policies) - 1), key=lambda p: policies[p].precedence)
     for number in reversed(ranked):
         policy = policies[number]
         fits = np.ones(len(family), dtype=np.bool_)

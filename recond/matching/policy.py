@@ -178,6 +178,20 @@ class Policy(_Frozen):
         return self.family in {"*", family} and begun and not ended
 
     @property
+    def precedence(self) -> tuple[bool, int, int]:
+        """Which of several that hold counts, least first: one that names the family, then the one
+        that began last, then the one that ends first. So a change of policy is one more policy
+        with its `effective_from`, wherever it stands in the list."""
+        begun, ends = self.effective_from or date.min, self.effective_to or date.max
+        return self.family == "*", -begun.toordinal(), ends.toordinal()
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.effective_from and self.effective_to and self.effective_to < self.effective_from:
+            raise ValueError(f"policy {self.name} ends on {self.effective_to}, before it begins")
+        return self
+
+    @property
     def dated(self) -> bool:
         """Whether the order of items can change with the received date of the payment."""
         return bool(self.structures) or any(
@@ -237,8 +251,8 @@ DEFAULT_CHARGE_TYPES = (
 class Rules(_Frozen):
     """Everything that matching is told; `Rules()` is a new home.
 
-    The first policy that fits an account's family and the payment's received date decides, one
-    that names the family before one for "*"; where none fits, `DEFAULT_POLICY`.
+    Of the policies that fit an account's family and the payment's received date the first by
+    `precedence` decides; where none fits, `DEFAULT_POLICY`.
     """
 
     policies: tuple[Policy, ...] = (DEFAULT_POLICY,)
@@ -254,8 +268,7 @@ class Rules(_Frozen):
     def policy_of(self, family: str | None, day: date) -> Policy:
         """The policy that decides for an account of this family on this day."""
         fitting = [policy for policy in self.policies if policy.holds(family, day)]
-        named = [policy for policy in fitting if policy.family != "*"]
-        return (named or fitting or [DEFAULT_POLICY])[0]
+        return min(fitting, key=lambda policy: policy.precedence, default=DEFAULT_POLICY)
 
     def restricted(self, pays_only: str | None) -> Rules:
         """These rules for money of a source that may only pay some charge types (`;` between)."""
@@ -271,6 +284,13 @@ class Rules(_Frozen):
         for code in codes:
             if codes.count(code) > 1:
                 raise ValueError(f"charge type {code} is declared twice")
+        held = [(p.family, p.effective_from, p.effective_to) for p in self.policies]
+        for number, policy in enumerate(self.policies):
+            if held[number] in held[:number]:
+                raise ValueError(
+                    f"policy {policy.name}: one before it is for the same family and days,"
+                    " so it would never count"
+                )
         for policy in self.policies:
             for tier in policy.tiers:
                 for code in (*tier.charge_types, *tier.services):

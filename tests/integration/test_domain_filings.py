@@ -301,7 +301,7 @@ def test_a_filing_names_accounts_or_a_family(tmp_path: Path) -> None:
     path = made.home.path / "recond.toml"
     for more, why in (
         (SHARES.replace("accounts", "family = 'AIRPORT'\naccounts"), "either accounts or family"),
-        (SHARES.replace('"AIRPORT"', '"NOTHING"'), "no charge type NOTHING"),
+        (SHARES.replace('"AIRPORT"', '"NOTHING"'), "no charge type 'NOTHING'"),
     ):
         text = path.read_text()
         path.write_text(text + more)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recond.matching.allocate import PAYMENTS, allocate
+from recond.matching.ordering import policy_numbers
 from recond.matching.policy import DEFAULT_POLICY, ChargeType, Policy, Rules, ScanLine, Tier
 from recond.matching.rulers import lay
 from recond.matching.tables import BOOK_ITEMS
@@ -248,7 +249,35 @@ def test_policies_by_family_and_date() -> None:
     assert first(None, CURRENT) == 101
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_change_of_policy_is_one_more_policy_wherever_it_stands(turned: bool) -> None:
+    """The one that began last counts; of two that began together the one that ends first."""
+    listed = [
+        Policy(name="old"),
+        Policy(name="new", effective_from=CURRENT),
+        Policy(name="storm", effective_from=CURRENT, effective_to=CURRENT),
+        Policy(name="airport", family="AIRPORT"),
+    ]
+    rules = Rules(policies=tuple(reversed(listed)) if turned else tuple(listed))
+    after = CURRENT + dt.timedelta(days=1)
+    wanted = {PAST: "old", CURRENT: "storm", after: "new"}
+    for day, name in wanted.items():
+        assert rules.policy_of("UTILITY", day).name == name
+        assert rules.policy_of("AIRPORT", day).name == "airport"
+    number = day_number(PAST), day_number(CURRENT), day_number(after)
+    chosen = policy_numbers(rules, ["UTILITY"], np.zeros(3, dtype=np.int64), np.array(number))
+    assert [rules.policies[n].name for n in chosen.tolist()] == list(wanted.values())
+
+
+def day_number(day: dt.date) -> int:
+    return day.toordinal() - dt.date(1970, 1, 1).toordinal()
+
+
 def test_rules_refuse_what_cannot_be_meant() -> None:
+    with pytest.raises(ValueError, match="before it begins"):
+        Policy(name="x", effective_from=CURRENT, effective_to=PAST)
+    with pytest.raises(ValueError, match="policy b: one before it is for the same family and days"):
+        Rules(policies=(Policy(name="a"), Policy(name="c", family="X"), Policy(name="b")))
     with pytest.raises(ValueError, match="no charge type TRASH"):
         Rules(policies=(Policy(name="x", tiers=(Tier(services=("TRASH",)),)),))
     with pytest.raises(ValueError, match="one length"):

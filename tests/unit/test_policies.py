@@ -7,6 +7,8 @@ import datetime as dt
 import pytest
 from matching_world import CURRENT, DAY, PAST, Item, Receipt, World
 
+from recond.config import parse
+from recond.errors import ConfigError
 from recond.matching.policy import Policy, Rules
 from recond.matching.tables import Matched
 from recond.model import BUCKETS
@@ -33,6 +35,35 @@ def where(world: World, matched: Matched) -> dict[str, int]:
 def asked(matched: Matched) -> list[tuple[str, int]]:
     rows = matched.questions.to_pylist()
     return [(row["code"], row["amount_cents"]) for row in rows]
+
+
+GAS_ONLY = '[[charge_type]]\ncode = "GAS"\nname = "Gas"\nfund = "510"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "hint"),
+    [
+        (
+            '[[policy]]\nname = "x"\n[[policy.tiers]]\nservices = ["WATR"]\n',
+            "line 4: policy.0.tiers.0.services: there is no charge type 'WATR'",
+            "; did you mean 'WATER'?",
+        ),
+        (
+            '[[source]]\nname = "aid"\npays_only = ["SEWR"]\n',
+            "line 3: source.0.pays_only: there is no charge type 'SEWR'",
+            "; did you mean 'SEWER'?",
+        ),
+        (
+            f'{GAS_ONLY}[[policy]]\nname = "x"\n[[policy.tiers]]\ncharge_types = ["WATER"]\n',
+            "line 8: policy.0.tiers.0.charge_types: there is no charge type 'WATER'",
+            "",
+        ),
+    ],
+)
+def test_a_charge_type_that_nothing_declares_is_refused_with_its_line(text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse(text, "recond.toml", {})
+    assert str(error.value) == f"recond.toml, {place}{hint}"
 
 
 @pytest.mark.parametrize("family", ["PERMIT", "UTILITY"])
