@@ -60,7 +60,9 @@ GAS_ONLY = '[[charge_type]]\ncode = "GAS"\nname = "Gas"\nfund = "510"\n'
         ),
     ],
 )
-def test_a_charge_type_that_nothing_declares_is_refused_with_its_line(text: str, told: str) -> None:
+def test_a_charge_type_that_nothing_declares_is_refused_with_its_line(
+    text: str, place: str, hint: str
+) -> None:
     with pytest.raises(ConfigError) as error:
         parse(text, "recond.toml", {})
     assert str(error.value) == f"recond.toml, {place}{hint}"
