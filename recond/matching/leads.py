@@ -57,8 +57,6 @@ def follow(
     rule = int64(pc.index_in(leads["rule"], value_set=pa.array([name for name, _ in LEADS])), -1)
     known = np.flatnonzero((row >= 0) & (account >= 0) & (rule >= 0))
     payment, account, rule = of_row[order[row[known]]], account[known], rule[known]
-    due = np.zeros(len(items.keys), dtype=np.int64)
-    np.add.at(due, items.account, items.open)
     heals = (aims.code[payment] == _HEALS[rule]) & (said[payment] <= 1)
     payment, account, rule = payment[heals], account[heals], rule[heals]
     width = np.int64(len(items.keys) + 1)
@@ -66,8 +64,8 @@ def follow(
     who = pair // width
     alone = np.bincount(who, minlength=len(totals))[who] == 1
     payment, account, rule = payment[first[alone]], account[first[alone]], rule[first[alone]]
-    fits = (due[account] == totals[payment]) & (totals[payment] > 0) & ~refused[account]
-    chosen = np.flatnonzero(fits)
+    # Whether the account owes just the payment is known when its turn comes (allocate.EXACTLY).
+    chosen = np.flatnonzero((totals[payment] > 0) & ~refused[account])
     named = np.array([number for _, number in LEADS], dtype=np.int64)
     return Followed(payment[chosen], account[chosen], named[rule[chosen]],
                     aims.code[payment[chosen]])  # fmt: skip

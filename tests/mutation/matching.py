@@ -41,8 +41,6 @@ MUTATIONS = (
              "    cents[rows[fate[who] != SETTLED]] = 0\n", ""),
     Mutation("a lead heals only its own failure", "leads",
              "aims.code[payment] == _HEALS[rule]", "aims.code[payment] == aims.code[payment]"),
-    Mutation("a lead needs the due to be the payment", "leads",
-             "(due[account] == totals[payment])", "(due[account] == due[account])"),
     Mutation("a lead to refused accounts", "leads", "& ~refused[account]", ""),
     Mutation("two leads lead nowhere", "leads",
              "alone = np.bincount(who, minlength=len(totals))[who] == 1",

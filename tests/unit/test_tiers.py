@@ -345,6 +345,13 @@ def test_a_lead_needs_the_due_when_its_turn_comes() -> None:
     assert asked(matched) == ["NO_REFERENCE"]
 
 
+def test_a_lead_follows_what_is_due_at_its_turn_in_one_file_as_in_two() -> None:
+    world = World({A: "active"}, [Item("1", A, 500)], leads=[(2, A, "payer_memory")])
+    matched = world.match([by_account(1, 200), Receipt(2, 300)])
+    assert placed(world, matched) == {"1": 500}
+    assert asked(matched) == []
+
+
 # --- what an amount says inside an account --------------------------------------------------------
 
 
