@@ -212,5 +212,7 @@ def test_what_may_pay_the_least_pays_first(office: Office) -> None:
 
 
 def test_a_source_may_only_name_charges_that_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"line \d+: source\.0\.pays_only: there is no charge type"):
+    with pytest.raises(
+        ConfigError, match=r"line \d+: source\.0\.pays_only: there is no charge type"
+    ):
         parse(AID.replace("SEWER", "GAS"), "recond.toml", {})

@@ -184,7 +184,7 @@ MUTATIONS = (
              "    late = items.charges.due[found] < day[member]\n    return _whole(~late, "),
     # which policy, which tier
     Mutation("the family's own policy comes first", "ordering",
-             'ranked = sorted(range(len(policies) - 1), key=lambda p: policies[p].family == "*")',
+             'ranked = sorted(range(len(policies) - 1), key=lambda p: policies[p].precedence)',
              "ranked = list(range(len(policies) - 1))"),
     Mutation("of two policies that fit the first", "ordering",
              "for number in reversed(ranked):", "for number in ranked:"),
