@@ -19,13 +19,21 @@ from recond.parsers.columns import Bytes, Ints, Mask, blank_to_null
 from recond.parsers.dates import NO_DATE, day_of, days
 from recond.parsers.notes import Notes
 from recond.parsers.records import Records, trimmed
-from recond.parsers.spans import edged, joined_text, span_digits, span_text, span_view
+from recond.parsers.spans import (
+    blanks_inside,
+    edged,
+    joined_text,
+    span_digits,
+    span_text,
+    span_view,
+)
 from recond.parsers.words import words_at
 
 LARGEST = 10**13  # minor units: no payment of a city is larger, and a block of them fits int64
 _COMMA, _SLASH = 44, 47
 _PLAIN_FUNDS = np.isin(np.arange(256), np.frombuffer(b"Z012", dtype=np.uint8))
 _V = ord("V")
+_CODE_COMMA = len("16")
 _HEAD = len("16,165,")  # what stands before the amount
 _DATED = len(",YYMMDD")
 _BEYOND = 9  # commas that are taken to stand behind the bytes
@@ -101,13 +109,10 @@ def read_details(
         else:
             rows[int(row)] = exact
             cut.code[row], cut.amount[row], cut.day[row] = exact.code, exact.amount, exact.day
-    blanks = {
-        name: bool(rows) or edged(records.data, *cut.spans[name])
-        for name in ("reference", "customer_reference")
-    }
-    columns = {}
-    for name in blanks:
+    columns, blanks = {}, {}
+    for name in ("reference", "customer_reference"):
         columns[name], replaced = span_text(records.data, *cut.spans[name], encoding)
+        blanks[name] = blanks_inside(columns[name]) and edged(records.data, *cut.spans[name])
         _tell_replaced(records, heads[replaced], notes)
     columns["text"], blanks["text"] = _texts(records, heads, nexts, cut, encoding, notes)
     slow = np.zeros(len(heads), dtype=np.bool_)
@@ -130,9 +135,9 @@ def _cut(records: Records, heads: Ints, pivot: int) -> _Cut:
     marked = np.ones(len(data) + _BEYOND, dtype=np.bool_)  # so that places always follow
     np.equal(data, _COMMA, out=marked[: len(data)])
     commas = np.flatnonzero(marked)
-    first = np.searchsorted(commas, start)
+    first = _first_commas(commas, start, len(marked))
     code, odd = _type_codes(data, start)
-    second, third, fourth, fifth = (commas[first + step] for step in (2, 3, 4, 5))
+    second, third, fourth, fifth = (commas.take(first + step) for step in (2, 3, 4, 5))
     begin = start + _HEAD
     if odd.any():
         begin = np.where(odd, commas[first + 1] + 1, begin)
@@ -164,6 +169,16 @@ def _cut(records: Records, heads: Ints, pivot: int) -> _Cut:
         for name, (begin, stop) in spans.items():
             spans[name] = (np.where(odd, end, begin), np.where(odd, end, stop))
     return _Cut(code, amount, day, odd, spans)
+
+
+def _first_commas(commas: Ints, start: Ints, size: int) -> Ints:
+    """Which of the commas is the first one of each record."""
+    behind = np.zeros(size, dtype=np.bool_)
+    behind[start + _CODE_COMMA] = True
+    first = np.flatnonzero(behind.take(commas))
+    if len(first) == len(start):  # as records 16 have it, "16,"; half the time of a search
+        return first
+    return np.searchsorted(commas, start)
 
 
 def _type_codes(data: Bytes, start: Ints) -> tuple[Ints, Mask]:

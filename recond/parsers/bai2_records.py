@@ -15,7 +15,6 @@ import numpy as np
 from recond.parsers.columns import BLOCK, Bytes, Ints, LineBlock, Mask
 from recond.parsers.notes import Notes
 from recond.parsers.records import BLANK, Cutting, Records, trimmed, whole_records
-from recond.parsers.words import words_at
 
 CODES = (1, 2, 3, 16, 49, 88, 98, 99)
 DETAIL, CONTINUATION = 16, 88
@@ -25,8 +24,6 @@ _DIGIT = (np.arange(256) >= _ZERO) & (np.arange(256) <= _ZERO + 9)
 _OF_TWO = np.zeros(1 << 16, dtype=np.int64)  # the two bytes of a code, as they stand → the code
 for _code in CODES:
     _OF_TWO[int.from_bytes(f"{_code:02d}".encode(), "little")] = _code
-_TWO, _THIRD = np.uint64(0xFFFF), np.uint64(0xFF0000)
-_COMMA_THIRD = np.uint64(_COMMA << 16)
 
 
 def logical_records(source: BinaryIO, notes: Notes, block: int = BLOCK) -> Iterator[Records]:
@@ -45,9 +42,13 @@ def begins_record(code: Ints) -> Mask:
 
 def _codes(data: Bytes, start: Ints, end: Ints) -> Ints:
     """The two digits before the first comma, 0 where no record begins so."""
-    word = words_at(data, start)
-    good = (word & _THIRD == _COMMA_THIRD) & (end - start >= 3)
-    return np.where(good, _OF_TWO[word & _TWO], 0)
+    if not len(data):
+        return np.zeros(len(start), dtype=np.int64)
+    two = data.take(start, mode="clip").astype(np.uint16)
+    two |= data.take(start + 1, mode="clip").astype(np.uint16) << np.uint16(8)
+    good = (data.take(start + 2, mode="clip") == _COMMA) & (end - start >= 3)
+    found: Ints = _OF_TWO.take(two) * good
+    return found
 
 
 def _records(lines: LineBlock, data: Bytes, notes: Notes) -> Records:
