@@ -29,6 +29,7 @@ class Checks:
     notes: Notes
     controls: Controls = field(default_factory=Controls)
     header: dict[str, str] = field(default_factory=dict)
+    seen: set[tuple[str, ...]] = field(default_factory=set)  # statements of the file with entries
     kind: str = ""
     balances: int = 0
 
@@ -108,6 +109,7 @@ class Checks:
         rows: list[dict[str, object]] = []
         for statement in statements:
             self._currencies(statement)
+            self._once(statement)
             for sentence in summaries(statement, self.controls):
                 self.tell("RECORD_UNREADABLE", f"Of {statement.name} {sentence}. {ASK}",
                            statement.line, statement.offset, "TxsSummry")  # fmt: skip
@@ -120,6 +122,17 @@ class Checks:
                     self.balances += 1
                     rows.append(_balance_row(statement, balance, self.balances))
         return pa.Table.from_pylist(rows, schema=BANK_BALANCES)
+
+    def _once(self, statement: Statement) -> None:
+        """A statement that stands twice in a file (one message twice in a zip) counts once."""
+        message, page = self.header.get("MsgId", ""), self.header.get("MsgPgntn/PgNb", "")
+        name = (self.kind, message, statement.page or page, statement.id, statement.account)
+        if self.kind != "053" or not statement.lines or not statement.id:
+            return
+        if name in self.seen:
+            words = f"{statement.name} stands twice in the file: its entries would count twice."
+            self.tell("LINE_REPEATED", f"{words} {ASK}", statement.line, statement.offset, "Id")
+        self.seen.add(name)
 
     def _currencies(self, statement: Statement) -> None:
         given = statement.currency or next((b.currency for b in statement.balances), "")

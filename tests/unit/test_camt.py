@@ -219,6 +219,18 @@ def test_a_closing_balance_that_is_a_cent_off_holds() -> None:
     assert "declares 276.41, holds 276.40, difference 0.01" in problem.message
 
 
+def test_a_statement_that_stands_twice_in_a_file_holds_it() -> None:
+    twice = outcome(message(statement() + statement()))
+    assert held(twice) == ["LINE_REPEATED"]
+    assert "stands twice in the file" in twice.told("LINE_REPEATED").message
+    assert twice.told("LINE_REPEATED").field == "Id"
+    other = "<Acct><Id><Othr><Id>4000002</Id></Othr></Id><Ccy>USD</Ccy></Acct>"
+    assert held(outcome(message(statement() + statement(identity="S2")))) == []
+    assert held(outcome(message(statement() + statement(account=other)))) == []
+    report = statement(kind="052")
+    assert held(outcome(message(report + report, kind="052"))) == []  # nothing of it posts
+
+
 def test_the_previous_closing_balance_can_open() -> None:
     assert outcome(message().replace("OPBD", "PRCD")).problems == []
 

@@ -233,6 +233,14 @@ def test_a_fault_in_one_part_holds_the_zip_and_names_its_line(tmp_path: Path) ->
     assert problem["line"] > good.count(b"\n")
 
 
+def test_a_message_that_stands_twice_in_a_zip_holds_it(tmp_path: Path) -> None:
+    path = tmp_path / "twice.zip"
+    path.write_bytes(zipped(("a", message().encode()), ("b", message().encode())))
+    result = CliRunner().invoke(app, ["formats", "test", "camt", str(path), "--json"])
+    (problem,) = json.loads(result.stdout)["problems"]
+    assert (problem["code"], problem["severity"]) == ("LINE_REPEATED", "error")
+
+
 def test_the_verbs_refuse_a_bad_container_in_words(tmp_path: Path) -> None:
     path = tmp_path / "x.gz"
     path.write_bytes(bad_crc())
