@@ -200,7 +200,7 @@ class _File:
         if self.payments and self.envelope.test is not None:
             line, offset = self.envelope.test
             notes.add(
-                "STATEMENT_NOT_FINAL",
+                "HEADER_WRONG",
                 "ISA15 says that the interchange is a test; nothing of it is believed. Ask the "
                 "sender for production data.",
                 line=line, byte_offset=offset, field="ISA15",

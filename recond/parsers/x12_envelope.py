@@ -59,6 +59,7 @@ class Envelope:
     sets: int = 0
     groups: int = 0
     interchanges: list[str] = field(default_factory=list)  # sender and number
+    seen: set[str] = field(default_factory=set)
     test: tuple[int, int] | None = None  # (line, byte offset) of an ISA with test data
     isa: _Open | None = None
     gs: _Open | None = None
@@ -119,7 +120,16 @@ class Envelope:
     def _open_interchange(self, segments: Segments, row: int) -> None:
         self.isa = self._opened(segments, row, 13, self.groups)
         sender = f"{segments.text(row, 5)}/{segments.text(row, 6)}"
-        self.interchanges.append(f"{sender}/{self.isa.number}")
+        name = f"{sender}/{self.isa.number}"
+        if name in self.seen:
+            self.notes.add(
+                "TRANSMISSION_CONFLICT",
+                f"Interchange {self.isa.number} of {sender} stands twice in the file: what it "
+                f"holds would count twice. {_AGAIN}",
+                **segment_place(segments, row, "ISA13"),
+            )
+        self.seen.add(name)
+        self.interchanges.append(name)
         if segments.count[row] != ISA_ELEMENTS:
             self._wrong(segments, row, "ISA", f"has {segments.count[row]} elements and not 16")
         if not self.isa.number.isdigit() or not self.isa.number.isascii():

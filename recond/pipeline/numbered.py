@@ -1,7 +1,8 @@
 """Records with a number of their own: counter receipts and card transactions.
 
 A number that was seen before with the same content is skipped and counted; with other content it
-is a conflict, and the record is held (contract section 4).
+is a conflict, and the record is held (contract section 4). A refund or chargeback may carry the
+number of its sale: its numbers are its kind's own, and several over other amounts all count.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, select
 
+from recond.arrays import bools
 from recond.store import schema
 from recond.store.engine import insert_table, stage
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 NUMBERED_CHANNELS = ("CASHIER", "CARD")
 Bools = npt.NDArray[np.bool_]
 
+_KINDS = ("REFUND", "CHARGEBACK", "CHARGEBACK_REVERSAL", "FEE", "CONVENIENCE_FEE")
 _CONTENT = (
     "tender", "amount_cents", "received_date", "account_on_item", "reference", "check_number",
     "trace_number", "payer_name", "taken_by",
@@ -55,7 +58,11 @@ def judge(
     )
     if arrival.held:
         return nothing
-    rows = [_of_receipts(receipts), _of_set_aside(set_aside)]
+    rows = [_of_receipts(receipts), _of_set_aside(set_aside, receipts)]
+    twice, other = _sales_again(rows[0], receipts.num_rows)
+    again = _on_lines(receipts, twice | other, set_aside)
+    for row in np.flatnonzero(again).tolist():
+        rows[1][0].pop(row, None)
     if not any(keys for keys, _ in rows):
         return nothing
     digests = _digests(rows)
@@ -64,10 +71,12 @@ def judge(
     own = {k for k, (_, file_no) in known.items() if file_no == arrival.file_no}
     before = {k: content for k, (content, _) in known.items() if k not in own}
     _remember(connection, arrival.file_no, {k: d for k, d in digests.items() if k not in known})
+    same = {k for k in before if before[k] == digests[k]}
     return Seen(
-        _mark(rows[0][0], receipts.num_rows, {k for k in before if before[k] == digests[k]}),
-        _mark(rows[0][0], receipts.num_rows, {k for k in before if before[k] != digests[k]}),
-        _mark(rows[1][0], set_aside.num_rows, set(before)),
+        _mark(rows[0][0], receipts.num_rows, same) | twice,
+        _mark(rows[0][0], receipts.num_rows, set(before) - same) | other,
+        _mark(rows[1][0], set_aside.num_rows, {k for k in before if k in same or not _kinded(k)})
+        | again,
     )
 
 
@@ -111,16 +120,47 @@ def _merchant(batch: str | None) -> str:
     return (batch or "").split(" ", 1)[0]
 
 
-def _of_set_aside(set_aside: pa.Table) -> Keyed:
+def _sales_again(sales: Keyed, count: int) -> tuple[Bools, Bools]:
+    """Card sales whose number stands twice in the chunk, with the same and with other content;
+    they are left out of `sales`. The rows of one counter receipt are its tenders."""
+    keys, contents = sales
+    twice, other = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+    first: dict[Key, str] = {}
+    for row, key in sorted(keys.items()):
+        if key[0].startswith("card:") and key in first:
+            (twice if first[key] == contents[row] else other)[row] = True
+            del keys[row]
+        first.setdefault(key, contents[row])
+    return twice, other
+
+
+def _on_lines(receipts: pa.Table, chosen: Bools, set_aside: pa.Table) -> Bools:
+    """What is set aside from the lines of some receipts: the fees of those sales."""
+    if not chosen.any() or not set_aside.num_rows:
+        return np.zeros(set_aside.num_rows, np.bool_)
+    lines = receipts["line"].filter(pa.array(chosen)).combine_chunks()
+    return bools(pc.is_in(set_aside["line"], value_set=lines))
+
+
+def _kinded(key: Key) -> bool:
+    """Whether a number is that of a refund, chargeback or fee and not of a sale or void."""
+    return key[0].startswith("card:") and key[0].rsplit(":", 1)[1] in _KINDS
+
+
+def _of_set_aside(set_aside: pa.Table, receipts: pa.Table) -> Keyed:
     keys: dict[int, Key] = {}
     contents: dict[int, str] = {}
-    kinds = ("VOID", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSAL", "FEE", "CONVENIENCE_FEE")
     names = ("kind", "trace_number", "drawer", "original", "amount_cents", "approved_by")
-    for row, record in enumerate(set_aside.select(list(names)).to_pylist()):
-        if record["kind"] not in kinds or not record["trace_number"]:
+    records = set_aside.select([*names, "line"]).to_pylist()
+    # A fee that stands beside a sale, refund or chargeback is of that one's number.
+    owners = {one["line"]: f":{one['kind']}" for one in records if one["kind"] in _KINDS[:3]}
+    owners |= dict.fromkeys(receipts["line"].to_pylist() if records else (), "")
+    for row, record in enumerate(records):
+        if record["kind"] not in ("VOID", *_KINDS) or not record["trace_number"]:
             continue
         counter = record["kind"] == "VOID"
-        source = f"cashier:{record['drawer']}" if counter else f"card:{record['drawer'] or ''}"
+        of = owners.get(record["line"], f":{record['kind']}")
+        source = f"cashier:{record['drawer']}" if counter else f"card:{record['drawer'] or ''}{of}"
         keys[row] = (source, record["trace_number"])
         contents[row] = "\x1f".join(str(record[name]) for name in names)
     return keys, contents

@@ -153,6 +153,43 @@ def test_e37_a_chargeback_next_month_is_a_debit_of_the_bank(office: Office) -> N
     assert office.questions() == []
 
 
+def card_file(*rows: tuple[str, int, int, str], batch: str = "CB1") -> str:
+    """Rows of (transaction, gross, fee, type) of one batch of merchant WEB."""
+    made = [
+        dict(zip(HEAD, ("WEB", batch, str(MON), "VISA", number, str(MON), "1000000001",
+                        money(gross), money(fee), money(gross - fee), kind), strict=True))
+        for number, gross, fee, kind in rows
+    ]  # fmt: skip
+    return csv_text(made, HEAD)
+
+
+def test_a_chargeback_under_the_number_of_its_sale_is_taken(office: Office) -> None:
+    office.take("card", "1.csv", card_file(("T1", 10400, 250, "SALE")))
+    assert office.applied() == {"W1": 10400}
+    back = card_file(("T1", -10400, 1500, "CHARGEBACK"), batch="CB2")
+    assert office.take("card", "2.csv", back).state == "accepted"
+    assert office.applied() == {}
+    assert [row["state"] for row in office.rows("receipts")] == ["returned"]
+    assert deposits(office) == [("WEB CB1", 10150, "in_transit"), ("WEB CB2", -11900, "in_transit")]
+    again = card_file(("T1", -10400, 1500, "CHARGEBACK"), ("T2", 100, 0, "SALE"), batch="CB2")
+    office.take("card", "3.csv", again)  # a longer download brings it once
+    assert [cents for _, cents, _ in deposits(office)] == [10150, -11900, 100]
+    assert office.questions() == []
+    office.prove()
+
+
+def test_a_sale_that_stands_twice_in_one_file_counts_once(office: Office) -> None:
+    sale, other = ("T1", 10400, 250, "SALE"), ("T1", 10000, 0, "SALE")
+    taken = office.take("card", "1.csv", card_file(sale, sale, ("T2", 100, 0, "SALE")))
+    assert "1 seen before and skipped" in taken.message
+    assert deposits(office) == [("WEB CB1", 10250, "in_transit")]
+    taken = office.take("card", "2.csv", card_file(("T3", 200, 0, "SALE"), sale, other, batch="C"))
+    assert "1 held" in taken.message
+    assert [(r["trace_number"], r["state"]) for r in office.rows("receipts")][-1][1] == "held"
+    assert "RECEIPT_CONFLICT" in office.questions()
+    office.prove()
+
+
 def test_e38_a_convenience_fee_that_the_vendor_keeps_is_nobodys_money_here(office: Office) -> None:
     settle(office, "WEB", "CB1600", [(10400, 0, "VISA", "SALE")])
     assert deposits(office) == [("WEB CB1600", 10400, "in_transit")]

@@ -33,6 +33,18 @@ SMALL_823 = interchange(
 )  # fmt: skip
 
 
+def test_an_interchange_that_is_a_test_or_stands_twice_holds_its_file() -> None:
+    for name, one in (("x12_820", SMALL_820), ("x12_823", SMALL_823)):
+        trial = read(name, one.replace(b"*P*>", b"*T*>"))
+        assert trial.codes("error") == ["HEADER_WRONG"]
+        assert trial.told("HEADER_WRONG").field == "ISA15"
+        two = one.replace(b"000000001", b"000000002")
+        assert read(name, one + two).codes("error") == []
+        twice = read(name, one + two + one)
+        assert twice.codes("error") == ["TRANSMISSION_CONFLICT"]
+        assert twice.told("TRANSMISSION_CONFLICT").field == "ISA13"
+
+
 def of(path: Path) -> str:
     return "x12_823" if path.suffix == ".823" or b"ST*823" in path.read_bytes() else "x12_820"
 
