@@ -22,6 +22,7 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 BLOCK = 1 << 20
+LARGE_BLOCK = 2 << 20  # of fixed records: few passes over them, so that calls are what is to spare
 LONGEST = 1 << 16
 _ROWS = BLOCK >> 4  # more than a block has, of any format but the shortest records
 

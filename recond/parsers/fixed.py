@@ -21,7 +21,7 @@ from recond.controls import REQUIRED
 from recond.exceptions.codes import CODES
 from recond.model import CONTROLS, Format, Parsed, Transmission
 from recond.parsers.columns import (
-    BLOCK,
+    LARGE_BLOCK,
     LONGEST,
     Bytes,
     LineBlock,
@@ -41,7 +41,7 @@ _ENDS = (10, 13, 26)  # line breaks, and the end-of-file mark of old systems
 
 
 def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
-    """Read a fixed width file in chunks of about one MiB: tables as the layout's rules say.
+    """Read a fixed width file in chunks of about two MiB: tables as the layout's rules say.
 
     A record that is too short is padded with blanks and told once (RECORD_PADDED); one that is
     too long is left out (RECORD_LENGTH). Rows with a wrong value are left out and told. The file
@@ -66,10 +66,10 @@ def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
 def _blocks(source: BinaryIO, layout: Layout, encoding: str) -> Iterator[LineBlock]:
     """Blocks of records that hold something; each `starts` is a record's first byte."""
     if layout.line_breaks and " ".encode(encoding) == b" ":
-        yield from line_blocks(source)
+        yield from line_blocks(source, LARGE_BLOCK)
         return
     width, first, offset = layout.width, 1, 0
-    size = max(BLOCK // width, 1) * width
+    size = max(LARGE_BLOCK // width, 1) * width
     carry = b""
     while True:
         chunk = source.read(size - len(carry))

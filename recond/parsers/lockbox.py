@@ -20,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from recond.model import Format, Parsed
 from recond.parsers.columns import (
     CR,
+    LARGE_BLOCK,
     LF,
     LONGEST,
     SPACE,
@@ -157,7 +158,8 @@ def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
     if not isinstance(layout, Layout):
         raise TypeError(f"format {fmt.name} is not of grammar lockbox")
     state, width = State(layout, fmt), layout.width
-    for block in line_blocks(source, whole=_whole_checks(layout.overflow_first), reuse=True):
+    whole = _whole_checks(layout.overflow_first)
+    for block in line_blocks(source, LARGE_BLOCK, whole=whole, reuse=True):
         kept = _records(block, state)
         if len(kept.starts):
             view, lengths = fixed_view(kept, width)

@@ -2,7 +2,7 @@
 
 Every entry class is read for structure and totals; credits of the classes that `Layout` names
 are receipts. Returns, notices of change, debits, prenotes and advices move no money: they are
-set aside, one question a batch. Files of any size stream in blocks of about one MiB.
+set aside, one question a batch. Files of any size stream in blocks of about two MiB.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _ROWS = 64  # batches and controls of a file come in tables of so many, and the 
 
 
 def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
-    """Tables and problems of a NACHA file, in chunks of about ten thousand records.
+    """Tables and problems of a NACHA file, in chunks of about twenty thousand records.
 
     The last chunk has the transmission: its identity is the file header's (destination, origin,
     date, time, modifier), its digest is over entries and addenda padded to 94 characters without

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ LARGEST = 2**63 - 1
 EPOCH = dt.date(1970, 1, 1)
 FAR = 366  # days between file and effective date beyond which a date is unusual
 PIVOT = 70  # two-digit years from 70 are of the last century
+ADVICES = "ADV"  # the entry class of automated accounting advices
 SERVICES = {"200", "220", "225", "280"}
 MEASURES = ("count", "hash", "debit", "credit")
 ASK = "Ask the sender, then accept or reject it."
@@ -75,7 +77,7 @@ class Batch:
     @property
     def adv(self) -> bool:
         """Whether records have the layout of automated accounting advices."""
-        return self.sec == "ADV"
+        return self.sec == ADVICES
 
 
 @dataclass(slots=True)
@@ -113,6 +115,7 @@ def number(text: str) -> int | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def day(text: str) -> int | None:
     """Days since 1970-01-01 of a date YYMMDD, None when it is blank or not of the calendar."""
     if number(text) is None or len(text) != 6:

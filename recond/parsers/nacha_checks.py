@@ -13,7 +13,7 @@ import numpy as np
 
 from recond.parsers.columns import Bytes, Ints, Mask
 from recond.parsers.figures import alike, digits
-from recond.parsers.nacha_batches import ASK, Batch, Reading, number
+from recond.parsers.nacha_batches import ADVICES, ASK, Batch, Reading, number
 from recond.parsers.nacha_entries import NOC, NOC_ADDENDA, RETURN, UNREADABLE, Block, Teller
 from recond.parsers.nacha_records import Rows
 
@@ -120,7 +120,7 @@ def _routing(block: Block, teller: Teller) -> None:
 
 def _names(block: Block, teller: Teller) -> None:
     """An entry made by telephone (TEL) names the person."""
-    if block.any_batch(lambda batch: batch.sec == "TEL"):
+    if "TEL" in block.classes:
         spoken = block.of_batch(lambda batch: batch.sec == "TEL")
         names = block.view[:, 54:76]
         blank = spoken & ((names == 32) | (names == 48)).all(axis=1)
@@ -171,7 +171,7 @@ def _traces(block: Block, teller: Teller) -> Ints:
         traces += bank * TRACE_SEQUENCE
         bad |= bad_bank
     none = bad
-    if block.any_batch(lambda batch: batch.adv):
+    if ADVICES in block.classes:
         none = bad | block.of_batch(lambda batch: batch.adv)
         bad &= ~block.of_batch(lambda batch: batch.adv)
     if none.any():
@@ -279,6 +279,8 @@ def _reasons(block: Block, view: Bytes, segment: Ints, teller: Teller) -> None:
 
 def _declared_addenda(block: Block, teller: Teller) -> None:
     """CTX, ATX, TRX and ENR entries declare the number of their addenda."""
+    if block.classes.isdisjoint(DECLARE_ADDENDA):
+        return
     declare = block.of_batch(lambda batch: batch.sec in DECLARE_ADDENDA)
     declare = declare & (block.kind != RETURN) & (block.kind != NOC)
     if not declare.any():
@@ -295,7 +297,7 @@ def _declared_addenda(block: Block, teller: Teller) -> None:
 
 def _international(block: Block, teller: Teller) -> None:
     """An international entry has addenda 10 to 16, and says in 10 why it was sent."""
-    if not block.any_batch(lambda batch: batch.sec == "IAT"):
+    if "IAT" not in block.classes:
         return
     foreign = block.of_batch(lambda batch: batch.sec == "IAT")
     whole = foreign & (block.kind != RETURN) & (block.kind != NOC)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from recond.parsers.columns import Bytes, Ints, Mask
 from recond.parsers.figures import alike, digits
-from recond.parsers.nacha_batches import ASK, Batch, Reading, Totals
+from recond.parsers.nacha_batches import ADVICES, ASK, Batch, Reading, Totals
 from recond.parsers.nacha_records import Rows
 
 Small = npt.NDArray[np.int8]
@@ -62,10 +62,7 @@ class Block:
     kind: Small
     code: Ints  # transaction code
     amount: Ints
-
-    def any_batch(self, says: Callable[[Batch], bool]) -> bool:
-        """Whether one of the batches is such a one: mostly none is, and nothing to be spread."""
-        return any(says(batch) for batch in self.batches)
+    classes: frozenset[str]  # entry classes of the batches: few rules are for all of them
 
     def of_batch(self, says: Callable[[Batch], bool]) -> Mask:
         """For each entry whether its batch is such a one; not to be written to."""
@@ -156,9 +153,10 @@ def read_entries(
     kind, direction = _KINDS.take(code), _DIRECTIONS.take(code)
     cuts = np.searchsorted(seg, np.arange(len(batches) + 1))
     block = Block(
-        rows, batches, segment, cuts, place, view, seg, extra, owner, extra_type, kind, code, amount
-    )
-    if block.any_batch(lambda batch: batch.adv):
+        rows, batches, segment, cuts, place, view, seg, extra, owner, extra_type, kind, code,
+        amount, frozenset([batch.sec for batch in batches]),
+    )  # fmt: skip
+    if ADVICES in block.classes:
         # Amounts of twelve digits; codes 81 to 88, credits odd, debits even.
         adv = block.of_batch(lambda batch: batch.adv)
         amount[adv], bad_amount[adv] = digits(view[adv, 27:39])
@@ -213,11 +211,11 @@ def _decide_kinds(block: Block, receipts: frozenset[str]) -> None:
     kind = block.kind
     credit = kind == CREDIT
     ours = credit
-    if block.any_batch(lambda batch: batch.sec not in receipts):
+    if not block.classes <= receipts:
         ours = credit & block.of_batch(lambda batch: batch.sec in receipts)
     np.putmask(kind, ours, RECEIPT)
     np.putmask(kind, credit & (block.amount == 0), ADVICE)
-    if block.any_batch(lambda batch: batch.sec == "COR"):
+    if "COR" in block.classes:
         np.putmask(kind, block.of_batch(lambda batch: batch.sec == "COR"), NOC)
     if not len(block.extra):
         return

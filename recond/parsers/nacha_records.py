@@ -19,7 +19,7 @@ from recond.parsers.columns import Bytes, Ints
 from recond.parsers.notes import Notes
 
 WIDTH = 94
-BLOCK = columns.BLOCK
+BLOCK = columns.LARGE_BLOCK
 HEAD = 1 << 14
 FEW_BLANKS = 32
 DELETE = 0x7F

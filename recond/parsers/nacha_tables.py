@@ -124,7 +124,7 @@ def _payers(block: Block, chosen: Ints, view: Bytes) -> pa.Array:
 
 def _names(block: Block, chosen: Ints, view: Bytes) -> pa.Array:
     """Names of entries, columns 55-76; 59-74 where the number of addenda stands before."""
-    if not any(batch.sec in DECLARE_ADDENDA for batch in block.batches):
+    if block.classes.isdisjoint(DECLARE_ADDENDA):
         return text_column(view[:, 54:76], plain=block.rows.plain)
     short = block.of_batch(lambda batch: batch.sec in DECLARE_ADDENDA)[chosen]
     if not short.any():

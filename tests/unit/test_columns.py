@@ -186,7 +186,7 @@ def test_rows_have_the_same_bytes_or_not(width: int, texts: list[str], dice: st.
     assert same.tolist() == [text[:width] == texts[row][11 - width :] for text, row in pairs]
 
 
-@pytest.mark.parametrize("count", [0, 1, columns.BLOCK >> 5, (columns.BLOCK >> 5) + 1])
+@pytest.mark.parametrize("count", [0, 1, columns.LARGE_BLOCK >> 5, (columns.LARGE_BLOCK >> 5) + 1])
 def test_a_constant_column_has_its_text_in_every_row(count: int) -> None:
     assert columns.constant("x", count).equals(pa.array(["x"] * count, pa.string()))
     assert columns.constant(None, count).null_count == count

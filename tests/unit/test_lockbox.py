@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from recond.exceptions.codes import CODES
 from recond.formats import read_format
 from recond.model import Parsed
 from recond.parsers import lockbox
-from recond.parsers.columns import line_blocks
 from recond.parsers.lockbox_state import State
 from recond.parsers.lockbox_totals import take_trailer
 from recond.pipeline.reading import read as judge
@@ -542,7 +540,7 @@ def test_the_size_of_a_block_makes_no_difference(shape: list[list[int]], size: i
         whole = read(data, fmt)
         assert held(whole) == set()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(lockbox, "line_blocks", partial(line_blocks, block=size))
+            patch.setattr(lockbox, "LARGE_BLOCK", size)
             parts: list[Parsed] = list(lockbox.parse(io.BytesIO(data), fmt))
             assert content(read(data, fmt)) == content(whole)
         assert parts[-1].transmission == whole.transmission

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from recond.exceptions.codes import CODES
 from recond.formats import load_format
+from recond.parsers.columns import LARGE_BLOCK
 from recond.parsers.nacha import Layout
 from tests.unit.achfiles import (
     Batch,
@@ -180,7 +181,7 @@ def test_a_file_of_several_blocks_reads_as_one() -> None:
     ]
     batches = [Batch(entries), Batch([Entry("27", 77)], number=2)]
     data = build(batches)
-    assert len(data) > 2_000_000
+    assert len(data) > LARGE_BLOCK
     for version in (data, data.replace(b"\n", b"")):
         result = read(version)
         assert result.codes() == ["NOT_YET_HANDLED"]
