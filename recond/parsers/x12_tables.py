@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ def word_days(words: Words) -> Ints:
     return number_days(number, bad, PIVOT)[0]
 
 
+@lru_cache(maxsize=256)  # the batches of a file have few days
 def day8(text: str) -> dt.date | None:
     """CCYYMMDD as a date, None where it is none of 1970 to 2069."""
     raw = text.encode("latin-1", "replace")
