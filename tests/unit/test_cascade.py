@@ -233,8 +233,9 @@ def test_e12_an_overpayment_stands_on_account_and_pays_the_next_bill() -> None:
         {"ordinal": 1, "line": 1, "bucket": ITEM, "item_key": 77, "cents": 70},
         {"ordinal": 3, "line": 1, "bucket": ITEM, "item_key": 77, "cents": 30},
     ]
-    closed = pa.Table.from_pylist([{"account_key": 1, "status": "closed"}], BOOK_ACCOUNTS)
-    assert len(apply_credits(lots, new, Rules(), closed)) == 0
+    for status, stays in (("closed", True), ("bankruptcy", True), ("final", False)):
+        known = pa.Table.from_pylist([{"account_key": 1, "status": status}], BOOK_ACCOUNTS)
+        assert (len(apply_credits(lots, new, Rules(), known)) == 0) == stays
     assert len(apply_credits(lots.slice(0, 0), new, Rules())) == 0
 
 

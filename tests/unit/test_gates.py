@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pyarrow as pa
 import pytest
 from matching_world import CURRENT, DAY, PAST, SAGUARO, Item, Receipt, World
 from test_policies import LEAVE, OWNED, asked, owned, pay, where
 from test_tiers import PERMITS, with_structures
 
 from recond.matching.combine import combine
+from recond.matching.credits import CREDITS, apply_credits
 from recond.matching.policy import Policy, Rules, Structure, Tier
 from recond.model import SUSPENSE
 
@@ -144,6 +146,14 @@ def test_a_late_fee_is_past_due_on_whatever_day_it_is_due() -> None:
     world = World({A: "active"}, LATE_FEE)
     assert where(world, world.match([pay(170)], rules)) == {"F": 100, "O": 70}
     assert where(world, world.match([pay(171)], rules)) == {"W": 171}
+
+
+def test_the_credit_that_was_received_first_pays_first() -> None:
+    items = World({A: "active"}, [Item("new", A, 150)]).book().items
+    came = items.set_column(items.column_names.index("since_entry"), "since_entry", pa.array([5]))
+    lots = pa.table([[1, 2], [1, 1], [100, 100], [DAY, PAST], [4, 4]], schema=CREDITS)
+    placed = apply_credits(lots, came, Rules()).select(["ordinal", "cents"]).to_pylist()
+    assert placed == [{"ordinal": 1, "cents": 50}, {"ordinal": 2, "cents": 100}]
 
 
 # --- owners ----------------------------------------------------------------------------------
