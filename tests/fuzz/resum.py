@@ -369,9 +369,8 @@ def delimited(data: bytes) -> Sums:
     checks: dict[tuple[str, ...], int] = {}
     for row in csv.reader(io.StringIO(text, newline=""), delimiter=";" if comma else ","):
         if not names:
-            named = [field.strip() for field in row]
-            names = named if {"amount", "gross_amount", "Amount", "Debit", "check_amount"} & {
-                *named} else []  # fmt: skip
+            named = [field.strip().casefold() for field in row]
+            names = named if _is_header({*named}) else []
             continue
         if not row or row[0].strip().casefold().startswith("total"):
             continue
@@ -389,13 +388,20 @@ def delimited(data: bytes) -> Sums:
                 if key not in checks:
                     checks[key] = found["check_amount"] or 0
                     money[abs(checks[key])] += 1
-            case {"Debit": _}:
-                money.update(abs(found[n] or 0) for n in ("Debit", "Credit") if found[n])
+            case {"debit": _}:
+                money.update(abs(found[n] or 0) for n in ("debit", "credit") if found[n])
             case _:
-                given = found.get("amount", found.get("Amount"))
+                given = found.get("amount")
                 if given is not None:
                     money[abs(given)] += 1
     return money, wrong
+
+
+def _is_header(names: set[str]) -> bool:
+    """Whether a row is the header: above it a bank may print anything, an "Amount" too."""
+    if {"gross_amount", "debit", "check_amount"} & names:
+        return True
+    return "amount" in names and bool({"tender", "account", "account number"} & names)
 
 
 def _decimal(text: str, comma: bool) -> int | None:
