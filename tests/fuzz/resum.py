@@ -384,7 +384,7 @@ def delimited(data: bytes) -> Sums:
                 if gross - fee != net:
                     wrong.append(f"{gross} less {fee} is not {net}")
             case {"check_amount": _}:
-                key = tuple(row[:4])
+                key = tuple(field.strip() for field in row[:4])
                 if key not in checks:
                     checks[key] = found["check_amount"] or 0
                     money[abs(checks[key])] += 1
