@@ -225,6 +225,23 @@ def test_what_stands_between_segments_is_no_content(
     assert other.transmission == first.transmission
 
 
+@given(
+    st.sampled_from(["", "\n", "\r", "  ", "\r\n"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.dictionaries(st.integers(0, 12), st.sampled_from(["", "\n", "\r\n", " \n", "\n\n", "\r"])),
+)
+def test_a_line_is_known_whatever_ends_it(first: str, usual: str, other: dict[int, str]) -> None:
+    gaps = [other.get(at, usual) for at in range(13)]
+    parts = SMALL_820.decode().split("~")[:-1]
+    text = first + "".join(one + "~" + gap for one, gap in zip(parts, gaps, strict=True))
+    found = read("x12_820", text.encode())
+    assert not found.codes("error")
+    lines = [(one["line"], one["byte_offset"]) for one in found.rows("advice_lines")]
+    places = [text.index("RMR*IV*WA"), text.index("RMR*IV*SE")]
+    if gaps[0][:1] in ("\r", "\n"):  # else segments are counted
+        assert lines == [(1 + text.count("\n", 0, at), at) for at in places]
+
+
 @pytest.mark.parametrize("kind", ["unknown", "loose", "other"])
 def test_problems_are_all_counted_whatever_a_block_is(
     kind: str, monkeypatch: pytest.MonkeyPatch
