@@ -74,7 +74,7 @@ SET_ASIDE = tabled(
     ("ordinal", pa.int64()),  # numbered apart from receipts, from 1
     *PLACE,
     ("batch_ord", pa.int32()),
-    ("kind", TEXT),  # RETURN, NOC, DEBIT, PRENOTE, ADVICE, REFUND, CHARGEBACK, …, FEE, VOID
+    ("kind", TEXT),  # RETURN, NOC, DEBIT, PRENOTE, ADVICE, REFUND, …, FEE, VOID, VOID_HELD …
     ("code", TEXT),  # R01, C05, transaction code …
     ("amount_cents", CENTS),
     ("trace_number", TEXT),

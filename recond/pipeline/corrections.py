@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection, Row, func, select, update
 
 from recond import ids, intake
@@ -24,6 +25,7 @@ from recond.pipeline.rematch import place_stored, stored_receipts
 from recond.pipeline.run import Run
 from recond.pipeline.take import take, write_records
 from recond.store import past, schema
+from recond.store.engine import fetch_arrow
 
 file, batch, receipt, problem = schema.file, schema.batch, schema.receipt, schema.problem
 TOTALS = frozenset(
@@ -218,15 +220,28 @@ def _post(connection: Connection, run: Run, held: _Held, reading: Reading | None
         return f"no receipts; {tied} advices are tied to payments" if tied else "no receipts"
     label = "" if held.batch_ord is None else f".{held.batch_ord}"
     receipts, _ = stored_receipts(connection, keys)
-    if row.state == "held":
-        arrival = Arrival(row.file_no, row.file_id, row.name, False, frozenset())
-        seen = numbered.judge(connection, arrival, receipts, SET_ASIDE.empty_table())
-        if seen.conflicting.any() or seen.skipped.any():
-            raise RefusedError(f"{row.file_id} holds receipt numbers that came before; reject it")
+    _take_numbers(connection, held, receipts)
     count = place_stored(
         connection, run, keys, f"accept-{row.file_id[1:]}{label}", f"accepted: {row.name}"
     )
     return f"{count} receipts posted"
+
+
+def _take_numbers(connection: Connection, held: _Held, receipts: pa.Table) -> None:
+    """The numbers of what is accepted are taken from now on. Raises RefusedError when one is."""
+    row, aside = held.row, schema.set_aside
+    mine = aside.c.file_no == row.file_no
+    if held.batch_ord is not None or row.state != "held":
+        mine &= aside.c.batch_ord.in_(pc.unique(receipts["batch_ord"]).to_pylist())
+    columns = [aside.c[name] for name in SET_ASIDE.names]
+    wanted = select(*columns).where(mine).order_by(aside.c.ordinal)
+    set_aside = fetch_arrow(connection, wanted, SET_ASIDE)
+    arrival = Arrival(row.file_no, row.file_id, row.name, False, frozenset())
+    seen = numbered.judge(connection, arrival, receipts, set_aside)
+    if seen.conflicting.any() or seen.skipped.any():
+        where = "" if held.batch_ord is None else ", of this batch,"
+        words = f"{row.file_id} holds receipt numbers{where} that came before; reject it"
+        raise RefusedError(words)
 
 
 def _arrived(run: Run, row: FileRow) -> Arrived:

@@ -1,16 +1,17 @@
-"""Records with a number of their own: counter receipts and card transactions.
+"""Records with a number of their own: counter receipts, voids and card transactions.
 
-A number that was seen before with the same content is skipped and counted; with other content it
-is a conflict, and the record is held (contract section 4). A refund or chargeback may carry the
-number of its sale: its numbers are its kind's own, and several over other amounts all count.
+A number that was seen before with the same content, in another file or further up in this one, is
+skipped and counted; with other content it is a conflict, and the record is held (contract
+section 4). A refund or chargeback may carry the number of its sale, and several of them one
+number: their numbers are those of their kind and amount.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,22 +27,57 @@ if TYPE_CHECKING:
     from recond.pipeline.payments import Arrival
 
 NUMBERED_CHANNELS = ("CASHIER", "CARD")
+VOID, HELD = "VOID", "_HELD"  # a kind of what is set aside; behind the kind of what is held
 Bools = npt.NDArray[np.bool_]
 
-_KINDS = ("REFUND", "CHARGEBACK", "CHARGEBACK_REVERSAL", "FEE", "CONVENIENCE_FEE")
+_OWNERS = ("REFUND", "CHARGEBACK", "CHARGEBACK_REVERSAL")  # whose fee may stand beside them
+_KINDS = (*_OWNERS, "FEE", "CONVENIENCE_FEE")
 _CONTENT = (
     "tender", "amount_cents", "received_date", "account_on_item", "reference", "check_number",
     "trace_number", "payer_name", "taken_by",
 )  # fmt: skip
+_ASIDE_CONTENT = ("kind", "trace_number", "drawer", "original", "amount_cents", "approved_by")
+_ASIDE = (*_ASIDE_CONTENT, "line", "batch_ord")
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Which rows of a chunk were seen before (skipped) or contradict what was (conflicting)."""
+    """Which rows of a chunk were seen before (skipped) or contradict what was (conflicting), of
+    its receipts and of what it sets aside; and how many of its lines were skipped."""
 
     skipped: Bools
     conflicting: Bools
     skipped_aside: Bools
+    conflicting_aside: Bools
+    skipped_rows: int = 0
+
+    @classmethod
+    def nothing(cls, receipts: int, aside: int) -> Seen:
+        """Chunks of so many rows of which none was seen."""
+        one, two, three, four = (
+            np.zeros(size, np.bool_) for size in (receipts, receipts, aside, aside)
+        )
+        return cls(one, two, three, four)
+
+
+Key = tuple[str, str]  # source and number
+
+
+@dataclass(slots=True)
+class _Record:
+    """One record: its rows among the receipts and among what is set aside, and their content.
+
+    A counter receipt is all rows of its number, a void too; a card transaction is one line.
+    """
+
+    key: Key
+    receipts: list[int] = field(default_factory=list)
+    aside: list[int] = field(default_factory=list)
+    content: list[str] = field(default_factory=list)
+    lines: int = 0
+
+    def digest(self) -> str:
+        return sha256("\x1e".join(self.content).encode()).hexdigest()[:32]
 
 
 def judge(
@@ -49,70 +85,97 @@ def judge(
 ) -> Seen:
     """Tell repetitions from conflicts and remember the numbers that are new.
 
-    A held file remembers nothing: its numbers are not taken until somebody accepts it.
+    What is held, a file or a batch of it, remembers nothing: its numbers are not taken until
+    somebody accepts it. The first of several records of a chunk with one number stands.
     """
-    nothing = Seen(
-        np.zeros(receipts.num_rows, np.bool_),
-        np.zeros(receipts.num_rows, np.bool_),
-        np.zeros(set_aside.num_rows, np.bool_),
-    )
+    seen = Seen.nothing(receipts.num_rows, set_aside.num_rows)
     if arrival.held:
-        return nothing
-    rows = [_of_receipts(receipts), _of_set_aside(set_aside, receipts)]
-    twice, other = _sales_again(rows[0], receipts.num_rows)
-    again = _on_lines(receipts, twice | other, set_aside)
-    for row in np.flatnonzero(again).tolist():
-        rows[1][0].pop(row, None)
-    if not any(keys for keys, _ in rows):
-        return nothing
-    digests = _digests(rows)
-    known = _known(connection, digests)
-    # a payment whose rows fall into two chunks of this very file is no repetition
-    own = {k for k, (_, file_no) in known.items() if file_no == arrival.file_no}
-    before = {k: content for k, (content, _) in known.items() if k not in own}
-    _remember(connection, arrival.file_no, {k: d for k, d in digests.items() if k not in known})
-    same = {k for k in before if before[k] == digests[k]}
-    return Seen(
-        _mark(rows[0][0], receipts.num_rows, same) | twice,
-        _mark(rows[0][0], receipts.num_rows, set(before) - same) | other,
-        _mark(rows[1][0], set_aside.num_rows, {k for k in before if k in same or not _kinded(k)})
-        | again,
-    )
+        return seen
+    records = _records(receipts, set_aside, arrival.held_batches)
+    if not records:
+        return seen
+    known = _known(connection, {record.key for record in records})
+    fresh: dict[Key, str] = {}
+    lines = 0
+    for record in records:
+        digest = record.digest()
+        before = known.get(record.key)
+        if before is None:
+            known[record.key] = fresh[record.key] = digest
+            continue
+        same = before == digest
+        lines += record.lines if same else 0
+        (seen.skipped if same else seen.conflicting)[record.receipts] = True
+        (seen.skipped_aside if same else seen.conflicting_aside)[record.aside] = True
+    _remember(connection, arrival.file_no, fresh)
+    return replace(seen, skipped_rows=lines)
 
 
-Key = tuple[str, str]  # source and number
-Keyed = tuple[dict[int, Key], dict[int, str]]  # row → key, row → content
+def with_held(set_aside: pa.Table, seen: Seen) -> pa.Table:
+    """What a chunk sets aside (SET_ASIDE) without what was skipped; a void that conflicts, or the
+    fee of a sale that does, is kept under a kind that nothing acts on (VOID_HELD, FEE_HELD)."""
+    if not set_aside.num_rows:
+        return set_aside
+    held = pc.binary_join_element_wise(set_aside["kind"], HELD, "")
+    kind = pc.if_else(pa.array(seen.conflicting_aside), held, set_aside["kind"])
+    at = set_aside.schema.get_field_index("kind")
+    told = set_aside.set_column(at, set_aside.schema.field(at), kind)
+    return told.filter(pa.array(~seen.skipped_aside))
 
 
-def _of_receipts(receipts: pa.Table) -> Keyed:
-    """Counter and card receipts, by drawer or merchant and number. Rows become objects here:
-    the rows of one number are one content, and only counters and cards have numbers."""
+def _records(receipts: pa.Table, set_aside: pa.Table, held: frozenset[int]) -> list[_Record]:
+    """The numbered records of a chunk in the order of their first lines. Rows become objects
+    here: the rows of one number are one content, and only counters and cards have numbers."""
+    rows = [*_of_receipts(receipts, held), *_of_set_aside(set_aside, receipts, held)]
+    rows.sort(key=lambda row: (row.line, row.aside))
+    found: dict[tuple[object, ...], _Record] = {}
+    line = 0
+    for row in rows:
+        record = found.setdefault((row.key, row.part), _Record(row.key))
+        (record.aside if row.aside else record.receipts).append(row.place)
+        record.content.append(row.content)
+        record.lines += row.line != line
+        line = row.line
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of a record: `part` tells records of one number apart."""
+
+    line: int
+    aside: bool
+    place: int
+    key: Key
+    part: object
+    content: str
+
+
+def _of_receipts(receipts: pa.Table, held: frozenset[int]) -> Iterator[_Row]:
+    """Counter and card receipts, by drawer or merchant and number."""
     chosen = pc.is_in(receipts["channel"], value_set=pa.array(NUMBERED_CHANNELS))
-    places = np.flatnonzero(chosen.combine_chunks().to_numpy(zero_copy_only=False))
+    places = np.flatnonzero(bools(chosen) & ~_in_batches(receipts, held))
     if not len(places):
-        return {}, {}
+        return
     part = receipts.take(pa.array(places))
     contents = pc.binary_join_element_wise(
         *(pc.fill_null(part[name].cast(pa.string()), "") for name in _CONTENT), "\x1f"
     ).to_pylist()
-    keys = list(_receipt_keys(part))
-    rows = [int(place) for place in places]
-    return (
-        {row: key for row, key in zip(rows, keys, strict=True) if key},
-        dict(zip(rows, contents, strict=True)),
-    )
+    names = ("channel", "drawer", "sequence", "batch", "trace_number", "line")
+    columns = [part[name].to_pylist() for name in names]
+    for place, content, channel, drawer, sequence, batch, trace, line in zip(
+        places.tolist(), contents, *columns, strict=True
+    ):
+        if channel == "CASHIER" and sequence:
+            yield _Row(line, False, place, (f"cashier:{drawer}", sequence), None, content)
+        elif channel == "CARD" and trace:
+            yield _Row(line, False, place, (f"card:{_merchant(batch)}", trace), line, content)
 
 
-def _receipt_keys(part: pa.Table) -> Iterator[Key | None]:
-    for channel, drawer, sequence, batch, trace in zip(
-        *(part[name].to_pylist() for name in ("channel", "drawer", "sequence", "batch",
-                                               "trace_number")),
-        strict=True,
-    ):  # fmt: skip
-        if channel == "CASHIER":
-            yield (f"cashier:{drawer}", sequence) if sequence else None
-        else:
-            yield (f"card:{_merchant(batch)}", trace) if trace else None
+def _in_batches(table: pa.Table, held: frozenset[int]) -> Bools:
+    if not held:
+        return np.zeros(table.num_rows, np.bool_)
+    return bools(pc.is_in(table["batch_ord"], value_set=pa.array(sorted(held), pa.int32())))
 
 
 def _merchant(batch: str | None) -> str:
@@ -120,77 +183,45 @@ def _merchant(batch: str | None) -> str:
     return (batch or "").split(" ", 1)[0]
 
 
-def _sales_again(sales: Keyed, count: int) -> tuple[Bools, Bools]:
-    """Card sales whose number stands twice in the chunk, with the same and with other content;
-    they are left out of `sales`. The rows of one counter receipt are its tenders."""
-    keys, contents = sales
-    twice, other = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
-    first: dict[Key, str] = {}
-    for row, key in sorted(keys.items()):
-        if key[0].startswith("card:") and key in first:
-            (twice if first[key] == contents[row] else other)[row] = True
-            del keys[row]
-        first.setdefault(key, contents[row])
-    return twice, other
-
-
-def _on_lines(receipts: pa.Table, chosen: Bools, set_aside: pa.Table) -> Bools:
-    """What is set aside from the lines of some receipts: the fees of those sales."""
-    if not chosen.any() or not set_aside.num_rows:
-        return np.zeros(set_aside.num_rows, np.bool_)
-    lines = receipts["line"].filter(pa.array(chosen)).combine_chunks()
-    return bools(pc.is_in(set_aside["line"], value_set=lines))
-
-
-def _kinded(key: Key) -> bool:
-    """Whether a number is that of a refund, chargeback or fee and not of a sale or void."""
-    return key[0].startswith("card:") and key[0].rsplit(":", 1)[1] in _KINDS
-
-
-def _of_set_aside(set_aside: pa.Table, receipts: pa.Table) -> Keyed:
-    keys: dict[int, Key] = {}
-    contents: dict[int, str] = {}
-    names = ("kind", "trace_number", "drawer", "original", "amount_cents", "approved_by")
-    records = set_aside.select([*names, "line"]).to_pylist()
-    # A fee that stands beside a sale, refund or chargeback is of that one's number.
-    owners = {one["line"]: f":{one['kind']}" for one in records if one["kind"] in _KINDS[:3]}
-    owners |= dict.fromkeys(receipts["line"].to_pylist() if records else (), "")
-    for row, record in enumerate(records):
-        if record["kind"] not in ("VOID", *_KINDS) or not record["trace_number"]:
+def _of_set_aside(set_aside: pa.Table, receipts: pa.Table, held: frozenset[int]) -> Iterator[_Row]:
+    """Voids, and what is no sale of a card. A fee that stands beside a sale, refund or chargeback
+    belongs to that one."""
+    records = set_aside.select(_ASIDE).to_pylist()
+    owners: dict[int, Any] = {one["line"]: one for one in records if one["kind"] in _OWNERS}
+    sales = set(receipts["line"].to_pylist()) if records else set()
+    for place, one in enumerate(records):
+        number, line = one["trace_number"], one["line"]
+        if one["kind"] not in (VOID, *_KINDS) or not number or one["batch_ord"] in held:
             continue
-        counter = record["kind"] == "VOID"
-        of = owners.get(record["line"], f":{record['kind']}")
-        source = f"cashier:{record['drawer']}" if counter else f"card:{record['drawer'] or ''}{of}"
-        keys[row] = (source, record["trace_number"])
-        contents[row] = "\x1f".join(str(record[name]) for name in names)
-    return keys, contents
+        source, part = f"card:{one['drawer'] or ''}", line
+        if one["kind"] == VOID:
+            source, part = f"cashier:{one['drawer']}", (VOID, one["original"])
+        elif line not in sales:
+            owner = owners.get(line, one)
+            source = f"{source}:{owner['kind']}"
+            number = f"{number} {owner['amount_cents']}"
+        content = "\x1f".join(str(one[name]) for name in _ASIDE_CONTENT)
+        yield _Row(line, True, place, (source, number), part, content)
 
 
-def _digests(parts: list[Keyed]) -> dict[Key, str]:
-    texts: dict[Key, list[str]] = {}
-    for keys, contents in parts:
-        for row, key in keys.items():
-            texts.setdefault(key, []).append(contents[row])
-    return {k: sha256("\x1e".join(t).encode()).hexdigest()[:32] for k, t in texts.items()}
-
-
-def _known(connection: Connection, digests: dict[Key, str]) -> dict[Key, tuple[str, int]]:
-    """Content and file of the numbers that were seen before."""
+def _known(connection: Connection, keys: set[Key]) -> dict[Key, str]:
+    """Content of the numbers that were seen before."""
+    ordered = sorted(keys)
     wanted = pa.table(
         {
-            "source": pa.array([key[0] for key in digests], pa.string()),
-            "number": pa.array([key[1] for key in digests], pa.string()),
+            "source": pa.array([key[0] for key in ordered], pa.string()),
+            "number": pa.array([key[1] for key in ordered], pa.string()),
         }
     )
     staged = stage(connection, "numbers", wanted)
     record = schema.numbered_record
     rows = connection.execute(
-        select(record.c.source, record.c.number, record.c.content, record.c.file_no).join(
+        select(record.c.source, record.c.number, record.c.content).join(
             staged,
             (staged.c.source == record.c.source) & (staged.c.number == record.c.number),
         )
     )
-    return {(row.source, row.number): (row.content, row.file_no) for row in rows}
+    return {(row.source, row.number): row.content for row in rows}
 
 
 def _remember(connection: Connection, file_no: int, fresh: dict[Key, str]) -> None:
@@ -202,10 +233,3 @@ def _remember(connection: Connection, file_no: int, fresh: dict[Key, str]) -> No
         }
     )
     insert_table(connection, schema.numbered_record, table, constants={"file_no": file_no})
-
-
-def _mark(keys: dict[int, Key], count: int, chosen: set[Key]) -> Bools:
-    marks = np.zeros(count, np.bool_)
-    for row, key in keys.items():
-        marks[row] = key in chosen
-    return marks

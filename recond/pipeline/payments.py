@@ -67,7 +67,7 @@ def take_payments(connection: Connection, run: Run, arrival: Arrival, reading: R
     tally = Tally()
     run = sources.restricted(connection, run, arrival.file_no)
     source = Source("file", arrival.file_id[1:], arrival.name, arrival.file_no)
-    for number, chunk in enumerate(_joined(reading.chunks(), run.chunk_receipts())):
+    for number, chunk in enumerate(joined(reading.chunks(), run.chunk_receipts())):
         part = source if number == 0 else _part_of(source, number)
         mine = with_own_debits(chunk, reading, run.home.settings.ach.company_ids)
         _take_chunk(connection, run, arrival, mine, part, tally)
@@ -77,13 +77,19 @@ def take_payments(connection: Connection, run: Run, arrival: Arrival, reading: R
     return tally
 
 
-def _joined(chunks: Iterator[Parsed], limit: int) -> Iterator[Parsed]:
-    """The parser's small chunks as few large ones: each is one round trip to the books."""
+def joined(chunks: Iterator[Parsed], limit: int) -> Iterator[Parsed]:
+    """The parser's small chunks as few large ones: each is one round trip to the books.
+
+    Tenders of one payment are matched and told from repetitions together, wherever in the file
+    they stand, so a file that has such payments (the counter's) is one piece.
+    """
     parts: list[Parsed] = []
-    receipts = 0
+    receipts, whole = 0, False
     for chunk in chunks:
         rows = chunk.table("receipts").num_rows + chunk.table("advice_lines").num_rows
-        if parts and receipts + rows > limit:
+        payments = chunk.table("receipts")["payment"]
+        whole = whole or payments.null_count < len(payments)
+        if parts and receipts + rows > limit and not whole:
             yield _one(parts)
             parts, receipts = [], 0
         parts.append(chunk)
@@ -117,8 +123,8 @@ def _take_chunk(
     seen = numbered.judge(connection, arrival, receipts, set_aside)
     receipts = receipts.filter(pa.array(~seen.skipped))
     conflicting = seen.conflicting[~seen.skipped]
-    tally.skipped += int(seen.skipped.sum())
-    set_aside = set_aside.filter(pa.array(~seen.skipped_aside))
+    tally.skipped += seen.skipped_rows
+    set_aside = numbered.with_held(set_aside, seen)
     insert_table(connection, schema.set_aside, set_aside, constants={"file_no": arrival.file_no})
     held = None if arrival.held else arrival.held_batches
     tally.advised_cents += advices.keep(connection, arrival.file_no, chunk, held)

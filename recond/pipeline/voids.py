@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 from recond.exceptions.desk import Question
 from recond.money import format_cents
 from recond.pipeline import moves, rematch
+from recond.pipeline.numbered import HELD, VOID
 from recond.pipeline.run import Run
 from recond.store import schema
 
@@ -26,6 +27,7 @@ class Void:
     cents: int
     approved_by: str
     line: int
+    held: bool  # its number is another record's
 
 
 def take_voids(connection: Connection, run: Run, file_no: int, file_id: str, file_name: str) -> int:
@@ -33,10 +35,9 @@ def take_voids(connection: Connection, run: Run, file_no: int, file_id: str, fil
 
     Returns how many receipts were voided (contract section 4, cashier receipts CSV).
     """
-    voids = _voids(connection, file_no)
     questions: list[Question] = []
     voided: list[int] = []
-    for void in voids:
+    for void in _voids(connection, file_no):
         originals = _originals(connection, void)
         doubt = _doubt(void, originals)
         if doubt is None:
@@ -46,7 +47,7 @@ def take_voids(connection: Connection, run: Run, file_no: int, file_id: str, fil
         questions.append(
             Question(
                 code,
-                f"{file_id}/void/{void.drawer}/{void.number}",
+                f"{file_id}/void/{void.drawer}/{void.number}" + (f"/{void.original}" * void.held),
                 f"{file_name}, line {void.line}: {words}",
                 -void.cents,
                 file_no=file_no,
@@ -63,16 +64,17 @@ def take_voids(connection: Connection, run: Run, file_no: int, file_id: str, fil
 def _voids(connection: Connection, file_no: int) -> list[Void]:
     rows = connection.execute(
         select(aside)
-        .where(aside.c.file_no == file_no, aside.c.kind == "VOID")
+        .where(aside.c.file_no == file_no, aside.c.kind.in_((VOID, VOID + HELD)))
         .order_by(aside.c.ordinal)
     ).all()
-    found: dict[tuple[str, str], Void] = {}
+    found: dict[tuple[str, str, str, bool], Void] = {}
     for row in rows:  # voids only: a handful a day
-        key = (row.drawer or "", row.trace_number or "")
+        key = (row.drawer or "", row.trace_number or "", row.original or "", row.kind != VOID)
         before = found.get(key)
         cents = (row.amount_cents or 0) + (before.cents if before else 0)
+        drawer, number, original, held = key
         found[key] = Void(
-            key[1], key[0], row.original or "", cents, row.approved_by or "", row.line or 0
+            number, drawer, original, cents, row.approved_by or "", row.line or 0, held
         )
     return list(found.values())
 
@@ -104,6 +106,9 @@ def _originals(connection: Connection, void: Void) -> list[Row[Any, Any]]:
 
 def _doubt(void: Void, originals: list[Row[Any, Any]]) -> tuple[str, str] | None:
     what = f"void {void.number} of receipt {void.original}"
+    if void.held:
+        words = f"{what}: the number {void.number} came before with other content"
+        return "VOID_CONFLICT", f"{words}; the earlier record stands, nothing was voided"
     if not void.approved_by:
         return "VOID_NOT_APPROVED", f"{what} has no approver; nothing was voided"
     if not originals:
