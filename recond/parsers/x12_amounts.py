@@ -10,7 +10,8 @@ from recond.parsers.columns import ZERO, Bytes, Ints, Mask
 from recond.parsers.figures import digits
 from recond.parsers.words import SIZE, tail_digits, words_before
 
-_DECIMAL = re.compile(r"(-?)([0-9]{0,13})(?:\.([0-9]{0,2})0*)?", re.ASCII)
+_DECIMAL = re.compile(r"(-?)(0*[0-9]{0,13})(?:\.([0-9]{0,2})0*)?", re.ASCII)
+_MOST = 10**15  # cents: thirteen digits before the point, zeros in front apart
 _WIDE = 16  # bytes of a number that are read at once; longer ones are read one by one
 _SHORTEST = len("1.00")  # of the numbers that are one word
 _POINT, _MINUS = 46, 45
@@ -22,7 +23,8 @@ _BEFORE_THIRD = np.uint64((1 << 40) - 1)
 def decimal_cents(text: str) -> int | None:
     """Cents of an X12 decimal number, None when it is none.
 
-    ASCII digits only, an explicit point, at most two places that are not zero.
+    ASCII digits only, an explicit point, at most two places that are not zero, at most thirteen
+    digits before it, zeros in front apart.
     """
     match = _DECIMAL.fullmatch(text)
     if match is None or not (match[2] or match[3]):
@@ -73,7 +75,7 @@ def _wide_cents(data: Bytes, start: Ints, end: Ints) -> tuple[Ints, Mask]:
         if len(rows):
             value, wrong = digits(figures)
             cents[rows] = value * 10 ** (2 - (behind or 0))
-            bad[rows] = wrong | (value > 10**15 // 10 ** (2 - (behind or 0)))
+            bad[rows] = wrong | (value >= _MOST // 10 ** (2 - (behind or 0)))
     cents = np.where(negative, -cents, cents)
     for row in np.flatnonzero(bad):  # what is no plain number: exactly, and seldom
         raw = data[int(start[row]) : int(end[row])].tobytes().decode("latin-1").strip(" ")

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recond.parsers import bai2_details, mt940_lines
@@ -108,6 +108,8 @@ def test_more_digits_than_fit_are_refused() -> None:
 
 @given(st.lists(st.one_of(FIGURES, ODD, st.from_regex(r"-?[0-9]{1,9}(\.[0-9]{0,3})?",
                                                       fullmatch=True)), min_size=1))  # fmt: skip
+@example(["00000000000000", "9999999999999", "10000000000000", "10000000000000.0"])
+@example(["0000000000001.00", "9999999999999.99", "-0000000000000001"])
 def test_cents_of_spans_are_those_of_the_exact_reading(texts: list[str]) -> None:
     cents, bad = span_cents(*packed(texts))
     exact = [decimal_cents(text.strip(" ")) for text in texts]
