@@ -109,6 +109,7 @@ _LIST = (
     Code("GROUP_NUMBER_WRONG", "error", "FILE", "The trailer of a group has not the number of its header.", ("reject",)),
     Code("INTERCHANGE_COUNT_WRONG", "error", "FILE", "An interchange declares another number of groups than it has.", FILE_ANSWERS),
     Code("INTERCHANGE_NUMBER_WRONG", "error", "FILE", "The trailer of an interchange has not the number of its header.", ("reject",)),
+    Code("SET_REPEATED", "error", "FILE", "A transaction set has the number of another set of its group.", FILE_ANSWERS),
     Code("SET_NOT_READ", "error", "FILE", "A transaction set is neither a payment nor a remittance.", ("reject",)),
     Code("ACKNOWLEDGEMENT", "note", "FILE", "An acknowledgement is kept; it holds no payments."),
     Code("NO_ACTIVITY", "note", "FILE", "The file says that there was no activity."),

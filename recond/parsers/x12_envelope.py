@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ class Envelope:
     groups: int = 0
     interchanges: list[str] = field(default_factory=list)  # sender and number
     seen: set[str] = field(default_factory=set)
+    numbers: set[str | None] = field(default_factory=set)  # ST02 of the open group
     test: tuple[int, int] | None = None  # (line, byte offset) of an ISA with test data
     isa: _Open | None = None
     gs: _Open | None = None
@@ -86,6 +88,7 @@ class Envelope:
                     self._close_group(segments, row, sets)
                 case _:
                     self._close_interchange(segments, row)
+        self._set_numbers(segments, rows[kinds == _GS], rows[starts])
         self.sets += int(np.count_nonzero(starts))
         if len(segments):
             self.end = segments.place(len(segments) - 1)
@@ -112,6 +115,37 @@ class Envelope:
                 **segment_place(segments, row, segments.name(row)),
             )
         self.notes.count_beyond("FILE_STRUCTURE", len(rows))
+
+    def _set_numbers(self, segments: Segments, groups: Ints, rows: Ints) -> None:
+        """The number of a set is its own inside its group (X12.5): one that stands there twice may
+        be the same set again. Numbers of a group are compared at once."""
+        numbers = segments.texts(*segments.spans(rows, 2)).to_pylist() if len(rows) else []
+        edges = np.searchsorted(rows, groups).tolist()
+        for at, (start, end) in enumerate(pairwise([0, *edges, len(numbers)])):
+            if at:
+                self.numbers = set()
+            mine = numbers[start:end]
+            fresh = set(mine) - {None}
+            if len(fresh) < len(mine) or not self.numbers.isdisjoint(fresh):
+                self._tell_repeated(segments, rows[start:end].tolist(), mine)
+            self.numbers |= fresh
+
+    def _tell_repeated(
+        self, segments: Segments, rows: list[int], numbers: list[str | None]
+    ) -> None:
+        known, told = set(self.numbers), 0
+        for row, number in zip(rows, numbers, strict=True):
+            if number is not None and number in known:
+                told += 1
+                if told <= self.notes.kept:
+                    self.notes.add(
+                        "SET_REPEATED",
+                        f"The number {number} of this transaction set stands twice in its group: "
+                        f"what the set holds may count twice. {_AGAIN}",
+                        **segment_place(segments, row, "ST02"),
+                    )
+            known.add(number)
+        self.notes.count_beyond("SET_REPEATED", told)
 
     def _opened(self, segments: Segments, row: int, element: int, before: int) -> _Open:
         line, offset = segments.place(row)

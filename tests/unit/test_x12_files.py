@@ -45,6 +45,24 @@ def test_an_interchange_that_is_a_test_or_stands_twice_holds_its_file() -> None:
         assert twice.told("TRANSMISSION_CONFLICT").field == "ISA13"
 
 
+def test_a_set_number_that_stands_twice_in_its_group_holds_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sets = [advice(*TWO, trace=str(n), number=f"000{1 + n % 2}") for n in range(4)]
+    data = interchange(*sets)
+    for block in (x12_reader.BLOCK, 300):
+        monkeypatch.setattr(x12_reader, "BLOCK", block)
+        result = read("x12_820", data)
+        assert result.codes() == ["SET_REPEATED"]
+        again = [data.rindex(b"ST*820*0001~"), data.rindex(b"ST*820*0002~")]
+        assert [problem.byte_offset for problem in result.problems] == again
+        assert result.told("SET_REPEATED").field == "ST02"
+        # in another group the numbers begin anew; the two sets behind it stand there alone
+        third = data.index(b"ST*820*0001~", data.index(b"ST*820*0002~"))
+        apart = data[:third] + b"GE*2*7~GS*RA*A*B*20260316*0630*8*X*005010~" + data[third:]
+        assert "SET_REPEATED" not in read("x12_820", apart).codes()
+
+
 def of(path: Path) -> str:
     return "x12_823" if path.suffix == ".823" or b"ST*823" in path.read_bytes() else "x12_820"
 
@@ -56,7 +74,7 @@ def test_a_fixture_reads_as_expected(path: Path) -> None:
 
 
 def test_there_are_fixtures() -> None:
-    assert (len(CASES), len(FAULTS)) == (6, 13)
+    assert (len(CASES), len(FAULTS)) == (6, 14)
 
 
 @pytest.mark.parametrize("path", FAULTS, ids=lambda path: path.stem)
