@@ -2,7 +2,8 @@
 
 The archive keeps the packed bytes; everything that reads a file reads it unpacked, and offsets
 count there. A container is walked once, as a stream with a cap on bytes and on their ratio to what
-is packed, before its file is recognised (reliability.md fault 41). Names inside never become paths.
+is packed, before its file is recognised (reliability.md fault 41). Names inside say in which order
+several files are read, and nothing else: nothing is ever unpacked to a path.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Parts(io.RawIOBase):
         """`file` is closed with the stream."""
         super().__init__()
         self._file = file
-        self._left = sorted(file.infolist(), key=lambda member: member.filename)
+        self._left = sorted(_files(file), key=lambda member: member.filename)
         self.sizes = tuple(member.file_size for member in self._left)
         self._part: BinaryIO | None = None
 
@@ -131,8 +132,7 @@ def judge(path: Path, most_bytes: int) -> tuple[Problem | None, int]:
     that is not packed).
 
     PACKED_BROKEN, PACKED_TOO_LARGE, PACKED_NESTED, PACKED_ENCRYPTED, PACKED_MEMBERS (none, or more
-    than any bank sends), PACKED_NAME (a path in a name). Memory and time are bounded whatever the
-    container claims of itself.
+    than any bank sends). Memory and time are bounded whatever the container claims of itself.
     """
     kind = packed_as(path)
     if kind is None:
@@ -171,7 +171,10 @@ def _judge_zip(path: Path, most: int) -> tuple[Problem | None, int]:
         words = f"the zip holds {count:,} files; send one file in each"
         return Problem("PACKED_MEMBERS", words), count
     with zipfile.ZipFile(path) as file:
-        members = file.infolist()
+        members = _files(file)
+        if not members:
+            words = "the zip holds folders and no file; send one file in each"
+            return Problem("PACKED_MEMBERS", words), 0
         for member in members:
             fault = _wrong_member(member)
             if fault is not None:
@@ -186,12 +189,14 @@ def _judge_zip(path: Path, most: int) -> tuple[Problem | None, int]:
     return None, len(members)
 
 
+def _files(file: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The members without the entries of folders, which hold no bytes."""
+    return [one for one in file.infolist() if not (one.is_dir() and one.file_size == 0)]
+
+
 def _wrong_member(member: zipfile.ZipInfo) -> Problem | None:
-    name = member.filename
     if member.flag_bits & 0x41:
         return Problem("PACKED_ENCRYPTED", "the zip is encrypted; send the file without a password")
-    if "/" in name or "\\" in name or name in ("", ".", "..") or ":" in name:
-        return Problem("PACKED_NAME", "a name in the zip holds a path; pack the file by itself")
     if member.compress_type not in _METHODS:
         return Problem("PACKED_BROKEN", "the zip is not packed with deflate; pack it so again")
     return None

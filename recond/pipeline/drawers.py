@@ -22,6 +22,7 @@ from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
 from recond.money import format_cents
 from recond.pipeline.deposits import COUNTER, Expected, book, write
+from recond.pipeline.drawer_closes import conflict, to_compare
 from recond.pipeline.run import Run
 from recond.store import schema
 from recond.store.engine import insert_table
@@ -49,7 +50,7 @@ class _Sums:
 def settle(connection: Connection, run: Run) -> int:
     """Compare every close with the receipts that came since; returns how many deposits follow."""
     waiting = connection.execute(select(undeposited).where(undeposited.c.channel == COUNTER)).all()
-    closes = _closes(connection, waiting)
+    closes, repeats = to_compare(connection, {row.received_date for row in waiting})
     days: dict[tuple[str, str], list[Any]] = {}
     for one in closes:
         days.setdefault((one.drawer, one.business_date), []).append(one)
@@ -63,26 +64,10 @@ def settle(connection: Connection, run: Run) -> int:
             and (not shared or row.taken_by == (one.cashier or ""))
         ]
         made += _settle(connection, run, one, _Sums(mine))
+    for one, first in repeats:
+        _ask_again(connection, run, one, first)
     _ask_unclosed(connection, run, waiting, set(days))
     return made
-
-
-def _closes(connection: Connection, waiting: Sequence[Any]) -> list[Any]:
-    """Closes that were never compared, and those with receipts that came after."""
-    file = schema.file.c
-    done = (
-        select(session.c.version)
-        .where(session.c.file_no == close.c.file_no, session.c.ordinal == close.c.ordinal)
-        .exists()
-    )
-    rows = connection.execute(
-        select(close, file.file_id, file.name, done.label("done"))
-        .join(schema.file, file.file_no == close.c.file_no)
-        .where(file.state.in_(("accepted", "partly_held")))
-        .where(~done | close.c.business_date.in_({row.received_date for row in waiting}))
-        .order_by(close.c.file_no, close.c.ordinal)
-    ).all()
-    return list(rows)
 
 
 def _settle(connection: Connection, run: Run, one: Any, sums: _Sums) -> int:
@@ -272,6 +257,17 @@ def _state(connection: Connection, run: Run, question: Question, *, stands: bool
 
 def _once(connection: Connection, run: Run, question: Question) -> None:
     _state(connection, run, question, stands=True)
+
+
+def _ask_again(connection: Connection, run: Run, one: Any, first: Any) -> None:
+    """A close that came before: with the same money it may bring its deposit date late."""
+    found = conflict(one, first)
+    if found is None:
+        _ask_late(connection, run, one)
+        return
+    words, cents = found
+    _once(connection, run, Question("CLOSE_CONFLICT", _key(one), f"{_name(one)} {words}", cents,
+                                    file_no=one.file_no))  # fmt: skip
 
 
 def _ask_counts(connection: Connection, run: Run, one: Any) -> None:

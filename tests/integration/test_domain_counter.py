@@ -93,3 +93,23 @@ def test_e43b_money_of_a_later_day_waits_for_it_and_its_batch_still_counts(offic
 def taken(made: dict[str, Statement]) -> int:
     """Cents of the deposits of a month."""
     return sum(cents(str(row["receipts"])) for row in rows(made["deposit_register"]))
+
+
+@BOTH
+def test_a_close_that_comes_again_moves_nothing_and_is_asked_about(office: Office) -> None:
+    till = HEAD + f"1,D1,alvarez,{MON},09:00,{B},,CASH,65.00,,\n"
+    office.take("cashier", "till.csv", till, MON)
+    close(office, 20000 + 6500, 0, MON)
+    before = (office.rows("deposits"), office.journal())
+    close(office, 20000 + 6500, 0, MON, counts="100.00=2;50.00=1;5.00=3")  # the same count
+    assert office.asked() == []
+    close(office, 20000 + 6000, 500, TUE)  # a recount of the same bag: the same sum
+    close(office, 20000 + 6400, 0, TUE)
+    assert office.asked() == [("CLOSE_CONFLICT", 0), ("CLOSE_CONFLICT", -100)]
+    assert (office.rows("deposits"), office.journal()) == before
+    told = [row["message"] for row in office.rows("exceptions", TUE)][-1]
+    assert "cash 264.00 and checks 0.00; it came before in close2026-03-16.csv, line 2, and" in told
+    # a receipt that comes late is the first close's, and the others stay what they are
+    office.take("cashier", "late.csv", HEAD + f"2,D1,alvarez,{MON},09:30,{B},,CASH,1.00,,\n", TUE)
+    assert office.asked()[-1] == ("DRAWER_SHORT", -100)
+    assert office.rows("deposits") == before[0]

@@ -144,7 +144,8 @@ def _voided(month: Month) -> dict[tuple[str, str], int]:
 
 
 def _records(month: Month) -> list[dict[str, Any]]:
-    """Records of voids that arrived by the month's end, oldest first, one a void."""
+    """Records of voids that arrived by the month's end, oldest first, one a void; behind them
+    those that are held because their number is another record's."""
     day = func.coalesce(aside.c.effective_date, schema.file.c.business_date)
     keys = (day.label("date"), aside.c.drawer, aside.c.trace_number.label("number"),
             aside.c.original, aside.c.approved_by)  # fmt: skip
@@ -152,11 +153,12 @@ def _records(month: Month) -> list[dict[str, Any]]:
         select(*keys, total(aside.c.amount_cents).label("void_cents"))
         .select_from(aside)
         .join(schema.file, schema.file.c.file_no == aside.c.file_no)
-        .where(aside.c.kind == "VOID", schema.file.c.state.in_(["accepted", "partly_held"]),
+        .where(aside.c.kind.in_(("VOID", "VOID_HELD")),
+               schema.file.c.state.in_(["accepted", "partly_held"]),
                day <= month.last.isoformat())
-        .group_by(day, aside.c.drawer, aside.c.trace_number, aside.c.original,
-                  aside.c.approved_by)
-        .order_by(day, aside.c.drawer, aside.c.trace_number)
+        .group_by(aside.c.kind, aside.c.file_no, day, aside.c.drawer, aside.c.trace_number,
+                  aside.c.original, aside.c.approved_by)
+        .order_by(aside.c.kind, day, aside.c.drawer, aside.c.trace_number, aside.c.file_no)
     )  # fmt: skip
     shape = {"date": DATE, "drawer": TEXT, "number": TEXT, "original": TEXT, "approved_by": TEXT,
              "void_cents": INT}  # fmt: skip
