@@ -21,7 +21,7 @@ from recond.model import BANK_BALANCES, BANK_LINES, Format, Parsed, Transmission
 from recond.money import parse_decimal
 from recond.parsers.camt_checks import ASK, Checks
 from recond.parsers.camt_entries import Entries, day, equal, plain, read_entries
-from recond.parsers.camt_paths import MESSAGES, NUMBERS, PATHS
+from recond.parsers.camt_paths import HOLDS, MESSAGES, NUMBERS, PATHS
 from recond.parsers.camt_statement import Balance, Statement, total
 from recond.parsers.columns import Ints, Mask
 from recond.parsers.notes import Notes
@@ -160,6 +160,7 @@ class _Reader:
         if key == "STMT":
             self._count += 1
             self._statements.append(Statement(line, place[1]))
+            self._wrapped(elements.data[start : start + 80].tobytes(), place)
             return
         raw = elements.data[int(elements.low[at]) : int(elements.high[at])].tobytes()
         text = " ".join(plain(raw.decode(elements.encoding, "replace")).split())
@@ -180,6 +181,15 @@ class _Reader:
             return
         self._checks.kind = kind
         self._digest.update(kind.encode())
+
+    def _wrapped(self, tag: bytes, place: tuple[int, int, int]) -> None:
+        """A message holds what its root says: a report of the day in the wrapper of a statement
+        would post what the statement brings again."""
+        found, kind = _LOCAL.match(tag), self._checks.kind
+        name = found[1].decode() if found else ""
+        if name != HOLDS[kind]:
+            words = f"A message camt.{kind} holds a {name} and no {HOLDS[kind]}. {ASK}"
+            self._checks.tell("FILE_STRUCTURE", words, place[0], place[1], name)
 
     def _statement(self, key: str, text: str, currency: str, place: tuple[int, int, int]) -> None:
         statement = self._statements[-1]

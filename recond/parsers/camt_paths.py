@@ -12,6 +12,7 @@ MESSAGES = {
     "BkToCstmrAcctRpt": "052", "BkToCstmrStmt": "053", "BkToCstmrDbtCdtNtfctn": "054",
     "BkToCstmrAcctRptV01": "052", "BkToCstmrStmtV01": "053", "BkToCstmrDbtCdtNtfctnV01": "054",
 }  # fmt: skip
+HOLDS = {"052": "Rpt", "053": "Stmt", "054": "Ntfctn"}
 _HEADER = "MsgId CreDtTm MsgPgntn/PgNb MsgPgntn/LastPgInd"
 _STATEMENT = """
     Id CreDtTm Acct/Id/IBAN Acct/Id/Othr/Id Acct/Ccy
@@ -51,7 +52,7 @@ def _build() -> tuple[Paths, dict[str, int]]:
         return above
 
     numbers["STMT"] = 2
-    for name in ("Stmt", "Rpt", "Ntfctn"):
+    for name in HOLDS.values():
         children[1, name] = 2
     numbers["NTRY"] = 3
     children[2, "Ntry"] = 3

@@ -383,6 +383,13 @@ def test_what_stays_open_to_the_end_is_held(old: str, new: str) -> None:
 
 def test_no_statement_is_never_an_empty_success() -> None:
     assert held(outcome(message(""))) == ["NO_STATEMENT"]
+    # the root says what a message is, and what it holds must be that
+    for kind, others in (("053", "052 054"), ("052", "053"), ("054", "053")):
+        for other in others.split():
+            wrong = outcome(message(statement(kind=other), kind=kind))
+            assert held(wrong) == ["FILE_STRUCTURE"]
+            assert wrong.told("FILE_STRUCTURE").line == 4
+        assert "FILE_STRUCTURE" not in held(outcome(message(statement(kind=kind), kind=kind)))
     assert outcome(message(statement((), ()))).told("NO_ACTIVITY")
     assert not held(outcome(message(statement((), ()))))
 
