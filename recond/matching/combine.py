@@ -58,7 +58,7 @@ class _Search:
             value = self.values[place]
             if left > self.behind[place] or left > value * parts or self.done():
                 return
-            for take in range(min(self.counts[place], left // value, parts), 0, -1):
+            for take in range(min(self.counts[place], left // value), 0, -1):
                 rest = left - take * value
                 every = whole and take == self.counts[place]
                 if rest:
