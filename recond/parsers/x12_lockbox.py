@@ -83,11 +83,12 @@ class Checks:
         next_ord, batches = self._walk(segments, chosen, level, checks, next_ord)
         if not len(checks):
             return {}, next_ord
-        group = np.cumsum(segments.tag == code("BPR")) - 1
-        first = int(group[checks[0]])
-        within = chosen & (level >= 0) & (segments.tag[level] == code("BPR"))
-        lines = remittance_lines(segments, np.maximum(group - first, 0), len(checks), chosen)
-        return self._tables(segments, checks, group - first, within, lines, batches), next_ord
+        is_check = np.zeros(len(segments), dtype=np.bool_)
+        is_check[checks] = True
+        group = np.cumsum(is_check) - 1  # a BPR that stands in no set is no check
+        within = chosen & (level >= 0) & is_check[level]
+        lines = remittance_lines(segments, np.maximum(group, 0), len(checks), chosen)
+        return self._tables(segments, checks, group, within, lines, batches), next_ord
 
     # --- deposits and batches --------------------------------------------------------------------
 

@@ -33,10 +33,12 @@ def text_of(data: bytes) -> str:
 
 
 def lines_of(data: bytes, width: int = 0) -> list[str]:
-    """Lines without their ends, blank ones left out; a file of one line is cut by `width`."""
+    """Lines without their ends, blank ones left out; a file that begins with a line of two and
+    more times `width` has no lines and is cut by it."""
     text = text_of(data)
     found = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip(" \x1a")]
-    if width and len(found) == 1 and len(found[0]) > width:
+    if width and found and len(found[0]) > 2 * width:
+        text = re.sub(r"[\r\n]", "", text)
         return [text[at : at + width] for at in range(0, len(text), width) if text[at:].strip()]
     return found
 
@@ -118,7 +120,7 @@ def _no_lines() -> frozenset[str]:
 
 
 _NO_LINES = _no_lines()
-_BAI2 = re.compile(r"(?:(?<=/)\s*|[\r\n]+\s*|\A\s*)(?=(?:01|02|03|16|49|88|98|99),)")
+_BAI2 = re.compile(r"(?:(?<=/)\s+|[\r\n]+\s*|\A\s*)(?=(?:01|02|03|16|49|88|98|99),)")
 
 
 def _bai2_records(data: bytes) -> Iterator[list[str]]:

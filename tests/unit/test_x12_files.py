@@ -45,6 +45,18 @@ def test_an_interchange_that_is_a_test_or_stands_twice_holds_its_file() -> None:
         assert twice.told("TRANSMISSION_CONFLICT").field == "ISA13"
 
 
+def test_a_check_outside_of_any_set_is_no_check_and_moves_none() -> None:
+    stray = b"BPR*C*9.00*C*CHK**01*021000021*DA*566000001~\nRMR*IV*WA-9**9.00~\n"
+    one, two = SMALL_823, SMALL_823.replace(b"000000001", b"000000002")
+    result = read("x12_823", one + stray + two + one.replace(b"000000001", b"000000003"))
+    assert result.codes("error") == ["FILE_STRUCTURE"]
+    assert [row["amount_cents"] for row in rows(result)["receipts"]] == [10000, 400] * 3
+    told = rows(result)["remittances"]
+    assert [(row["ordinal"], row["reference"]) for row in told] == [
+        (at, "WA-1" if at % 2 else "SE-2") for at in range(1, 7)
+    ]
+
+
 def test_a_set_number_that_stands_twice_in_its_group_holds_the_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
