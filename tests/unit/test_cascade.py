@@ -6,6 +6,7 @@ import datetime as dt
 import random
 from itertools import pairwise
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from recond.exceptions.codes import CODES
 from recond.matching.credits import CREDITS, apply_credits
+from recond.matching.duplicates import Standing, earlier
 from recond.matching.policy import Policy, Rules, Tier
 from recond.matching.tables import BOOK_ACCOUNTS, DECISIONS, PLACEMENTS, QUESTIONS, Matched
 from recond.model import CREDIT, ITEM, SUSPENSE
@@ -431,6 +433,28 @@ def test_the_window_of_duplicates(days: int, flagged: bool) -> None:
     assert bool(one(made, ref(A), cents=500)[2]) is flagged
     made.recent.append((A, 500, DAY - dt.timedelta(days=40), 4))  # a nearer record, but older
     assert bool(one(made, ref(A), cents=500)[2]) is flagged
+
+
+PAID = st.lists(st.tuples(st.integers(-1, 3), st.integers(1, 3), st.integers(0, 9)), max_size=9)
+
+
+def _standing(paid: list[tuple[int, int, int]]) -> Standing:
+    account, cents, day = np.array(paid, np.int64).reshape(-1, 3).T
+    return Standing(account, cents, day, np.arange(len(paid)))
+
+
+@given(PAID, PAID, st.integers(0, 5))
+def test_the_earlier_payment_is_what_looking_at_all_says(
+    before: list[tuple[int, int, int]], now: list[tuple[int, int, int]], window: int
+) -> None:
+    everything = [*before, *now]
+    expected = []
+    for at in range(len(before), len(everything)):
+        account, cents, day = everything[at]
+        like = [n for n in range(at) if everything[n][:2] == (account, cents)
+                and abs(everything[n][2] - day) <= window]  # fmt: skip
+        expected.append(max(like, default=-1))
+    assert earlier(_standing(before), _standing(now), window).tolist() == expected
 
 
 def test_money_in_suspense_is_no_duplicate() -> None:
