@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -48,7 +48,7 @@ from recond.sections import (
     Roles,
     Unclaimed,
 )
-from recond.tomlcheck import Document, construct, nearest, read_toml
+from recond.tomlcheck import Location, MisplacedError, construct, nearest, read_toml
 
 # Names that begin with RECOND_ and are no settings.
 OTHER_NAMES = {"RECOND_HOME", "RECOND_NOW", "RECOND_SAMPLES", "RECOND_TEST_POSTGRES"}
@@ -118,17 +118,29 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
     @model_validator(mode="after")
-    def _sources_name_known_charges(self) -> Self:
-        known = {charge.code for charge in self.charge_type or Rules().charge_types}
-        for source in self.source:
-            for code in source.pays_only:
-                if code not in known:
-                    raise ValueError(f"source {source.name}: no charge type {code}")
-        for filing in self.filing:
-            for code in filing.charge_types:
-                if code not in known:
-                    raise ValueError(f"filing {filing.name}: no charge type {code}")
+    def _charge_types_are_declared(self) -> Self:
+        known = [charge.code for charge in self.charge_type or Rules().charge_types]
+        wrong = [
+            (where, f"there is no charge type {code!r}{nearest(code, known)}")
+            for where, codes in self._named_charges()
+            for code in codes
+            if code not in known
+        ]
+        if wrong:
+            raise MisplacedError(wrong)
         return self
+
+    def _named_charges(self) -> Iterator[tuple[Location, tuple[str, ...]]]:
+        """Where tables name charge types, and which."""
+        for number, policy in enumerate(self.policy):
+            for place, tier in enumerate(policy.tiers):
+                where = ("policy", number, "tiers", place)
+                yield (*where, "charge_types"), tier.charge_types
+                yield (*where, "services"), tier.services
+        for number, source in enumerate(self.source):
+            yield ("source", number, "pays_only"), source.pays_only
+        for number, filing in enumerate(self.filing):
+            yield ("filing", number, "charge_types"), filing.charge_types
 
     @property
     def zone(self) -> ZoneInfo:
@@ -222,44 +234,12 @@ def parse(text: str, name: str, environ: Mapping[str, str] = os.environ) -> Sett
     """`load` for a text that is already read; `name` stands in the messages."""
     _refuse_unknown_names(environ)
     document = read_toml(text, name)
-    _refuse_unknown_charges(document)
     return construct(Settings, document, lambda data: _checked(Settings(**data)))
 
 
 def _checked(settings: Settings) -> Settings:
     settings.rules()
     return settings
-
-
-def _refuse_unknown_charges(document: Document) -> None:
-    """Charge types that tables name and nothing declares, each with its line: what a model says
-    of the whole file has no place. Tables of another shape are refused by their models."""
-    declared = [row.get("code") for row in _tables(document.data, "charge_type")]
-    known = [code for code in declared if isinstance(code, str)] or [
-        charge.code for charge in Rules().charge_types
-    ]
-    named: list[tuple[tuple[str | int, ...], object]] = []
-    for number, policy in enumerate(_tables(document.data, "policy")):
-        for place, tier in enumerate(_tables(policy, "tiers")):
-            where = ("policy", number, "tiers", place)
-            named += [((*where, key), tier.get(key)) for key in ("charge_types", "services")]
-    for table, key in (("source", "pays_only"), ("filing", "charge_types")):
-        for number, row in enumerate(_tables(document.data, table)):
-            named.append(((table, number, key), row.get(key)))
-    wrong = [
-        f"{document.place(where)}: {'.'.join(map(str, where))}: there is no charge type"
-        f" {code!r}{nearest(code, known)}"
-        for where, codes in named
-        for code in (codes if isinstance(codes, list) else [])
-        if isinstance(code, str) and code not in known
-    ]
-    if wrong:
-        raise ConfigError("\n".join(wrong))
-
-
-def _tables(data: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    found = data.get(name)
-    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
 
 def _refuse_unknown_names(environ: Mapping[str, str]) -> None:

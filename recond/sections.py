@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from recond.matching.policy import Amount
+from recond.posting import Chart
 
 MONTH_DAY = r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 
@@ -104,29 +105,35 @@ class Unclaimed(Section):
         return self
 
 
+# The accounts of a new home stand in posting, which posts to them.
+_CHART = Chart()
+_CLEARING = dict(_CHART.clearing)
+
+
 class Gl(Section):
     """`[gl]`: the GL accounts of the pool fund and of the other funds."""
 
-    pool_fund: str = "100"
-    bank: str = "1010"
-    lockbox_clearing: str = "1080"
-    ach_clearing: str = "1081"
-    card_clearing: str = "1082"
-    counter_clearing: str = "1083"
-    due_to_funds: str = "2080"
-    suspense: str = "2100"
-    customer_credit: str = "2110"
-    refunds_payable: str = "2120"
-    cash_over: str = "4900"
-    cash_short: str = "5900"
-    fees: str = "5910"  # of banks and card processors
-    convenience_fees: str = "4910"  # that a card processor passes on
-    equity_in_pool: str = "1110"
-    receivables: str = "1200"
-    billing_contra: str = "4000"
-    write_off: str = "1290"  # allowance for what is written off, in each fund
-    collection_fees: str = "5920"  # what agencies keep of what they collect, in each fund
-    customer_deposits: str = "2300"  # deposits that are held for customers, in each fund
+    pool_fund: str = _CHART.pool_fund
+    bank: str = _CHART.bank
+    lockbox_clearing: str = _CLEARING["LOCKBOX"]
+    ach_clearing: str = _CLEARING["ACH_CREDIT"]
+    card_clearing: str = _CLEARING["CARD"]
+    counter_clearing: str = _CLEARING["CASHIER"]
+    due_to_funds: str = _CHART.due_to_funds
+    suspense: str = _CHART.suspense
+    customer_credit: str = _CHART.customer_credit
+    refunds_payable: str = _CHART.refunds_payable
+    cash_over: str = _CHART.cash_over
+    cash_short: str = _CHART.cash_short
+    fees: str = _CHART.fees  # of banks and card processors
+    convenience_fees: str = _CHART.convenience_fees  # that a card processor passes on
+    equity_in_pool: str = _CHART.equity_in_pool
+    receivables: str = _CHART.receivables
+    billing_contra: str = _CHART.billing_contra
+    write_off: str = _CHART.write_off  # allowance for what is written off, in each fund
+    # in each fund: what agencies keep of what they collect, and deposits held for customers
+    collection_fees: str = _CHART.collection_fees
+    customer_deposits: str = _CHART.customer_deposits
 
 
 class Roles(Section):

@@ -23,6 +23,14 @@ _KEY = re.compile(r"\s{0,80}((?:[A-Za-z0-9_.\-]|\"[^\"]{0,200}\"|'[^']{0,200}'){
 _PART = re.compile(r"\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_\-]{1,200})")
 
 
+class MisplacedError(ValueError):
+    """What a model's validator says of places inside the model: location and sentence of each."""
+
+    def __init__(self, found: Sequence[tuple[Location, str]]) -> None:
+        super().__init__("; ".join(words for _, words in found))
+        self.found = tuple(found)
+
+
 class Strict(BaseModel):
     """A table of a configuration or format file: unknown keys are refused, values do not bend."""
 
@@ -102,10 +110,18 @@ def _sentences(
     details: list[ErrorDetails],
 ) -> Iterator[str]:
     for detail in details:
-        location = tuple(detail["loc"])
-        key = ".".join(str(part) for part in (*prefix, *location))
-        place = document.place((*prefix, *location))
-        yield f"{place}: {key}: {_reason(model, detail)}"
+        location = (*prefix, *detail["loc"])
+        error = detail.get("ctx", {}).get("error")
+        if isinstance(error, MisplacedError):
+            for inner, words in error.found:
+                yield _sentence(document, (*location, *inner), words)
+        else:
+            yield _sentence(document, location, _reason(model, detail))
+
+
+def _sentence(document: Document, location: Location, words: str) -> str:
+    key = ".".join(str(part) for part in location)
+    return f"{document.place(location)}: {key}: {words}"
 
 
 def _reason(model: type[BaseModel], detail: ErrorDetails) -> str:

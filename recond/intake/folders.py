@@ -59,7 +59,7 @@ class Down:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A file that is recond's: `HOME/work/<inbox>/<number>/<name>`.
+    """A file that is recond's: `work/<inbox>/<number>/<name>` in the home.
 
     `number` is never used twice and is the arrival's `file_no`. `late` marks bytes that came
     after recond had begun to read the file: they are kept and held, never posted by themselves.

@@ -87,7 +87,7 @@ def _tags(data: Bytes, start: Ints, end: Ints) -> Ints:
     found[rows] = np.where(_KNOWN[number], number, TEXT)
     dashes = np.flatnonzero(begins == _DASH)
     if len(dashes):
-        # "-", "-}" and what banks put behind: a control character, XXX, the next message's blocks.
+        # "-", "-}" and what banks put behind: a control character, letters X, the next message.
         after = words_at(data, start[dashes]) >> np.uint64(8) & _BYTE
         size = end[dashes] - start[dashes]
         ends = (size == 1) | (after == _BRACE) | (after < 32)

@@ -23,6 +23,7 @@ from recond.exceptions.questions import exception_id
 from recond.money import format_cents
 from recond.pipeline.deposits import COUNTER, Expected, book, write
 from recond.pipeline.drawer_closes import conflict, to_compare
+from recond.pipeline.numbered import VOID
 from recond.pipeline.run import Run
 from recond.store import schema
 from recond.store.engine import insert_table
@@ -343,7 +344,7 @@ def _numbers(connection: Connection, drawer: str, day: str) -> list[str]:
     own |= set(
         connection.scalars(
             select(aside.trace_number).where(
-                aside.drawer == drawer, aside.effective_date == day, aside.kind == "VOID"
+                aside.drawer == drawer, aside.effective_date == day, aside.kind == VOID
             )
         )
     )

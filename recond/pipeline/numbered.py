@@ -9,9 +9,9 @@ number: their numbers are those of their kind and amount.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -63,21 +63,16 @@ class Seen:
 Key = tuple[str, str]  # source and number
 
 
-@dataclass(slots=True)
-class _Record:
-    """One record: its rows among the receipts and among what is set aside, and their content.
+class _Row(NamedTuple):
+    """A row of a record, in the order of lines: what is set aside stands behind the receipts of
+    its line. `part` tells records of one number apart. A tuple: cards make many of them."""
 
-    A counter receipt is all rows of its number, a void too; a card transaction is one line.
-    """
-
+    line: int
+    aside: bool
+    place: int
     key: Key
-    receipts: list[int] = field(default_factory=list)
-    aside: list[int] = field(default_factory=list)
-    content: list[str] = field(default_factory=list)
-    lines: int = 0
-
-    def digest(self) -> str:
-        return sha256("\x1e".join(self.content).encode()).hexdigest()[:32]
+    part: object
+    content: str
 
 
 def judge(
@@ -94,19 +89,23 @@ def judge(
     records = _records(receipts, set_aside, arrival.held_batches)
     if not records:
         return seen
-    known = _known(connection, {record.key for record in records})
+    known = _known(connection, {rows[0].key for rows in records})
     fresh: dict[Key, str] = {}
     lines = 0
-    for record in records:
-        digest = record.digest()
-        before = known.get(record.key)
+    for rows in records:
+        key, digest = rows[0].key, _digest(rows)
+        before = known.get(key)
         if before is None:
-            known[record.key] = fresh[record.key] = digest
+            known[key] = fresh[key] = digest
             continue
         same = before == digest
-        lines += record.lines if same else 0
-        (seen.skipped if same else seen.conflicting)[record.receipts] = True
-        (seen.skipped_aside if same else seen.conflicting_aside)[record.aside] = True
+        lines += len({row.line for row in rows}) if same else 0
+        ours, aside = (
+            (seen.skipped, seen.skipped_aside) if same
+            else (seen.conflicting, seen.conflicting_aside)
+        )  # fmt: skip
+        for row in rows:
+            (aside if row.aside else ours)[row.place] = True
     _remember(connection, arrival.file_no, fresh)
     return replace(seen, skipped_rows=lines)
 
@@ -123,32 +122,21 @@ def with_held(set_aside: pa.Table, seen: Seen) -> pa.Table:
     return told.filter(pa.array(~seen.skipped_aside))
 
 
-def _records(receipts: pa.Table, set_aside: pa.Table, held: frozenset[int]) -> list[_Record]:
-    """The numbered records of a chunk in the order of their first lines. Rows become objects
-    here: the rows of one number are one content, and only counters and cards have numbers."""
-    rows = [*_of_receipts(receipts, held), *_of_set_aside(set_aside, receipts, held)]
-    rows.sort(key=lambda row: (row.line, row.aside))
-    found: dict[tuple[object, ...], _Record] = {}
-    line = 0
-    for row in rows:
-        record = found.setdefault((row.key, row.part), _Record(row.key))
-        (record.aside if row.aside else record.receipts).append(row.place)
-        record.content.append(row.content)
-        record.lines += row.line != line
-        line = row.line
+def _records(receipts: pa.Table, set_aside: pa.Table, held: frozenset[int]) -> list[list[_Row]]:
+    """The numbered records of a chunk in the order of their first lines, each as its rows: a
+    counter receipt is all rows of its number, a void too; a card transaction is one line.
+
+    Rows become objects here: the rows of one number are one content, and only counters and cards
+    have numbers.
+    """
+    found: dict[tuple[Key, object], list[_Row]] = {}
+    for row in sorted((*_of_receipts(receipts, held), *_of_set_aside(set_aside, receipts, held))):
+        found.setdefault((row.key, row.part), []).append(row)
     return list(found.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row of a record: `part` tells records of one number apart."""
-
-    line: int
-    aside: bool
-    place: int
-    key: Key
-    part: object
-    content: str
+def _digest(rows: list[_Row]) -> str:
+    return sha256("\x1e".join([row.content for row in rows]).encode()).hexdigest()[:32]
 
 
 def _of_receipts(receipts: pa.Table, held: frozenset[int]) -> Iterator[_Row]:

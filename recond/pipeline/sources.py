@@ -59,9 +59,12 @@ def by_restriction(
     if not limits and not own:
         yield run, keys
         return
-    told = [own.get(key, limits.get(key >> schema.ORDINAL_BITS, "")) for key in keys.to_pylist()]
-    said = np.array(told, dtype=object)
-    for pays_only in sorted(set(told), key=_narrowest):
+    numbers = ints(keys)
+    files, place = np.unique(numbers >> schema.ORDINAL_BITS, return_inverse=True)
+    said = np.array([limits.get(number, "") for number in files.tolist()], dtype=object)[place]
+    at = np.flatnonzero(np.isin(numbers, np.fromiter(own, np.int64, len(own))))
+    said[at] = [own[number] for number in numbers[at].tolist()]
+    for pays_only in sorted(set(said.tolist()), key=_narrowest):
         mine = keys.filter(pa.array(said == pays_only))
         yield replace(run, rules=run.rules.restricted(pays_only)), mine
 

@@ -47,7 +47,7 @@ def take_voids(connection: Connection, run: Run, file_no: int, file_id: str, fil
         questions.append(
             Question(
                 code,
-                f"{file_id}/void/{void.drawer}/{void.number}" + (f"/{void.original}" * void.held),
+                _key(file_id, void),
                 f"{file_name}, line {void.line}: {words}",
                 -void.cents,
                 file_no=file_no,
@@ -59,6 +59,11 @@ def take_voids(connection: Connection, run: Run, file_no: int, file_id: str, fil
         rematch.pay_reopened(connection, run, voided)
     run.desk(connection).open(questions)
     return len(voided)
+
+
+def _key(file_id: str, void: Void) -> str:
+    key = f"{file_id}/void/{void.drawer}/{void.number}"
+    return f"{key}/{void.original}" if void.held else key  # several may have one number
 
 
 def _voids(connection: Connection, file_no: int) -> list[Void]:

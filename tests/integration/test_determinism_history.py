@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import pytest
 from office import Office, check, csv_text, lockbox_file, receivable, receivables_csv
 from test_determinism import Check, outcome
+from test_restricted import AID
 
 from recond.exceptions.answers import Answer
 from recond.exceptions.decisions import requests
@@ -24,13 +25,7 @@ from recond.exceptions.decisions.deciding import decide
 PAST, NEXT, CURRENT = "2026-02-10", "2026-03-28", "2026-04-28"
 PAYER = "0000555555"
 MEMORY, AIDED, CREDIT, PLAN, TWICE, LATE, SMALL = (f"10000000{n}0" for n in range(1, 8))
-RULES = """
-[[source]]
-name = "energy aid"
-inbox = "lockbox"
-files = "aid*"
-pays_only = ["WATER", "SEWER"]
-
+RULES = f"""{AID}
 [[policy]]
 name = "bills, then installments"
 structures = ["installment", "bill"]

@@ -13,6 +13,7 @@ from recond.exports.statements.cash import SAME
 from recond.exports.statements.transit import booked, credited
 from recond.model import VOIDED
 from recond.pipeline.deposits import CONVENIENCE, FEE, NETTED
+from recond.pipeline.numbered import HELD, VOID
 from recond.store import schema
 from recond.store.sql import total
 
@@ -153,7 +154,7 @@ def _records(month: Month) -> list[dict[str, Any]]:
         select(*keys, total(aside.c.amount_cents).label("void_cents"))
         .select_from(aside)
         .join(schema.file, schema.file.c.file_no == aside.c.file_no)
-        .where(aside.c.kind.in_(("VOID", "VOID_HELD")),
+        .where(aside.c.kind.in_((VOID, VOID + HELD)),
                schema.file.c.state.in_(["accepted", "partly_held"]),
                day <= month.last.isoformat())
         .group_by(aside.c.kind, aside.c.file_no, day, aside.c.drawer, aside.c.trace_number,
@@ -181,7 +182,7 @@ def missing(month: Month) -> list[dict[str, Any]]:
         .distinct()
     )
     voids = select(aside.c.drawer, aside.c.trace_number).where(
-        aside.c.kind == "VOID", aside.c.drawer.is_not(None),
+        aside.c.kind == VOID, aside.c.drawer.is_not(None),
         aside.c.effective_date >= first, aside.c.effective_date <= last,
     )  # fmt: skip
     numbers: dict[str, set[str]] = {}
