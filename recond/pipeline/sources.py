@@ -64,7 +64,8 @@ def by_restriction(
     said = np.array([limits.get(number, "") for number in files.tolist()], dtype=object)[place]
     at = np.flatnonzero(np.isin(numbers, np.fromiter(own, np.int64, len(own))))
     said[at] = [own[number] for number in numbers[at].tolist()]
-    for pays_only in sorted(set(said.tolist()), key=_narrowest):
+    told: list[str] = said.tolist()
+    for pays_only in sorted(set(told), key=_narrowest):
         mine = keys.filter(pa.array(said == pays_only))
         yield replace(run, rules=run.rules.restricted(pays_only)), mine
 
