@@ -93,15 +93,19 @@ def line_blocks(
     data, size = bytearray(block), 0  # what was read and not yet handed on
     offset, line = 0, 1
     first = True
-    while True:
+    ended = False
+    while not ended:
         if not reuse or len(data) < size + block:
             data = _grown(data, size, size + block)
-        more = fill(data, size, block)
+        more = _filled(fill, data, size, block)
         size += more
-        while more and data[size - 1] == CR:  # its \n may be the next byte
+        # A small file is one block: what is paid for each is paid once.
+        ended = more < block
+        while not ended and data[size - 1] == CR:  # its \n may be the next byte
             data = _grown(data, size, size + 1) if len(data) == size else data
             more = fill(data, size, 1)
             size += more
+            ended = not more
         if first and data.startswith(BOM):
             size, offset = size - len(BOM), len(BOM)
             data[:size] = data[len(BOM) : len(BOM) + size]
@@ -109,17 +113,15 @@ def line_blocks(
         if not size:
             return
         cut = size
-        if more:
+        if not ended:
             cut = max(data.rfind(b"\n", 0, size), data.rfind(b"\r", 0, size)) + 1
             if cut == 0 and size > longest:
                 cut = size
-        lines = _lines(data, cut, line, offset, whole if more else None)
+        lines = _lines(data, cut, line, offset, None if ended else whole)
         if len(lines.starts):
             yield lines
         cut = len(lines.data)
         offset, line = offset + cut, line + len(lines.starts)
-        if not more:
-            return
         size -= cut
         rest = data[cut : cut + size]
         if reuse:
@@ -158,6 +160,14 @@ def _filler(source: Readable) -> Callable[[bytearray, int, int], int]:
         return filled
     readinto = source.readinto
     return lambda data, at, most: readinto(memoryview(data)[at : at + most])
+
+
+def _filled(fill: Callable[[bytearray, int, int], int], data: bytearray, at: int, most: int) -> int:
+    """Read until `most` bytes came or the source ended: unpacking may give less at a time."""
+    size = 0
+    while size < most and (more := fill(data, at + size, most - size)):
+        size += more
+    return size
 
 
 def split_lines(data: Bytes, carriage: bool = True) -> tuple[Ints, Ints]:

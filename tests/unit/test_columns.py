@@ -44,6 +44,26 @@ def test_lines_know_their_number_and_place(parts: list[bytes], size: int) -> Non
             assert data[at : at + int(end - start)] == block.data[start:end].tobytes()
 
 
+class Trickle(io.RawIOBase):
+    """A source that gives some bytes at a time, as unpacking does."""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self._data, self._size = io.BytesIO(data), size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        return self._data.readinto(buffer[: self._size])
+
+
+@given(st.lists(st.sampled_from([b"a", b"bc", b"\r\n"])), st.integers(1, 3), st.integers(8, 20))
+def test_a_file_within_a_block_is_one_block(parts: list[bytes], size: int, block: int) -> None:
+    data = b"".join(parts)[: block - 1]
+    found = list(columns.line_blocks(Trickle(data, size), block))
+    assert [len(lines.starts) for lines in found] == [len(naive(data))] * bool(data)
+
+
 def test_a_line_without_end_comes_in_pieces() -> None:
     found = lines(b"x" * 10_000 + b"\nab\n", 100, 50)
     assert b"".join(found) == b"x" * 10_000 + b"ab"
