@@ -1,6 +1,6 @@
 """Mutated inputs for one grammar, under caps of memory and time.
 
-    python -m tests.fuzz nacha [--inputs 1000000] [--seed 1] [--show]
+    python -m tests.fuzz nacha [--inputs 50000] [--seed 1] [--show]
 
 Every input is read as the corridor reads it. Nothing may raise, take more than SECONDS, or more
 memory than MEGABYTES above what the program takes to start. Of what is accepted a reader of our
