@@ -13,9 +13,10 @@ import typer
 
 from recond import __version__
 from recond.cli.audit import audit_app
+from recond.cli.corrections import corrections_app
 from recond.cli.files import files_app
 from recond.cli.formats import formats_app
-from recond.cli.options import AsOfOption, DryRunOption, HomeOption, JsonOption, ReasonOption, day
+from recond.cli.options import AsOfOption, DryRunOption, HomeOption, JsonOption, day
 from recond.cli.queue import queue_app
 from recond.errors import RecondError, UsageError
 
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(corrections_app)  # its verbs stand beside the others
 app.add_typer(files_app, name="files")
 app.add_typer(queue_app, name="queue")
 app.add_typer(formats_app, name="formats")
@@ -160,81 +162,6 @@ def clear(
     from recond.verbs.work import clear_verb
 
     raise typer.Exit(clear_verb(home, json, dry_run, day(as_of)))
-
-
-@app.command()
-def reverse(
-    application: str,
-    reason: ReasonOption,
-    home: HomeOption = None,
-    dry_run: DryRunOption = False,
-    as_of: AsOfOption = None,
-) -> None:
-    """Take one application back: the money goes to suspense, a question asks."""
-    from recond.verbs.work import decide
-
-    decide(home, "reverse", dry_run, day(as_of), application, reason)
-
-
-@app.command()
-def transfer(
-    receipt: str,
-    to: Annotated[str, typer.Option("--to", help="The account or item that it belongs to.")],
-    reason: ReasonOption,
-    home: HomeOption = None,
-    dry_run: DryRunOption = False,
-    as_of: AsOfOption = None,
-) -> None:
-    """Ask for a misapplied payment to be moved; another person has to approve it."""
-    from recond.verbs.queue import request
-
-    request(home, "transfer", dry_run, day(as_of), None, receipt, to, reason)
-
-
-@app.command("write-off")
-def write_off(
-    target: Annotated[str, typer.Argument(help="The account or item that owes.")],
-    reason: ReasonOption,
-    amount: Annotated[str | None, typer.Option("--amount", help="Else all that is owed.")] = None,
-    home: HomeOption = None,
-    dry_run: DryRunOption = False,
-    as_of: AsOfOption = None,
-) -> None:
-    """Ask for a debt to be written off; another person has to approve it."""
-    from recond.verbs.queue import cents_option, request
-
-    request(home, "write_off", dry_run, day(as_of), None, target, cents_option(amount), reason)
-
-
-@app.command()
-def recover(
-    receipt: str,
-    to: Annotated[str, typer.Option("--to", help="The account or item that was written off.")],
-    reason: ReasonOption,
-    commission: Annotated[str | None, typer.Option(help="What the agency kept.")] = None,
-    home: HomeOption = None,
-    dry_run: DryRunOption = False,
-    as_of: AsOfOption = None,
-) -> None:
-    """Say that a payment is of written-off debt; another person has to approve it."""
-    from recond.verbs.queue import cents_option, request
-
-    kept = cents_option(commission)
-    request(home, "recover", dry_run, day(as_of), None, receipt, to, kept, reason)
-
-
-@app.command()
-def release(
-    receipt: str,
-    reason: ReasonOption,
-    home: HomeOption = None,
-    dry_run: DryRunOption = False,
-    as_of: AsOfOption = None,
-) -> None:
-    """Ask for a customer's deposit to be given back; another person has to approve it."""
-    from recond.verbs.queue import request
-
-    request(home, "release", dry_run, day(as_of), None, receipt, reason)
 
 
 @app.command()
