@@ -241,8 +241,9 @@ def _child(element: ElementTree.Element, *names: str) -> str:
 
 
 def _plain_xml(data: bytes) -> str:
-    """XML without prefixes of names, and without the control characters that recond warns of."""
-    text = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f]", "?", data.decode(errors="replace"))
+    """XML without prefixes of names, and with a question mark for what is no character, of which
+    recond warns: it may be the one that was damaged (`?>`)."""
+    text = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffd]", "?", data.decode(errors="replace"))
     return re.sub(r"(?<=[<\s/])[\w.-]+:(?=[\w.-]+[\s=/>])", "", text)
 
 
