@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond import controls
+from recond.balances import Proof
 from recond.exceptions.codes import CODES
 from recond.formats import Formats
 from recond.model import CONTROLS, TABLES, Format, Problem
@@ -36,12 +37,13 @@ def test(fmt: Format, source: BinaryIO) -> dict[str, Any]:
 
     Receipts (change at the counter taken off) and credits of bank lines and of records set aside
     are credits. Debits, without their sign, are returns and debits that are set aside, and what
-    is negative there or among bank lines. Problems include controls that do not hold.
+    is negative there or among bank lines. Problems include controls that do not hold, and balances
+    that do not add up.
     """
     rows: dict[str, int] = {}
     credit_cents = debit_cents = 0
     problems: list[Problem] = []
-    declared = [CONTROLS.empty_table()]
+    declared, proof = [CONTROLS.empty_table()], Proof(fmt)
     for chunk in GRAMMARS[fmt.grammar].parse(source, fmt):
         for table in TABLES:
             count = chunk.table(table).num_rows
@@ -51,9 +53,11 @@ def test(fmt: Format, source: BinaryIO) -> dict[str, Any]:
         for cents in (chunk.table("bank_lines")["amount_cents"], _signed(chunk.table("set_aside"))):
             above, below = _sides(cents)
             credit_cents, debit_cents = credit_cents + above, debit_cents + below
+        proof.look(chunk)
         problems.extend(chunk.problems)
         declared.append(chunk.table("controls"))
     problems.extend(controls.compare(pa.concat_tables(declared), fmt.waives))
+    problems.extend(proof.problems())
     return {
         "format": fmt.name,
         "rows": rows,

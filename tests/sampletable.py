@@ -22,7 +22,6 @@ from pathlib import Path
 from recond.exceptions.codes import CODES
 from recond.formats import HEAD, Formats, load_home_formats
 from recond.model import Problem
-from recond.pipeline import statements
 from recond.pipeline.reading import read
 
 INBOXES = {  # of the manifest's formats
@@ -51,11 +50,7 @@ def outcome(data: bytes, inbox: str, name: str) -> str:
     fmt = formats().identify(inbox, name, data[:HEAD]).format
     if fmt is None:
         return "held"
-    reading = read(lambda: io.BytesIO(data), fmt, "0" * 16, 10_000)
-    found = list(reading.problems)
-    if fmt.kind == "bank" and not {p.code for p in found} & {"BALANCE_WRONG", statements.CODE}:
-        found += statements.balance_problems(reading)
-    return judged(found)
+    return judged(read(lambda: io.BytesIO(data), fmt, "0" * 16, 10_000).problems)
 
 
 def judged(found: Sequence[Problem]) -> str:

@@ -273,8 +273,9 @@ def _receipts(
         payer = pc.if_else(pc.equal(payer, ":"), pa.scalar(None, pa.string()), payer)
     told = _joined(remittances, ordinal[rows])
     if count and int(lengths[rows].min()) < check.number[1] and state.notes.first("RECORD_PADDED"):
+        short = int(np.flatnonzero(lengths[rows] < check.number[1])[0])
         state.notes.add("RECORD_PADDED", "Checks end before their check number and are padded.",
-                        line=int(state.lines[rows[int(lengths[rows].argmin())]]))  # fmt: skip
+                        line=int(state.lines[rows[short]]))  # fmt: skip
     columns = {
         "ordinal": pa.array(ordinal.take(rows)),
         "line": pa.array(state.lines.take(rows)),
@@ -328,12 +329,8 @@ def _clean(state: State, checks: Picked, span: Columns, what: str) -> pa.Array:
     if not pc.any(dirty).as_py():
         return text
     row = int(checks.rows[int(pc.index(dirty, True).as_py())])
-    state.notes.add(
-        "CHARACTER_REPLACED",
-        f"The {what} of a check was not read by the bank's machine and is left blank.",
-        line=int(state.lines[row]),
-        field=printed(span),
-    )
+    found = int(pc.sum(dirty).as_py())
+    state.once.add("CHARACTER_REPLACED", what, found, int(state.lines[row]), printed(span))
     return pc.if_else(dirty, pa.scalar(None, pa.string()), text)
 
 
@@ -348,14 +345,10 @@ def _check_routing(state: State, checks: Picked, span: Columns) -> None:
     total = _WEIGHED.take(most) + _WEIGHED.take(upper - most * 1000)
     total += _WEIGHED.take(number - upper * 1000)
     wrong = np.flatnonzero(~unread & _FAILS.take(total))
-    if len(wrong) and state.notes.first("CHECK_DIGIT_WRONG"):
-        state.notes.add(
-            "CHECK_DIGIT_WRONG",
-            f"The routing number {checks.text(int(wrong[0]), span)} fails its check digit"
-            + (f", as do {len(wrong) - 1} others." if len(wrong) > 1 else "."),
-            line=int(state.lines[checks.rows[wrong[0]]]),
-            field=printed(span),
-        )
+    if len(wrong):
+        line = int(state.lines[checks.rows[wrong[0]]])
+        text = checks.text(int(wrong[0]), span)
+        state.once.add("CHECK_DIGIT_WRONG", text, len(wrong), line, printed(span))
 
 
 def _joined(remittances: pa.Table, ordinals: Ints) -> pa.Array:

@@ -84,6 +84,34 @@ NAMES = {
 }  # fmt: skip
 
 
+class Once:
+    """What is told once a file for each code and columns, whatever the size of the blocks: what
+    the first one reads and where it stands, and how many there are."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], tuple[str, int, int]] = {}
+
+    def add(self, code: str, text: str, number: int, line: int, field: str) -> None:
+        """Count those of a block; `text` and `line` are the first one's."""
+        text, before, line = self._found.get((code, field), (text, 0, line))
+        self._found[code, field] = (text, before + number, line)
+
+    def tell(self, notes: Notes) -> None:
+        """At the end of the file."""
+        for (code, field), (text, number, line) in self._found.items():
+            others = f"{number - 1} others" if number > 2 else "one other"
+            if code == "CHECK_DIGIT_WRONG":
+                more = f", as {'do' if number > 2 else 'does'} {others}" if number > 1 else ""
+                message = f"The routing number {text} fails its check digit{more}."
+            else:
+                more = f", as is that of {others}" if number > 1 else ""
+                message = (
+                    f"The {text} of a check was not read by the bank's machine and is left"
+                    f" blank{more}."
+                )
+            notes.add(code, message, line=line, field=field)
+
+
 @dataclass(slots=True)
 class OneBatch:
     """A batch as its records 5 and 7 tell it, and what was found in it."""
@@ -117,6 +145,7 @@ class State:
         self.layout = layout
         self.fmt = fmt
         self.notes = Notes()
+        self.once = Once()
         self.lines: Ints = np.zeros(0, np.int64)  # physical line of each record of the chunk
         self.batches: list[OneBatch] = []
         self.controls: list[dict[str, object]] = []
@@ -140,7 +169,7 @@ class State:
 
     def note_bytes(self, block: LineBlock, lengths: Ints, nul: int, longest: int) -> None:
         """Note NUL bytes and lines that are longer than any record."""
-        if len(block.data) and int(block.data.min()) == nul:
+        if len(block.data) and int(block.data.min()) == nul and self.notes.first("NUL_BYTES"):
             found = np.flatnonzero(block.data == nul)
             row = int(np.searchsorted(block.starts, found[0], side="right")) - 1
             self.notes.add(
@@ -230,6 +259,7 @@ class State:
     def finish(self) -> Parsed:
         """The last chunk: batches, controls, the transmission and what is missing."""
         notes = self.notes
+        self.once.tell(notes)
         if self.header is None and not self.records:
             notes.add("FILE_STRUCTURE", "The file has no records.", line=1)
         elif not self.trailer:

@@ -65,6 +65,8 @@ class Reader:
         self._open: Block | None = None
         self._counts = {"lines": 0, "balances": 0, "statements": 0}
         self._begun = self._ended = self._refused = False
+        self._behind = self._second = 0  # tags behind </OFX>, <OFX> among them
+        self._first_behind = Tag("", False, b"", 1, 0, 0)
         self._at = Tag("", False, b"", 1, 0, 0)
 
     def take(self, tag: Tag) -> None:
@@ -92,7 +94,8 @@ class Reader:
             self._leaf(tag)
 
     def finish(self) -> None:
-        """Tell what is still missing at the end of the file."""
+        """Tell what is still missing at the end of the file, and what stands behind it."""
+        self._tell_behind()
         if not self._begun or not self._ended:
             self._tell(
                 "FILE_TRUNCATED",
@@ -102,6 +105,20 @@ class Reader:
             self._tell("NO_STATEMENT", "The file holds no account statement. Download one.")
         elif not self._counts["lines"] and not self._refused:
             self._notes.add("NO_ACTIVITY", "The statements have no transactions.")
+
+    def _tell_behind(self) -> None:
+        """What follows </OFX> is told once, however much it is."""
+        if not self._behind:
+            return
+        others = f"{self._second} more download{'s' if self._second > 1 else ''}"
+        what = others if self._second else f"{self._behind} tags that are no download"
+        end, self._at = self._at, self._first_behind
+        self._tell(
+            "FILE_STRUCTURE",
+            f"Behind </OFX> the file goes on with {what}. Part the file, one download each, and "
+            "drop the parts.",
+        )
+        self._at = end
 
     # -- tags ----------------------------------------------------------------------------------
 
@@ -113,10 +130,9 @@ class Reader:
         if tag.name == "OFX" and not tag.closes and not self._begun:
             self._begun = True
         elif self._ended:
-            self._tell(
-                "FILE_STRUCTURE",
-                "Something follows </OFX>. Part the file, one download each, and drop the parts.",
-            )
+            self._first_behind = self._first_behind if self._behind else tag
+            self._behind += 1
+            self._second += tag.name == "OFX" and not tag.closes
         else:
             self._tell("FILE_STRUCTURE", f"<{tag.name}> stands before <OFX>.")
 

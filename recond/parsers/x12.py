@@ -115,28 +115,31 @@ class _File:
             self.checks.settle()
         for fault in set_faults(segments, sets):
             self._fault(segments, sets, fault, ords)
-        if sets.end[-1] >= 0 and sets.kind[-1] == LOCKBOX:
-            self.checks.of_set = []
+        self.checks.carry(sets)
         return self._with_controls(tables)
 
     def _fault(self, segments: Segments, sets: Sets, fault: Fault, ords: Ints) -> None:
-        """A set's own control that does not hold: it holds the batches of that set."""
+        """A set's own control that does not hold: it holds the batches of that set, and the file
+        where a lockbox set (823) has none, for then its batches may be what is missing."""
         kind = int(sets.kind[fault.number])
+        if kind not in (LOCKBOX, ADVICE):
+            return
+        batches: list[int | None] = [int(ords[fault.number])]
         if kind == LOCKBOX:
-            batches = [slip.ord for slip in self.checks.of_set]
-        else:
-            batches = [int(ords[fault.number])] if kind == ADVICE else []
-        place = segment_place(segments, fault.row, "SE01")
+            batches = [slip.ord for slip in self.checks.by_set.get(fault.number, [])]
+        counted = fault.code == "SET_COUNT_WRONG"
+        name, code = ("SE01" if counted else "SE02"), fault.code
+        if not batches:
+            code, batches = ("FILE_COUNT_WRONG" if counted else "FILE_STRUCTURE"), [None]
+        place = segment_place(segments, fault.row, name)
         number = segments.text(fault.row, 2)
         for batch_ord in batches:
             if fault.words:
-                name = "SE02" if fault.code == "SET_NUMBER_WRONG" else "SE01"
-                place["field"] = name
-                self.notes.add(fault.code, fault.words, batch_ord=batch_ord, **place)
+                self.notes.add(code, fault.words, batch_ord=batch_ord, **place)
                 continue
             self.envelope.controls.append(
-                (fault.code, batch_ord, f"segments of transaction set {number}", "count",
-                 fault.declared, fault.found, place["line"], place["byte_offset"], "SE01")
+                (code, batch_ord, f"segments of transaction set {number}", "count",
+                 fault.declared, fault.found, place["line"], place["byte_offset"], name)
             )  # fmt: skip
 
     def _check_names(self, segments: Segments, sets: Sets) -> None:

@@ -61,7 +61,7 @@ class Checks:
     ordinal: int = 0
     deposit: Slip | None = None
     batch: Slip | None = None
-    of_set: list[Slip] = field(default_factory=list)
+    by_set: dict[int, list[Slip]] = field(default_factory=dict)  # batches by the block's sets
     checks: int = 0
     cents: int = 0
     declared_cents: int | None = None
@@ -69,6 +69,7 @@ class Checks:
     controls: list[tuple[Any, ...]] = field(default_factory=list)
     closed: list[Slip] = field(default_factory=list)
     _ended: list[Slip] = field(default_factory=list)
+    _set: int = 0  # whose segments are walked
 
     def take(
         self, segments: Segments, sets: Sets, next_ord: int
@@ -80,7 +81,7 @@ class Checks:
             opener |= segments.tag == code(tag)
         level = np.maximum.accumulate(np.where(opener, np.arange(len(segments)), -1))
         checks = np.flatnonzero((segments.tag == code("BPR")) & chosen)
-        next_ord, batches = self._walk(segments, chosen, level, checks, next_ord)
+        next_ord, batches = self._walk(segments, sets, (chosen, level), checks, next_ord)
         if not len(checks):
             return {}, next_ord
         is_check = np.zeros(len(segments), dtype=np.bool_)
@@ -93,11 +94,12 @@ class Checks:
     # --- deposits and batches --------------------------------------------------------------------
 
     def _walk(
-        self, segments: Segments, chosen: Mask, level: Ints, checks: Ints, next_ord: int
+        self, segments: Segments, sets: Sets, rows: tuple[Mask, Ints], checks: Ints, next_ord: int
     ) -> tuple[int, list[Slip]]:
-        """Open and close deposits and batches; the batch of each check. A loop over deposits,
-        batches and their totals, and over the first check of each."""
-        tags = segments.tag
+        """Open and close deposits and batches; the batch of each check. `rows` says which segments
+        are an 823's, and which segment opened the level of each. A loop over deposits, batches and
+        their totals, and over the first check of each."""
+        (chosen, level), tags = rows, segments.tag
         above = np.where(level >= 0, tags[level], 0)
         total = ((tags == code("AMT")) | (tags == code("QTY"))) & (
             (above == code("DEP")) | (above == code("BAT"))
@@ -110,6 +112,7 @@ class Checks:
         slips = [] if self.batch is None else [self.batch]
         at = [-1] * len(slips)
         for row in np.flatnonzero(chosen & (events | total | leading)).tolist():
+            self._set = int(sets.of[row])
             match segments.name(row):
                 case "DEP":
                     self.close_deposit()
@@ -162,7 +165,7 @@ class Checks:
             day, name = deposit.day, deposit.name
         self.batch = Slip(name, line, offset, deposit.day if day == NO_DATE else day, next_ord)
         deposit.batches.append(self.batch)
-        self.of_set.append(self.batch)
+        self.by_set.setdefault(self._set, []).append(self.batch)
         return next_ord + 1
 
     def _declare(self, segments: Segments, row: int, name: str) -> None:
@@ -252,6 +255,11 @@ class Checks:
             ("BATCH_COUNT_WRONG", one.ord, name, "count", one.declared_checks, one.checks, *where,
              "QTY02"),
         ]  # fmt: skip
+
+    def carry(self, sets: Sets) -> None:
+        """End a block: the batches of the set that goes on are those of the next block's first."""
+        last = self.by_set.get(len(sets) - 1, []) if sets.still_open else []
+        self.by_set = {0: last}
 
     # --- checks ----------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond import controls
+from recond.balances import Proof
 from recond.exceptions.codes import CODES
 from recond.model import BATCHES, CONTROLS, Format, Parsed, Problem, Transmission
 from recond.parsers import GRAMMARS
@@ -73,9 +74,10 @@ def read(
     batches, declared = [BATCHES.empty_table()], [CONTROLS.empty_table()]
     keys: dict[int, list[npt.NDArray[np.int64]]] = {}
     transmission = Transmission()
-    far = FarFromToday(today)
+    far, proof = FarFromToday(today), Proof(fmt)
     for chunk in _parse(open_source, fmt, hash_key):
         far.look(chunk)
+        proof.look(chunk)
         receipts += chunk.table("receipts").num_rows
         _gather_problems(chunk.problems, problems)
         batches.append(chunk.table("batches"))
@@ -87,6 +89,7 @@ def read(
             if receipts > keep_receipts:
                 kept = None
     problems.extend(controls.compare(pa.concat_tables(declared), fmt.waives))
+    problems.extend(proof.problems())
     problems.extend(far.problems(problems))
     stored = tuple(kept) if kept is not None else None
     return Reading(

@@ -7,149 +7,33 @@ the one before closed with is accepted with a question (contract section 5).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, select
 
+from recond.balances import BALANCES, LINES, of_accounts, parts_of_totals
 from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
-from recond.model import Problem
 from recond.money import format_cents
-from recond.pipeline.reading import Reading
 from recond.pipeline.run import Run
 from recond.store import schema
 from recond.store.engine import fetch_arrow, insert_table
 
-OPENING, CLOSING = ("010", "60F", "60M", "OPBD", "PRCD"), ("015", "62F", "62M", "CLBD")
-TOTAL, ITEM_OF_TOTAL = "115", "116"
 CODE = "STATEMENT_CHAIN_BROKEN"
 
 line, statement = schema.bank_line, schema.statement
-_LINES = pa.schema(
-    [
-        pa.field("ordinal", pa.int64()),
-        pa.field("bank_account", pa.string()),
-        pa.field("value_date", pa.string()),
-        pa.field("type_code", pa.string()),
-        pa.field("amount_cents", pa.int64()),
-        pa.field("same_day", pa.bool_()),
-    ]
-)
-_BALANCES = pa.schema(
-    [
-        pa.field("line", pa.int64()),
-        pa.field("byte_offset", pa.int64()),
-        pa.field("bank_account", pa.string()),
-        pa.field("as_of_date", pa.string()),
-        pa.field("type_code", pa.string()),
-        pa.field("amount_cents", pa.int64()),
-    ]
-)
-
-
-def parts_of_totals(lines: pa.Table) -> pa.ChunkedArray:
-    """Which lines are items of a total that stands beside them: on an account and day with lines
-    of type 115, the 116 that come to no more than those."""
-    key = pc.binary_join_element_wise(
-        pc.fill_null(lines["bank_account"], ""), pc.fill_null(lines["value_date"], ""), "|"
-    )
-    code, cents = lines["type_code"], lines["amount_cents"]
-    item, total = (pc.fill_null(pc.equal(code, one), False) for one in (ITEM_OF_TOTAL, TOTAL))
-    sums = pa.table(
-        {
-            "key": key,
-            "items": pc.if_else(item, cents, 0),
-            "totals": pc.if_else(total, cents, 0),
-        }
-    ).group_by("key").aggregate([("items", "sum"), ("totals", "sum")])  # fmt: skip
-    within = pc.and_(
-        pc.greater(sums["totals_sum"], 0), pc.less_equal(sums["items_sum"], sums["totals_sum"])
-    )
-    chosen = sums["key"].filter(within)
-    return pc.and_(item, pc.is_in(key, value_set=chosen.combine_chunks()))
-
-
-def balance_problems(reading: Reading) -> list[Problem]:
-    """Accounts whose opening balance and lines do not make their closing balance (domain E39).
-
-    Only where the file gives both balances and at least one line of the account: a report of
-    summaries alone proves nothing.
-    """
-    lines, balances = [], []
-    for chunk in reading.chunks():
-        lines.append(chunk.table("bank_lines"))
-        balances.append(chunk.table("bank_balances"))
-    if not lines or not any(table.num_rows for table in balances):
-        return []
-    problems = []
-    every = _plain(pa.concat_tables(lines), _LINES)
-    for one in _accounts(every, _plain(pa.concat_tables(balances), _BALANCES)):
-        if one["opening"] is None or one["closing"] is None or not one["count"]:
-            continue
-        if one["opening"] + one["sum"] != one["closing"]:
-            made = format_cents(one["opening"] + one["sum"])
-            problems.append(
-                Problem(
-                    "BALANCE_WRONG",
-                    f"account {one['account']}: opening {format_cents(one['opening'])} and lines"
-                    f" of {format_cents(one['sum'])} make {made}, the statement closes with"
-                    f" {format_cents(one['closing'])}; ask the bank",
-                    line=one["place"][0],
-                    byte_offset=one["place"][1],
-                    field=f"balance {one['place'][2]}",
-                )
-            )
-    return problems
-
-
-def _plain(table: pa.Table, to: pa.Schema) -> pa.Table:
-    columns = []
-    for name in to.names:
-        column = table[name]
-        columns.append(column.cast(to.field(name).type))
-    return pa.table(columns, schema=to)
-
-
-def _accounts(lines: pa.Table, balances: pa.Table) -> Iterator[dict[str, Any]]:
-    """Of each account with balances: first opening, last closing and its place, days, sum of its
-    lines."""
-    counted = lines.filter(pc.invert(pc.or_(lines["same_day"], parts_of_totals(lines))))
-    shown = set(pc.unique(lines["bank_account"].filter(lines["same_day"])).to_pylist())
-    sums = counted.group_by("bank_account").aggregate(
-        [("amount_cents", "sum"), ("amount_cents", "count")]
-    )
-    of = {row["bank_account"]: row for row in sums.to_pylist()}
-    found: dict[str, dict[str, Any]] = {}
-    for row in balances.sort_by("as_of_date").to_pylist():  # a few rows an account and day
-        account, day = row["bank_account"] or "", row["as_of_date"]
-        if day is None or (account in shown and account not in of):
-            continue
-        one = found.setdefault(
-            account,
-            {"account": account, "first": day, "opening": None, "closing": None, "day": day,
-             "sum": of.get(account, {}).get("amount_cents_sum") or 0,
-             "count": of.get(account, {}).get("amount_cents_count") or 0},
-        )  # fmt: skip
-        one["day"] = day
-        if row["type_code"] in OPENING and one["opening"] is None:
-            one["opening"] = row["amount_cents"]
-        if row["type_code"] in CLOSING:
-            one["closing"] = row["amount_cents"]
-            one["place"] = row["line"], row["byte_offset"], row["type_code"]
-    yield from found.values()
 
 
 def keep(connection: Connection, file_no: int) -> None:
     """Open the lines of a statement that was kept, and remember its balances."""
     lines = fetch_arrow(
         connection,
-        select(*(line.c[name] for name in _LINES.names))
+        select(*(line.c[name] for name in LINES.names))
         .where(line.c.file_no == file_no)
         .order_by(line.c.ordinal),
-        _LINES,
+        LINES,
     )
     parts = parts_of_totals(lines)
     constants = {"file_no": file_no}
@@ -163,16 +47,16 @@ def keep(connection: Connection, file_no: int) -> None:
     )
     balances = fetch_arrow(
         connection,
-        select(*(schema.bank_balance.c[name] for name in _BALANCES.names))
+        select(*(schema.bank_balance.c[name] for name in BALANCES.names))
         .where(schema.bank_balance.c.file_no == file_no)
         .order_by(schema.bank_balance.c.ordinal),
-        _BALANCES,
+        BALANCES,
     )
     rows = [
         {"bank_account": one["account"], "first_date": one["first"], "as_of_date": one["day"],
          "opening_cents": one["opening"], "closing_cents": one["closing"],
          "lines_cents": one["sum"]}
-        for one in _accounts(lines, balances)
+        for one in of_accounts(lines, balances)
         if one["opening"] is not None or one["closing"] is not None
     ]  # fmt: skip
     if rows:

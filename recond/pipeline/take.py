@@ -18,7 +18,6 @@ from recond.exceptions.desk import Question
 from recond.ledger import instant
 from recond.model import BATCHES, MONEY_KINDS, PAYMENT_KINDS, Problem, Transmission
 from recond.money import format_cents
-from recond.parsers import GRAMMARS
 from recond.pipeline import acks, deposits, duplicates, mirror, own, sources, statements, voids
 from recond.pipeline.file_questions import batch_questions, cite, file_questions
 from recond.pipeline.payments import Arrival, Tally, take_payments
@@ -58,9 +57,6 @@ def take(connection: Connection, run: Run, recognised: Recognised, *, anew: bool
     found += duplicates.resent(connection, reading.transmission)
     found += duplicates.repeated_batches(connection, reading)
     found += duplicates.repeated_box_days(connection, reading)
-    fmt = recognised.fmt
-    if recognised.kind == "bank" and fmt is not None and not GRAMMARS[fmt.grammar].balances:
-        found += statements.balance_problems(reading)
     manifest, doubts = mirror.believe(connection, run, recognised.kind, arrived, reading)
     reading = replace(reading, problems=(*found, *doubts))
     file_id = ids.new_file_id(connection, arrived.sha256, anew=anew)

@@ -11,8 +11,8 @@ import pytest
 import recond
 
 ROOT = Path(recond.__file__).parent
-PURE = ("model", "money", "calendar", "clearing", "formats", "parsers", "controls", "matching",
-        "posting", "arrays", "exceptions/codes", "exceptions/questions", "regexes",
+PURE = ("model", "money", "balances", "calendar", "clearing", "formats", "parsers", "controls",
+        "matching", "posting", "arrays", "exceptions/codes", "exceptions/questions", "regexes",
         "tomlcheck")  # fmt: skip
 MODULES = sorted(p for p in ROOT.rglob("*.py") if "_bundled" not in p.parts)
 SPREADSHEETS = {"openpyxl", "xlsxwriter", "python_calamine"}

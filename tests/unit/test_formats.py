@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from recond.errors import ConfigError
 from recond.formats import Formats, bundled, load_format, load_formats, read_format, refusal
 from recond.formats_report import sniff
 from recond.formats_report import test as try_file
+from recond.pipeline.reading import read as judge
 from tests.unit.formatfiles import ROOT, bank, shipped
 
 SMALL = """name = "shop"
@@ -202,6 +204,29 @@ def test_a_trial_reading_compares_controls() -> None:
     data = f"{'HSAGUARO':<40}\n{'T0000010000000000':<40}\n".encode()
     told = try_file(bank(), io.BytesIO(data))
     assert [problem["code"] for problem in told["problems"]] == ["FILE_COUNT_WRONG"]
+
+
+@pytest.mark.parametrize("name", ["bai2", "mt940", "camt"])
+def test_a_trial_reading_says_what_the_corridor_would(name: str) -> None:
+    """Every problem of the file alone, balances that do not add up among them."""
+    ending = {"bai2": "bai2", "mt940": "sta", "camt": "xml"}[name]
+    data = (ROOT / "fixtures/problems" / f"BALANCE_WRONG.{ending}").read_bytes()
+    fmt = shipped(name)
+    told = try_file(fmt, io.BytesIO(data))["problems"]
+    found = judge(lambda: io.BytesIO(data), fmt, "0" * 16, 100).problems
+    assert "BALANCE_WRONG" in [problem["code"] for problem in told]
+    assert [(one["code"], one["line"], one["field"], one["message"]) for one in told] == [
+        (one.code, one.line, one.field, one.message) for one in found
+    ]
+
+
+def test_a_waived_balance_is_a_warning() -> None:
+    """What the bank's format file waives is told and holds nothing, as any other control."""
+    data = (ROOT / "fixtures/problems/BALANCE_WRONG.bai2").read_bytes()
+    fmt = replace(shipped("bai2"), waives=frozenset({"BALANCE_WRONG"}))
+    (problem,) = try_file(fmt, io.BytesIO(data))["problems"]
+    assert (problem["code"], problem["severity"]) == ("CONTROL_WAIVED", "warning")
+    assert "1005.01" in problem["message"]
 
 
 def test_a_format_may_claim_by_what_stands_anywhere_in_the_first_bytes() -> None:

@@ -453,7 +453,7 @@ def test_numbers_that_a_machine_could_not_read_are_left_blank(mark: str) -> None
 def test_a_routing_number_that_fails_its_check_digit_is_a_warning() -> None:
     result = read([Batch([Check(routing="091000018"), Check(routing="091000018"), Check()])])
     assert result.codes() == ["CHECK_DIGIT_WRONG"]
-    assert "1 others" in result.told("CHECK_DIGIT_WRONG").message
+    assert "as does one other." in result.told("CHECK_DIGIT_WRONG").message
     assert len(result.rows("receipts")) == 3
 
 
@@ -521,6 +521,26 @@ def test_the_corridor_holds_them_too() -> None:
             check.item = 5
     reading = judge(lambda: io.BytesIO(text(records(wrong))), profile(), "0" * 16, 100_000)
     assert reading.held_batches == frozenset(range(1, 101))
+
+
+def test_what_a_machine_could_not_read_is_told_once_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many checks and blocks: the first one's line, and how many there are."""
+    checks = [Check(number="12?4567890" if n % 2 else "0000000777", routing="091000018")
+              for n in range(40)]  # fmt: skip
+    data = text(records([Batch(checks)]))
+    told = []
+    for size in (300, 1000, 1 << 21):
+        monkeypatch.setattr(lockbox, "LARGE_BLOCK", size)
+        found = read(data).problems
+        told.append([(p.code, p.line, p.field, p.message) for p in found])
+    assert told[0] == told[1] == told[2]
+    assert [(code, line, field) for code, line, field, _ in told[0]] == [
+        ("CHECK_DIGIT_WRONG", 4, "18-26"), ("CHARACTER_REPLACED", 6, "37-46"),
+    ]  # fmt: skip
+    assert told[0][0][3].endswith("fails its check digit, as do 39 others.")
+    assert told[0][1][3].endswith("left blank, as is that of 19 others.")
 
 
 @settings(max_examples=12, deadline=None)

@@ -150,8 +150,16 @@ def test_a_transaction_in_another_currency_is_shown_and_never_posted() -> None:
     assert [row["same_day"] for row in rows(of(original), "bank_lines")] == [False, False]
 
 
-def test_a_second_download_in_the_same_file_is_held() -> None:
-    assert of(SMALLEST + SMALLEST).codes("error") == ["FILE_STRUCTURE"]
+@pytest.mark.parametrize(
+    ("behind", "said"),
+    [(SMALLEST, "1 more download."), (SMALLEST * 3, "3 more downloads."),
+     ("<TRNAMT>5.00", "1 tags that are no download.")],
+)  # fmt: skip
+def test_what_follows_a_download_is_held_and_told_once(behind: str, said: str) -> None:
+    (problem,) = of(SMALLEST + behind).problems
+    assert (problem.code, problem.line) == ("FILE_STRUCTURE", SMALLEST.count("\n") + 1 + (
+        behind[: behind.index("<")].count("\n")))  # fmt: skip
+    assert f"goes on with {said} Part the file" in problem.message
 
 
 def test_a_comment_could_hide_a_transaction() -> None:

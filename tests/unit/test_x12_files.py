@@ -182,6 +182,38 @@ def test_a_lockbox_batch_that_is_wrong_is_held_alone_and_a_deposit_whole() -> No
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("size", [90, 333, 1 << 20])
+def test_a_wrong_set_holds_its_own_batches_and_no_others(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of three sets is wrong, in count or number; blocks cut the file anywhere."""
+    monkeypatch.setattr(x12_reader, "BLOCK", size)
+    sets = [
+        lockbox([[check(100 * n, "RMR*IV*A")], [check(n, "RMR*IV*B")]], f"{n}.0{n}",
+                [f"{n}.00", f"0.0{n}"], number=f"000{n}")
+        for n in (1, 2, 3)
+    ]  # fmt: skip
+    ends = {"SET_COUNT_WRONG": "SE*99*0002", "SET_NUMBER_WRONG": f"SE*{len(sets[1])}*0009"}
+    for code, end in ends.items():
+        data = interchange(sets[0], [*sets[1][:-1], end], sets[2], group="LB")
+        problems = read("x12_823", data).problems
+        assert [(p.code, p.batch_ord) for p in problems] == [(code, 3), (code, 4)]
+    explained = [advice(*TWO, number=f"000{n}", trace=f"T{n}") for n in (1, 2, 3)]
+    wrong = interchange(explained[0], [*explained[1][:-1], "SE*99*0002"], explained[2])
+    problems = read("x12_820", wrong).problems
+    assert [(p.code, p.batch_ord) for p in problems] == [("SET_COUNT_WRONG", 2)]
+
+
+def test_a_wrong_set_without_batches_holds_the_file() -> None:
+    """Its batches may be what is missing: no batch is left that could be held."""
+    good = lockbox([[check(10000, "RMR*IV*A")]], "100.00", ["100.00"])
+    for end, code in (("SE*9*0002", "FILE_COUNT_WRONG"), ("SE*3*0009", "FILE_STRUCTURE")):
+        empty = ["ST*823*0002", "N1*DO*FIRST BANK*9*0210000210", end]
+        (problem,) = read("x12_823", interchange(good, empty, group="LB")).problems
+        assert (problem.code, problem.batch_ord, problem.field) == (code, None, end[:2] + (
+            "01" if "9*0002" in end else "02"))  # fmt: skip
+
+
 def test_a_deposit_without_batches_is_one_batch_and_needs_its_total() -> None:
     body = lockbox([[check(10000, "RMR*IV*A")]], "100.00", ["100.00"])
     flat = [part for part in body[:-1] if part[:3] != "BAT" and part != "AMT*2*100.00"]
