@@ -402,7 +402,7 @@ def delimited(data: bytes) -> Sums:
 
 def _is_header(names: set[str]) -> bool:
     """Whether a row is the header: above it a bank may print anything, an "Amount" too."""
-    if {"gross_amount", "debit", "check_amount"} & names:
+    if {"gross_amount", "check_amount"} & names or {"debit", "credit"} <= names:
         return True
     return "amount" in names and bool({"tender", "account", "account number"} & names)
 
