@@ -18,7 +18,7 @@ from recond.model import ITEM, PAYMENT_KINDS, SET_ASIDE, SUSPENSE, Problem, Tran
 from recond.money import format_cents
 from recond.pipeline import acks, advices, mirror, moves, numbered
 from recond.pipeline.moves import Move, Stand
-from recond.pipeline.payments import Arrival
+from recond.pipeline.payments import Arrival, put_off
 from recond.pipeline.reading import Reading, read
 from recond.pipeline.recognition import Arrived, recognise
 from recond.pipeline.rematch import place_stored, stored_receipts
@@ -175,15 +175,15 @@ def _read_again(run: Run, row: FileRow) -> Reading | None:
 
 
 def _receipts(held: _Held) -> list[object]:
-    """The conditions of the receipts that are held there."""
+    """The conditions of the receipts that are held there: neither placed nor waiting for their
+    day."""
     row = held.row
-    undecided = ~(
-        select(schema.decision.c.receipt_no)
-        .where(schema.decision.c.receipt_no == receipt.c.receipt_no)
-        .exists()
-    )
+    known = [
+        ~select(table.c.receipt_no).where(table.c.receipt_no == receipt.c.receipt_no).exists()
+        for table in (schema.decision, schema.future_receipt)
+    ]
     low, high = schema.receipt_key(row.file_no, 0), schema.receipt_key(row.file_no + 1, 0) - 1
-    conditions: list[object] = [receipt.c.receipt_no.between(low, high), undecided]
+    conditions: list[object] = [receipt.c.receipt_no.between(low, high), *known]
     if held.batch_ord is not None:
         conditions.append(receipt.c.batch_ord == held.batch_ord)
     return conditions
@@ -205,26 +205,23 @@ def _post(connection: Connection, run: Run, held: _Held, reading: Reading | None
         run.desk(connection).open(questions)
         return done
     tied = advices.believe(connection, row.file_no, held.batch_ord, "waiting")
-    due = receipt.c.received_date <= run.today.isoformat()
-    keys = pa.array(
-        list(
-            connection.scalars(
-                select(receipt.c.receipt_no)
-                .where(*_receipts(held), due)  # type: ignore[arg-type]
-                .order_by(receipt.c.receipt_no)
-            )
-        ),
-        pa.int64(),
+    dated = select(receipt.c.receipt_no).where(
+        *_receipts(held),  # type: ignore[arg-type]
+        receipt.c.received_date.is_not(None),
     )
+    keys = pa.array(list(connection.scalars(dated.order_by(receipt.c.receipt_no))), pa.int64())
     if not len(keys):
         return f"no receipts; {tied} advices are tied to payments" if tied else "no receipts"
     label = "" if held.batch_ord is None else f".{held.batch_ord}"
     receipts, _ = stored_receipts(connection, keys)
     _take_numbers(connection, held, receipts)
-    count = place_stored(
-        connection, run, keys, f"accept-{row.file_id[1:]}{label}", f"accepted: {row.name}"
-    )
-    return f"{count} receipts posted"
+    due = pc.less_equal(receipts["received_date"], pa.scalar(run.today, pa.date32()))
+    later = put_off(connection, receipts.filter(pc.invert(due)))
+    words = f"; {later} wait for their day" if later else ""
+    key, told = f"accept-{row.file_id[1:]}{label}", f"accepted: {row.name}"
+    mine = receipts.filter(due)["ordinal"].combine_chunks()
+    count = place_stored(connection, run, mine, key, told) if len(mine) else 0
+    return f"{count} receipts posted{words}"
 
 
 def _take_numbers(connection: Connection, held: _Held, receipts: pa.Table) -> None:
@@ -264,11 +261,12 @@ def _load(connection: Connection, run: Run, row: FileRow, reading: Reading | Non
 
 
 def _replace(connection: Connection, run: Run, row: FileRow, reason: str) -> int:
-    """Take the receipts of the file that this one corrects out of the books."""
+    """Take the receipts of the file that this one corrects out of the books; what is held of it
+    is rejected, and what waits for its day does not come to it."""
     same = (file.c.transmission == row.transmission) & file.c.transmission.is_not(None)
     details = (file.c.detail_digest == row.detail_digest) & file.c.detail_digest.is_not(None)
     earlier = connection.execute(
-        select(file.c.file_no, file.c.name)
+        select(file)
         .where(
             same | details,
             file.c.file_no < row.file_no,
@@ -287,7 +285,13 @@ def _replace(connection: Connection, run: Run, row: FileRow, reason: str) -> int
             select(receipt.c.receipt_no).where(receipt.c.receipt_no.between(low, high))
         )
     )
-    return moves.take_out(connection, run, keys, "replaced", f"replaced by {row.name}: {reason}")
+    words = f"replaced by {row.name}: {reason}"
+    if earlier.state == "partly_held":
+        _set_state(connection, run, _Held(earlier, None), "rejected")
+        advices.believe(connection, earlier.file_no, None, "rejected")
+        desk = run.desk(connection)
+        desk.resolve(desk.open_of_file(earlier.file_no), words)
+    return moves.take_out(connection, run, keys, "replaced", words)
 
 
 def _set_state(connection: Connection, run: Run, held: _Held, state: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 import pyarrow as pa
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from recond import adjusting, ids
 from recond.ledger import FACTS, Source
@@ -23,6 +23,7 @@ from recond.pipeline.run import Run
 from recond.store import schema
 
 placement, receipt, decision = schema.placement, schema.receipt, schema.decision
+future = schema.future_receipt
 
 CHUNK = 500
 MOVED = pa.schema(
@@ -162,7 +163,7 @@ def write(
         pa.Table.from_pylist([row for move in ordered for row in _rows(move)], schema=MOVED),
         QUESTIONS.empty_table(),
     )
-    key = _key(connection, kind, ordered, versions)
+    key = _key(connection, kind, [move.receipt_no for move in ordered], versions)
     run.ledger(connection).move(
         pa.Table.from_pylist(facts, schema=pa.schema([*_TEXT_FACTS])).cast(FACTS),
         matched,
@@ -209,14 +210,16 @@ def _rows(move: Move) -> list[dict[str, object]]:
     return rows
 
 
-def _key(connection: Connection, kind: str, moves: Sequence[Move], versions: list[int]) -> str:
+def _key(
+    connection: Connection, kind: str, receipt_nos: Sequence[int], versions: Sequence[int]
+) -> str:
     """A key from content: the receipts and their new versions."""
-    names = ids.files_of(connection, {move.receipt_no >> schema.ORDINAL_BITS for move in moves})
+    names = ids.files_of(connection, {number >> schema.ORDINAL_BITS for number in receipt_nos})
     low = (1 << schema.ORDINAL_BITS) - 1
     digest = sha256()
-    for move, version in zip(moves, versions, strict=True):
-        file_id = names[move.receipt_no >> schema.ORDINAL_BITS]
-        digest.update(f"{ids.receipt_id(file_id, move.receipt_no & low)}.{version};".encode())
+    for number, version in zip(receipt_nos, versions, strict=True):
+        file_id = names[number >> schema.ORDINAL_BITS]
+        digest.update(f"{ids.receipt_id(file_id, number & low)}.{version};".encode())
     return f"{kind}-{digest.hexdigest()[: ids.HEX_DIGITS]}"
 
 
@@ -225,10 +228,13 @@ def take_out(
 ) -> int:
     """Take receipts out of the books: they were voided, or another file replaces theirs.
 
-    Their open questions close with the reason. Returns how many receipts that were.
+    What waits for its day never comes to it. Their open questions close with the reason. Returns
+    how many receipts that were.
     """
+    owners = standing(connection, receipt_nos)
+    waiting = _void_waiting(connection, run, owners, rule, reason)
     moves = []
-    for owner in standing(connection, receipt_nos).values():
+    for owner in owners.values():
         if owner.version == 0 or owner.in_bucket(VOIDED):
             continue
         left = sum(stand.cents for stand in owner.stands)
@@ -239,4 +245,35 @@ def take_out(
         deposits.note(connection, gone, sign=-1)
     desk = run.desk(connection)
     desk.resolve(desk.open_of_receipts([move.receipt_no for move in moves]), reason)
-    return len(moves)
+    return len(moves) + len(waiting)
+
+
+def _void_waiting(
+    connection: Connection, run: Run, owners: dict[int, Standing], rule: str, reason: str
+) -> list[int]:
+    """Place receipts that wait for their day for the first time, as voided; returns which."""
+    every, waiting = sorted(owners), list[int]()
+    for start in range(0, len(every), CHUNK):
+        part = future.c.receipt_no.in_(every[start : start + CHUNK])
+        waiting += sorted(connection.scalars(select(future.c.receipt_no).where(part)))
+        connection.execute(delete(future).where(part))
+    if not waiting:
+        return []
+    today = run.today.isoformat()
+    facts = [{**_fact(owners[number]), "effective_date": today} for number in waiting]
+    matched = Matched(
+        pa.Table.from_pylist(
+            [{"ordinal": number, "rule": rule, "evidence": reason} for number in waiting],
+            schema=DECISIONS,
+        ),
+        pa.Table.from_pylist(
+            [{"ordinal": number, "line": 1, "bucket": VOIDED, "cents": owners[number].amount_cents}
+             for number in waiting],
+            schema=PLACEMENTS,
+        ),
+        QUESTIONS.empty_table(),
+    )  # fmt: skip
+    key = _key(connection, rule, waiting, [1] * len(waiting))
+    table = pa.Table.from_pylist(facts, schema=pa.schema([*_TEXT_FACTS])).cast(FACTS)
+    run.ledger(connection).post(table, matched, Source(rule, key, reason))
+    return waiting

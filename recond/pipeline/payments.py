@@ -137,7 +137,7 @@ def _take_chunk(
     due = sound & _due(receipts, run)
     tally.held += int((~sound).sum())
     _ask_conflicts(arrival, receipts.filter(pa.array(conflicting)), tally)
-    _put_off(connection, receipts.filter(pa.array(sound & ~due)), tally)
+    tally.future += put_off(connection, receipts.filter(pa.array(sound & ~due)))
     chosen = receipts.filter(pa.array(due))
     placed = place(connection, run, chosen, _of(remittances, chosen), source)
     tally.posted += chosen.num_rows
@@ -189,10 +189,11 @@ def _due(receipts: pa.Table, run: Run) -> Bools:
     return bools(due)
 
 
-def _put_off(connection: Connection, receipts: pa.Table, tally: Tally) -> None:
-    tally.future += receipts.num_rows
+def put_off(connection: Connection, receipts: pa.Table) -> int:
+    """Let receipts (RECEIPTS, `ordinal` the key) wait for the day on which they are received;
+    returns how many."""
     table = pa.table({"receipt_no": receipts["ordinal"], "due_date": receipts["received_date"]})
-    insert_table(connection, schema.future_receipt, table)
+    return insert_table(connection, schema.future_receipt, table)
 
 
 def _keep_remittances(connection: Connection, remittances: pa.Table, waiting: pa.Array) -> None:

@@ -37,8 +37,8 @@ from recond.store import schema
 from recond.store.engine import fetch_arrow, stage
 
 CONFIRMATIONS = 2  # agreeing decisions that make a row active
-# Answers that say whose money it is.
-TELLING = ("accept_1", "accept_2", "accept_3", "assign", "on_account", "approve", "transfer")
+# Answers that say whose money it is. An approval says what was asked for.
+TELLING = ("accept_1", "accept_2", "accept_3", "assign", "on_account", "transfer")
 
 ACTIVE, CANDIDATE, RETIRED = "active", "candidate", "retired"
 PAYER, WRITTEN = "payer_memory", "reference_memory"  # the rules that memory leads by
@@ -103,6 +103,7 @@ def _counted(key: Select[str] | object) -> Select[tuple[object, ...]]:
     """Decisions by key and account, one a receipt: confirmed while the receipt's cents stand on
     the account, else reversed."""
     made, receipt = schema.decision_made.c, schema.receipt.c
+    asked = schema.decision_made.alias("asked")
     stands = _stands(made.receipt_no, made.account_key)
     decided = (
         select(
@@ -115,11 +116,11 @@ def _counted(key: Select[str] | object) -> Select[tuple[object, ...]]:
         .select_from(schema.decision_made)
         .join(schema.receipt, receipt.receipt_no == made.receipt_no)
         .outerjoin(schema.remittance, schema.remittance.c.receipt_no == made.receipt_no)
+        .outerjoin(asked, (asked.c.decision_id == made.answers_id) & (made.action == "approve"))
         .where(
-            made.status == "APPLIED",
-            made.placed_version.is_not(None),
+            made.placed_version.is_not(None),  # what waits for another person placed nothing
             made.account_key.is_not(None),
-            made.action.in_(TELLING),
+            func.coalesce(asked.c.action, made.action).in_(TELLING),
             key.is_not(None),  # type: ignore[union-attr]
         )
         .group_by(key, made.account_key, made.receipt_no)  # type: ignore[arg-type]
@@ -143,7 +144,7 @@ def _taken_back(key: Any, rule: str) -> Select[tuple[object, ...]]:
     """Payments that memory led (`rule`) and that do not stand where it led them, by key and
     account: each one is a lesson undone. No other account than one that people named is led to."""
     made, led, receipt = schema.decision_made.c, schema.decision.c, schema.receipt.c
-    named = select(made.account_key).where(made.action.in_(TELLING))
+    named = select(made.account_key).where(made.action.in_([*TELLING, "approve"]))
     return (
         select(
             key.label("key"),

@@ -152,6 +152,39 @@ def test_what_a_reference_decided_teaches_nothing(desk: Desk) -> None:
     assert memory(desk) == []
 
 
+def test_a_payment_that_was_recorded_twice_says_nothing_about_its_payer(desk: Desk) -> None:
+    """From 10,000.00 on another person has to agree, and agrees to that: it is taken out, and not
+    that anybody's payer was mistaken."""
+    for number in (1, 2):
+        assert pay(desk, number, A, amount=1_000_000) == "account_number"
+    code = "SUSPECTED_DUPLICATE_PAYMENT"
+    assert desk.answer(desk.row(code), "duplicate")[0] == "PENDING_APPROVAL"
+    assert desk.answer(desk.row(code), "approve", person="ken")[0] == "APPLIED"
+    assert [row["state"] for row in desk.office.rows("receipts")].count("voided") == 1
+    assert memory(desk) == []
+
+
+def test_what_another_person_agreed_to_counts(desk: Desk) -> None:
+    large = 1_000_000
+    assert pay(desk, 1, amount=large) == "none"
+    assert desk.answer(desk.row("NO_REFERENCE"), "assign", A)[0] == "PENDING_APPROVAL"
+    assert memory(desk) == [], "nobody has agreed yet"
+    assert desk.answer(desk.row("NO_REFERENCE"), "approve", person="ken")[0] == "APPLIED"
+    assert memory(desk) == [("BANK", 1, 0, "candidate")]
+
+
+def test_a_payment_confirms_only_the_account_on_which_it_stands(desk: Desk) -> None:
+    """It was taken off A and a clerk said that it is B's: that says nothing for A any more."""
+    pay(desk, 1)
+    told(desk, A)
+    (only,) = desk.office.rows("applications")
+    run = desk.office.run()
+    with run.store.write() as connection:
+        reverse(connection, run, only["application_id"], "it was the neighbour's")
+    told(desk, B, "REVERSED")
+    assert memory(desk) == [("BANK", 0, 1, "retired"), ("BANK", 1, 0, "candidate")]
+
+
 def test_memory_expires(desk: Desk) -> None:
     for number in (1, 2):
         pay(desk, number)

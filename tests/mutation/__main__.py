@@ -14,14 +14,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from tests.mutation.answers import ANSWERS, LISTS
 from tests.mutation.comebacks import COMEBACKS, REFUNDS
 from tests.mutation.deposits import CLEARING, CLEARING_PASS
 from tests.mutation.matching import MATCHING
 from tests.mutation.money import MEMORY, SMALL, SOURCES
-from tests.mutation.mutant import Group, Mutation
+from tests.mutation.mutant import Group, Mutation, file_of
 from tests.mutation.runner import NOTICED, SURVIVES, Runner, Verdict
 
-GROUPS = (MATCHING, MEMORY, SOURCES, SMALL, CLEARING, CLEARING_PASS, COMEBACKS, REFUNDS)
+GROUPS = (
+    MATCHING, MEMORY, SOURCES, SMALL, ANSWERS, LISTS, CLEARING, CLEARING_PASS, COMEBACKS, REFUNDS,
+)  # fmt: skip
 
 
 def chosen(parts: Sequence[str]) -> list[tuple[Group, Mutation]]:
@@ -40,6 +43,7 @@ def main() -> None:
     verdicts: list[Verdict] = []
     with Runner() as runner:
         runner.load()
+        runner.prove(sorted({file_of(mutation.by) for _, mutation in wanted if mutation.by}))
         for group, mutation in wanted:
             verdict = runner.judge(group, mutation)
             verdicts.append(verdict)

@@ -10,12 +10,14 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Mutation:
-    """What is removed: text that stands once in a module, and what stands there instead."""
+    """What is removed: text that stands once in a module, and what stands there instead. `by` is
+    the test that is asked first, as `integration/answers::test_twice_is_once`."""
 
     name: str
     module: str  # below the group's package
     old: str
     new: str
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Group:
 
 
 def file_of(name: str) -> str:
-    """`unit/names` is tests/unit/test_names.py."""
+    """`unit/names` is tests/unit/test_names.py, `unit/names::test_x` a test in it."""
     folder, _, what = name.partition("/")
-    return f"tests/{folder}/test_{what}.py"
+    module, colons, test = what.partition("::")
+    return f"tests/{folder}/test_{module}.py{colons}{test}"

@@ -83,7 +83,7 @@ class Runner:
             raise SystemExit("the tests would run another recond than the scratch copy")
         self._write(marked, before)
 
-    def _prove(self, tests: Sequence[str]) -> None:
+    def prove(self, tests: Sequence[str]) -> None:
         """Stop unless these tests pass as they are: others notice nothing."""
         if not self._proved.issuperset(tests):
             ran = self._pytest(tests)
@@ -99,7 +99,7 @@ class Runner:
             raise SystemExit(f"{mutation.name}: stands {before.count(mutation.old)} times")
         mutated = before.replace(mutation.old, mutation.new)
         for tests in self._in_order(group, mutation):
-            self._prove(tests)
+            self.prove(tests)
             self._write(path, mutated)
             ran = self._pytest(tests)
             self._write(path, before)
@@ -114,11 +114,13 @@ class Runner:
         return Verdict(SURVIVES)
 
     def _in_order(self, group: Group, mutation: Mutation) -> list[list[str]]:
-        """The tests of a group: what noticed other mutations of the module, the quick, the slow."""
+        """The test that should notice, and the tests of the group: what noticed other mutations
+        of the module, the quick, the slow."""
         quick, slow = ([file_of(name) for name in names] for names in (group.quick, group.slow))
         first = self._liked.get((group.package, mutation.module), [])
         parts = [first, *([name for name in part if name not in first] for part in (quick, slow))]
-        return [part for part in parts if part]
+        named = [file_of(mutation.by)] if mutation.by else []
+        return [part for part in (named, *parts) if part]
 
     def _like(self, group: Group, mutation: Mutation, noticed: str) -> None:
         liked = self._liked.setdefault((group.package, mutation.module), [])

@@ -36,6 +36,9 @@ def test_mutations_have_names_of_their_own_and_tests_that_there_are() -> None:
     assert len(set(names)) == len(names)
     for group in GROUPS:
         assert all((ROOT / file_of(name)).is_file() for name in (*group.quick, *group.slow))
+        for named in {one.by for one in group.mutations if one.by}:
+            file, _, test = file_of(named).partition("::")
+            assert f"def {test}(" in (ROOT / file).read_text(), named
 
 
 @pytest.mark.parametrize(
