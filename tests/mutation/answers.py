@@ -52,8 +52,9 @@ WHO = (
 )  # fmt: skip
 
 HOW_MANY = (
-    Mutation("refunds and their like need another person", "approvals", "    if action in ALWAYS:\n",
-             "    if False:\n", by=_ANSWERS + "a_refund_needs_another_person"),
+    Mutation("refunds and their like need another person", "approvals",
+             "    if action in ALWAYS:\n", "    if False:\n",
+             by=_ANSWERS + "a_refund_needs_another_person"),
     Mutation("from an amount on another person agrees", "approvals",
              "plan.cents >= limits.approval_from", "plan.cents > limits.approval_from",
              by=_ANSWERS + "ten_thousand_needs_another_person"),
