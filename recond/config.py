@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -52,6 +53,7 @@ from recond.tomlcheck import Location, MisplacedError, construct, nearest, read_
 
 # Names that begin with RECOND_ and are no settings.
 OTHER_NAMES = {"RECOND_HOME", "RECOND_NOW", "RECOND_SAMPLES", "RECOND_TEST_POSTGRES"}
+_NEAR = 0.8  # how like a known family (0 to 1) a name must be to be taken for a mistake in it
 
 DEFAULT_INBOXES = tuple(
     Inbox(name=name)
@@ -142,6 +144,34 @@ class Settings(BaseSettings):
         for number, filing in enumerate(self.filing):
             yield ("filing", number, "charge_types"), filing.charge_types
 
+    @model_validator(mode="after")
+    def _families_are_spelt_as_known(self) -> Self:
+        """Accounts files may bring families of their own, so an unknown one is no mistake by
+        itself (`doctor` looks at the accounts); one that is nearly a known one is."""
+        known = self.known_families()
+        wrong = [
+            (where, f"there is no family {family!r}{hint}")
+            for where, family in self.named_families()
+            if family not in known and (hint := _misspelt(family, known))
+        ]
+        if wrong:
+            raise MisplacedError(wrong)
+        return self
+
+    def known_families(self) -> list[str]:
+        """The families of the charge types, and those of a new home."""
+        charges = (*self.charge_type, *Rules().charge_types)
+        return sorted({charge.family for charge in charges})
+
+    def named_families(self) -> Iterator[tuple[Location, str]]:
+        """Where tables name families of accounts, and which."""
+        for number, policy in enumerate(self.policy):
+            if policy.family != "*":
+                yield ("policy", number, "family"), policy.family
+        for number, filing in enumerate(self.filing):
+            if filing.family:
+                yield ("filing", number, "family"), filing.family
+
     @property
     def zone(self) -> ZoneInfo:
         """The office's time zone."""
@@ -219,6 +249,14 @@ class Settings(BaseSettings):
         """SHA-256 of the effective settings, without the database's address."""
         text = self.model_dump_json(exclude={"database"})
         return sha256(text.encode()).hexdigest()
+
+
+def _misspelt(family: str, known: list[str]) -> str:
+    """Which known family was meant, and what to do where none was; '' where it is far from all."""
+    found = get_close_matches(family.upper(), known, n=1, cutoff=_NEAR)
+    if not found:
+        return ""
+    return f"; did you mean '{found[0]}'? A family of your own is declared by a [[charge_type]]"
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -10,9 +10,14 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from sqlalchemy import select
+
 from recond import __version__, render
 from recond.errors import RecondError
+from recond.pipeline.run import Run
 from recond.session import open_run
+from recond.store import schema
+from recond.tomlcheck import nearest
 
 PACKAGES = (
     "pyarrow", "pandas", "numpy", "sqlalchemy", "alembic", "watchdog", "apscheduler", "structlog",
@@ -78,6 +83,7 @@ def _of_home(path: Path | None, warnings: list[str]) -> dict[str, object]:
     free = disk.f_bavail * disk.f_frsize
     if free < 1 << 30:
         warnings.append(f"only {free >> 20} MiB are free where the home stands")
+    warnings += _families_of_nobody(run)
     return {
         "home": str(home.path.resolve()),
         "database": run.store.dialect,
@@ -88,3 +94,17 @@ def _of_home(path: Path | None, warnings: list[str]) -> dict[str, object]:
         "formats": ", ".join(run.formats),
         "free_mib": free >> 20,
     }
+
+
+def _families_of_nobody(run: Run) -> list[str]:
+    """Families that recond.toml names and no account has: such a policy never counts."""
+    account = schema.account.c
+    with run.store.read() as connection:
+        found = set(connection.scalars(select(account.family).distinct()))
+    settings, known = run.home.settings, sorted(family for family in found if family)
+    return [
+        f"recond.toml: {'.'.join(map(str, where))}: no account is of family {family!r}"
+        f"{nearest(family, known)}"
+        for where, family in settings.named_families()
+        if known and family not in found
+    ]

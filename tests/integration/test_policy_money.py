@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from office import TODAY, Office, check, csv_text, lockbox_file, receivable, receivables_csv
+from office import (
+    TODAY,
+    Office,
+    check,
+    csv_text,
+    lockbox_file,
+    receivable,
+    receivables_csv,
+    recond,
+)
 from queueoffice import Desk, asker
 from sqlalchemy import select
 from test_domain_application import ACCOUNT, CURRENT, ITEMS, PAST, pay
@@ -261,6 +270,19 @@ def permits(tmp_path: Path) -> Iterator[Office]:
     found.take("receivables", "2.csv", receivables_csv([PERMIT]))
     yield found
     found.close()
+
+
+def test_doctor_tells_of_families_that_no_account_has(
+    permits: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = permits.home.path
+    (home / "recond.toml").write_text(
+        (home / "recond.toml").read_text() + '\n[[policy]]\nname = "shops"\nfamily = "RETAIL"\n'
+    )
+    assert recond("doctor", "--home", home) == 0
+    told = capsys.readouterr().err
+    assert "warning: recond.toml: policy.1.family: no account is of family 'RETAIL'\n" in told
+    assert "policy.0" not in told  # PERMIT, which an account has
 
 
 def test_e11_a_short_payment_of_a_permit_waits(permits: Office) -> None:

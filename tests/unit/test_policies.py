@@ -68,6 +68,41 @@ def test_a_charge_type_that_nothing_declares_is_refused_with_its_line(
     assert str(error.value) == f"recond.toml, {place}{hint}"
 
 
+FILING = '[[filing]]\nname = "tax"\nbegin = "2026-01"\ncharge_types = ["SALESTAX"]\n'
+DECLARE = "A family of your own is declared by a [[charge_type]]"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "meant"),
+    [
+        ('[[policy]]\nname = "x"\nfamily = "UTILTY"\n',
+         "line 3: policy.0.family: there is no family 'UTILTY'", "UTILITY"),
+        ('[[policy]]\nname = "x"\nfamily = "utility"\n',
+         "line 3: policy.0.family: there is no family 'utility'", "UTILITY"),
+        (f'{FILING}family = "SALESTAX"\n',
+         "line 5: filing.0.family: there is no family 'SALESTAX'", "SALES_TAX"),
+        (f'{GAS_ONLY}family = "GASWORKS"\n[[policy]]\nname = "x"\nfamily = "GASWORK"\n',
+         "line 8: policy.0.family: there is no family 'GASWORK'", "GASWORKS"),
+    ],
+)  # fmt: skip
+def test_a_family_that_is_nearly_a_known_one_is_refused_with_its_line(
+    text: str, place: str, meant: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse(text, "recond.toml", {})
+    assert str(error.value) == f"recond.toml, {place}; did you mean '{meant}'? {DECLARE}"
+
+
+OWN = '[[charge_type]]\ncode = "X"\nfund = "1"\nfamily = "UTILTY"\n'
+
+
+@pytest.mark.parametrize("more", ["", OWN])
+def test_families_that_accounts_or_charge_types_bring_are_taken(more: str) -> None:
+    family = "UTILTY" if more else "COMMERCIAL"
+    settings = parse(f'{more}[[policy]]\nname = "x"\nfamily = "{family}"\n', "recond.toml", {})
+    assert settings.rules().policy_of(family, CURRENT).name == "x"
+
+
 @pytest.mark.parametrize("family", ["PERMIT", "UTILITY"])
 def test_what_is_left_over_waits_where_the_family_says_so(family: str) -> None:
     world = World({A: "active"}, [Item("P", A, 87550)], families={A: family})
