@@ -2,7 +2,8 @@
 changes the books or who may change them.
 
 At the end of every transaction `append` adds one event for each new file, entry, decision of a
-person, change of a month, file handed on, register audit, and change of the settings. An event
+person, change of a month, limit of what the lines of a bank account may pay, file handed on,
+register audit, and change of the settings. An event
 names its object and the digest of the object's rows; its hash covers the event before it. A bulk
 posting is one event an entry, whose digest covers all its placements (`entry.placed_sha256`).
 
@@ -43,6 +44,8 @@ KINDS: Mapping[str, tuple[Table, Column[int], tuple[str, ...]]] = {
                  tuple(schema.decision_made.c.keys())),
     "month": (schema.period_change, schema.period_change.c.change_no,
               tuple(schema.period_change.c.keys())),
+    "line_limit": (schema.line_limit, schema.line_limit.c.limit_no,
+                   tuple(schema.line_limit.c.keys())),
     "handed_on": (schema.outbox, schema.outbox.c.outbox_no, _OUTBOX),
     "register_audit": (schema.register_audit, schema.register_audit.c.audit_no,
                        tuple(schema.register_audit.c.keys())),

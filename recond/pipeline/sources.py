@@ -11,13 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import Connection, select
+import pyarrow.compute as pc
+from sqlalchemy import Connection, func, insert, select
 
 from recond.arrays import ints
 from recond.pipeline.run import Run
 from recond.store import schema
 
-file, line = schema.file, schema.bank_line
+file, line, limit = schema.file, schema.bank_line, schema.line_limit
 
 
 def restricted(connection: Connection, run: Run, file_no: int) -> Run:
@@ -27,18 +28,26 @@ def restricted(connection: Connection, run: Run, file_no: int) -> Run:
     return run if rules is run.rules else replace(run, rules=rules)
 
 
-def with_limits(connection: Connection, run: Run, file_no: int, lines: pa.Table) -> pa.Table:
-    """BANK_LINES of a file with what sources that name their bank account let them pay, as
-    `pays_only`: charge types with `;` between, "" for all; null where no such source does."""
-    settings, told = run.home.settings, pa.nulls(lines.num_rows, pa.string())
-    if any(source.bank_accounts for source in settings.source):
-        where = select(file.c.inbox, file.c.format, file.c.name).where(file.c.file_no == file_no)
-        place = connection.execute(where).one()
-        accounts = lines["bank_account"].combine_chunks().dictionary_encode()
-        found = [settings.source_of(*place, name) for name in accounts.dictionary.to_pylist()]
-        limits = [";".join(one.pays_only) if one.bank_accounts else None for one in found]
-        told = pa.array(limits, pa.string()).take(accounts.indices)
-    return lines.append_column("pays_only", told)
+def note_limits(connection: Connection, run: Run, file_no: int, lines: pa.Table) -> None:
+    """Note what sources that name bank accounts let the money of this file's BANK_LINES pay."""
+    settings = run.home.settings
+    if not any(source.bank_accounts for source in settings.source):
+        return
+    where = select(file.c.inbox, file.c.format, file.c.name).where(file.c.file_no == file_no)
+    place = connection.execute(where).one()
+    of_file = select(limit.c.bank_account).where(limit.c.file_no == file_no)
+    known = set(connection.scalars(of_file))  # a file comes in chunks
+    names = sorted(set(pc.unique(lines["bank_account"]).to_pylist()) - known - {None})
+    last = connection.scalar(select(func.max(limit.c.limit_no))) or 0
+    found = [(name, settings.source_of(*place, name)) for name in names]
+    rows = [
+        {"file_no": file_no, "bank_account": name, "pays_only": ";".join(source.pays_only)}
+        for name, source in found
+        if source.bank_accounts
+    ]
+    if rows:
+        numbered = [{"limit_no": last + number, **row} for number, row in enumerate(rows, 1)]
+        connection.execute(insert(schema.line_limit), numbered)
 
 
 def of_receipt(connection: Connection, run: Run, receipt_no: int) -> Run:
@@ -86,9 +95,11 @@ def _of_lines(connection: Connection, keys: pa.Array) -> dict[int, str]:
     if not len(keys):
         return {}
     file_no = ints(keys) >> schema.ORDINAL_BITS
-    told = select(line.c.file_no, line.c.ordinal, line.c.pays_only).where(
-        line.c.pays_only.is_not(None),
-        line.c.file_no.between(int(file_no.min()), int(file_no.max())),
+    same = (line.c.file_no == limit.c.file_no) & (line.c.bank_account == limit.c.bank_account)
+    told = (
+        select(line.c.file_no, line.c.ordinal, limit.c.pays_only)
+        .join_from(schema.line_limit, schema.bank_line, same)
+        .where(limit.c.file_no.between(int(file_no.min()), int(file_no.max())))
     )
     return {
         schema.receipt_key(number, ordinal): str(pays_only)

@@ -251,7 +251,8 @@ def write_records(
     questions: list[Question] = []
     cutoff = run.cutoff(connection)
     for chunk in reading.chunks():
-        told = sources.with_limits(connection, run, file_no, chunk.table("bank_lines"))
+        told = chunk.table("bank_lines")
+        sources.note_limits(connection, run, file_no, told)
         lines = keep_lines(connection, cutoff, file_no, file_id, told)
         counts["bank_lines"] += lines.kept
         skipped += lines.skipped

@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 from office import Office, check, lockbox_file, receivables_csv, statement
 from queueoffice import Desk
+from sqlalchemy import Connection, delete, select, text, update
 from test_domain_application import ACCOUNT, ITEMS
 
+from recond.audit import verify
 from recond.config import parse
 from recond.errors import ConfigError
+from recond.pipeline import corrections
+from recond.store import schema
 
 AID = """
 [[source]]
@@ -163,6 +167,56 @@ def test_a_line_keeps_what_its_money_may_pay(office: Office, tmp_path: Path) -> 
     assert desk.answer(own, "assign", "2T")[0] == "APPLIED"
     assert office.applied() == {"1W": 2680, "2T": 325}
     office.prove()
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite", pytest.param("postgres_url", marks=pytest.mark.postgres)]
+)
+def test_what_lines_may_pay_stands_in_the_log(
+    tmp_path: Path, request: pytest.FixtureRequest, url: str
+) -> None:
+    """A statement that was held is read under its limits when it is accepted; whoever lifts a
+    limit in the database is found."""
+    found = None if url == "sqlite" else request.getfixturevalue(url)
+    office = Office(tmp_path / "home", found, BY_ACCOUNT)
+    wrong = statement(0, [("195", 13000, f"AID ACCT {ACCOUNT}")], closing=1, account=GRANT)
+    held = office.take("bank", "wrong.bai", wrong)
+    assert (held.state, faults(office)) == ("held", [])
+    run = office.run()
+    with run.store.write() as connection:
+        corrections.accept(connection, run, held.file_id, None, "the bank called")
+    office.take("bank", "both.bai", OWN_AND_AID)
+    limits = schema.line_limit
+    with office.run().store.read() as connection:
+        rows = [
+            tuple(row) for row in connection.execute(select(limits).order_by(limits.c.limit_no))
+        ]
+    assert rows == [(1, 1, GRANT, "WATER;SEWER"), (2, 2, GRANT, "WATER;SEWER")]
+    assert faults(office) == []
+    with pytest.raises(Exception, match="only ever added to"), run.store.write() as connection:
+        connection.execute(update(limits).values(pays_only=""))
+    with run.store.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("ALTER TABLE line_limit DISABLE TRIGGER USER"))
+        for name in office_triggers(connection):
+            connection.execute(text(f"DROP TRIGGER {name}"))
+        connection.execute(update(limits).where(limits.c.limit_no == 1).values(pays_only=""))
+        connection.execute(delete(limits).where(limits.c.limit_no == 2))
+    assert faults(office) == ["line_limit 1 was changed", "line_limit 2 is gone"]
+    office.close()
+
+
+def office_triggers(connection: Connection) -> list[str]:
+    """What keeps the limits from being changed on SQLite."""
+    if connection.dialect.name != "sqlite":
+        return []
+    named = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'line_limit'"
+    return list(connection.scalars(text(named)))
+
+
+def faults(office: Office) -> list[str]:
+    with office.run().store.read() as connection:
+        return [fault.says for fault in verify(connection)]
 
 
 def test_a_source_of_bank_accounts_is_no_source_of_files() -> None:

@@ -15,7 +15,13 @@ from __future__ import annotations
 from recond.store.schema.adjustments import adjustment
 from recond.store.schema.advice import advice, advice_line
 from recond.store.schema.audit import audit_event, register_audit
-from recond.store.schema.bank import bank_balance, bank_line, drawer_close, image_deposit
+from recond.store.schema.bank import (
+    bank_balance,
+    bank_line,
+    drawer_close,
+    image_deposit,
+    line_limit,
+)
 from recond.store.schema.base import (
     INT,
     MAX_CENTS,
@@ -109,6 +115,7 @@ IMMUTABLE = (
     audit_event,
     register_audit,
     exception_past,
+    line_limit,
     file_past,
 )
 
@@ -159,6 +166,7 @@ __all__ = [
     "journaled_entry",
     "legal_hold",
     "letter_line",
+    "line_limit",
     "line_part",
     "meta",
     "metadata",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, PrimaryKeyConstraint
+from sqlalchemy import Column, ForeignKey, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy import text as sql
 
 from recond.store.schema.base import INT, cents, keyed_only, place, text
@@ -22,9 +22,6 @@ bank_line = keyed_only(
     Column("same_day", INT, nullable=False),
     text("period", nullable=False),  # in whose pack it stands: `periods.Cutoff` of its value date
     text("line_id"),  # the line's identity within its account, where the format gives one
-    # where a source names the bank account: charge types that the line's money may pay, `;`
-    # between, "" for all; null: what the file's money may pay
-    text("pays_only"),
     PrimaryKeyConstraint("file_no", "ordinal"),
 )
 
@@ -36,11 +33,15 @@ Index(
     postgresql_where=sql("line_id IS NOT NULL"),
 )
 
-Index(
-    "ix_bank_line_pays_only",
-    bank_line.c.file_no,
-    sqlite_where=sql("pays_only IS NOT NULL"),
-    postgresql_where=sql("pays_only IS NOT NULL"),
+# Where a source names the bank account of a statement: charge types that the money of its lines may
+# pay, `;` between, "" for all. Without a row: what the file's money may pay.
+line_limit = keyed_only(
+    "line_limit",
+    Column("limit_no", INT, primary_key=True, autoincrement=False),
+    Column("file_no", INT, ForeignKey("file.file_no"), nullable=False),
+    text("bank_account", nullable=False),
+    text("pays_only", nullable=False),
+    UniqueConstraint("file_no", "bank_account"),
 )
 
 bank_balance = keyed_only(
