@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from recond.matching.allocate import ACCOUNT_POOL, NO_NEED, Applied, Claims, settle
 from recond.matching.openitems import OpenItems, find, int64
@@ -13,12 +14,13 @@ from recond.matching.placing import Segments, placements
 from recond.matching.policy import Rules
 from recond.matching.tables import BOOK_ACCOUNTS
 from recond.matching.words import texts_of
-from recond.model import CENTS, DATE, ITEM
+from recond.model import CENTS, DATE, ITEM, TEXT
 
 Ints = npt.NDArray[np.int64]
 
 # What stands on account, one row a receipt and account; `placed_entry` is the entry that put it
-# there: items that came with a later entry are the ones that it may pay.
+# there: items that came with a later entry are the ones that it may pay. `identity` is what tells
+# the receipt from others by its own content, never by when or in which file it arrived.
 CREDITS = pa.schema(
     [
         pa.field("ordinal", pa.int64()),
@@ -26,6 +28,7 @@ CREDITS = pa.schema(
         pa.field("cents", CENTS),
         pa.field("received_date", DATE),
         pa.field("placed_entry", pa.int64()),
+        pa.field("identity", TEXT),
     ]
 )
 
@@ -36,7 +39,8 @@ BARRED = ("closed", "bankruptcy")
 def apply_credits(
     credit_lots: pa.Table, items: pa.Table, rules: Rules, accounts: pa.Table | None = None
 ) -> pa.Table:
-    """Let CREDITS pay BOOK_ITEMS that came after them, oldest received date first, then receipt.
+    """Let CREDITS pay BOOK_ITEMS that came after them, oldest received date first; of one day the
+    smallest first, then by identity.
 
     Answers the PLACEMENTS that credit moves to, all of them items; the same cents leave the
     receipt's credit on that account. `accounts` (BOOK_ACCOUNTS) tells families and statuses:
@@ -45,7 +49,8 @@ def apply_credits(
     known = BOOK_ACCOUNTS.empty_table() if accounts is None else accounts
     day = days(credit_lots["received_date"], 0)
     ordinal, cents = int64(credit_lots["ordinal"]), int64(credit_lots["cents"])
-    turn = np.lexsort((ordinal, day))
+    who = int64(pc.rank(credit_lots["identity"], tiebreaker="dense").cast(pa.int64()))
+    turn = np.lexsort((ordinal, who, cents, day))
     turn = turn[cents[turn] > 0]
     owner = int64(credit_lots["account_key"])[turn]
     book = OpenItems.of(items, owner, rules)

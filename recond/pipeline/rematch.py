@@ -33,6 +33,7 @@ from recond.pipeline import filings, moves, recoveries, sources
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.payments import ask, place
 from recond.pipeline.run import Run
+from recond.pipeline.turns import identities, in_turn
 from recond.receivables.book import fetch_book, item_columns
 from recond.store import schema
 from recond.store.engine import fetch_arrow, stage
@@ -148,7 +149,7 @@ def _identify(connection: Connection, run: Run) -> int:
     found = 0
     for allowed, mine in sources.by_restriction(connection, run, keys):
         receipts, remittances = stored_receipts(connection, mine)
-        rules = allowed.rules
+        receipts, rules = in_turn(connection, receipts, run.today), allowed.rules
         book = fetch_book(connection, receipts, remittances, rules, run.since(), run.today)
         matched = match(receipts, remittances, book, rules, run.today)
         found += _move_identified(connection, run, matched)
@@ -246,6 +247,7 @@ def _apply(
     if lots.num_rows == 0:
         return 0
     applied = 0
+    lots = lots.append_column("identity", identities(connection, lots["ordinal"].combine_chunks()))
     keys = pc.unique(lots["ordinal"]).sort()
     for allowed, mine in sources.by_restriction(connection, run, keys):
         some = lots.filter(pc.is_in(lots["ordinal"], value_set=mine))
@@ -305,15 +307,17 @@ def _as_new(items: pa.Table, reopened: pa.Table) -> pa.Table:
     return pa.table(columns, schema=BOOK_ITEMS)
 
 
-LOTS = CREDITS.append(pa.field("payment", pa.string()))
+LOTS = pa.schema([f for f in CREDITS if f.name != "identity"] + [pa.field("payment", pa.string())])
+_LOT = [name for name in LOTS.names if name != "payment"]
 
 
 def _available(lots: pa.Table) -> pa.Table:
-    """CREDITS: the lots that can be used. Change that was given back takes from the credit of
-    its own payment, the last tender first; only payments with change are looked at row by row."""
+    """The lots that can be used: CREDITS but for the identity. Change that was given back takes
+    from the credit of its own payment, the last tender first; only payments with change are looked
+    at row by row."""
     rows = lots.to_pylist() if pc.any(pc.less(lots["cents"], 0)).as_py() else None
     if rows is None:
-        return lots.select(CREDITS.names)
+        return lots.select(_LOT)
     key = schema.ORDINAL_BITS
     back: dict[tuple[int, str | None, int], int] = {}
     for row in rows:
@@ -327,7 +331,7 @@ def _available(lots: pa.Table) -> pa.Table:
             row["cents"] -= taken
             back[owner] -= taken
     left = [row for row in rows if row["cents"] > 0]
-    return pa.Table.from_pylist(left, schema=LOTS).select(CREDITS.names)
+    return pa.Table.from_pylist(left, schema=LOTS).select(_LOT)
 
 
 def _lots() -> Subquery:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from office import Office, check, csv_text, lockbox_file, receivable, receivables_csv
+from office import Office, cents, check, csv_text, lockbox_file, receivable, receivables_csv
 from test_determinism import Check, outcome
 from test_restricted import AID
 
@@ -241,3 +241,66 @@ def test_two_payments_of_one_bill_in_files_of_one_pass(
     assert payment[asked["receipt_id"]].lstrip("0") == "2"
     office.prove()
     office.close()
+
+
+# --- files of one day in any order ---------------------------------------------------------------
+
+ORDERS = list(itertools.permutations(range(3)))
+# Cents of the three payments of an account, and of its two bills that come later.
+AMOUNTS = [((3000, 5000, 2000), (4000, 1500)), ((700, 700, 700), (900, 500)),
+           ((100, 9000, 8999), (9100, 50))]  # fmt: skip
+
+
+def permuted(url: str | None, folder: Path) -> dict[tuple[str, int, int], list[Any]]:
+    """What becomes of three payments of each account, by kind, amounts and order of the files that
+    they came in: three files that arrive one after the other hold accounts for which each of the
+    orders is the one of arrival. Accounts of kind "known" owe nothing yet; "unknown" ones wait."""
+    kinds = list(itertools.product(("known", "unknown"), range(len(AMOUNTS)), range(len(ORDERS))))
+    number = {kind: f"20000{place:05d}" for place, kind in enumerate(kinds)}
+    office = Office(folder, url)
+    known = [{"account_number": number[kind], "customer_name": "A", "status": "active"}
+             for kind in kinds if kind[0] == "known"]  # fmt: skip
+    office.take("receivables", "accounts.csv", csv_text(known))
+    for turn in range(3):
+        checks = []
+        for kind in kinds:
+            payment = ORDERS[kind[2]][turn]
+            cents_ = AMOUNTS[kind[1]][0][payment]
+            checks.append(
+                check(cents_, (number[kind], None), number=f"{number[kind]}{payment}"[-8:])
+            )
+        office.take("lockbox", f"{turn}.bai", lockbox_file(checks, time=f"090{turn}"))
+    bills = [
+        receivable(number[kind], f"{number[kind]}-{place}", "WATER", NEXT, cents_)
+        for kind in kinds
+        for place, cents_ in enumerate(AMOUNTS[kind[1]][1])
+    ]
+    office.take("receivables", "bills.csv", receivables_csv(bills))
+    office.prove()
+    told = {row["receipt_id"]: row["check_number"][-1] for row in office.rows("receipts")}
+    found: dict[tuple[str, int, int], list[Any]] = {kind: [] for kind in kinds}
+    owner = {account: kind for kind, account in number.items()}
+    for row in office.rows("applications"):
+        item = row["item_number"].split("-")[1]
+        found[owner[row["account_number"]]].append((told[row["receipt_id"]], item, row["amount"]))
+    office.close()
+    return {kind: sorted(rows) for kind, rows in found.items()}
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite", pytest.param("postgres_url", marks=pytest.mark.postgres)]
+)
+def test_payments_of_one_day_count_in_the_same_order_however_their_files_arrive(
+    tmp_path: Path, request: pytest.FixtureRequest, url: str
+) -> None:
+    found = permuted(None if url == "sqlite" else request.getfixturevalue(url), tmp_path / "home")
+    for kind, amounts in itertools.product(("known", "unknown"), range(len(AMOUNTS))):
+        outcomes = [found[kind, amounts, order] for order in range(len(ORDERS))]
+        assert all(outcome == outcomes[0] for outcome in outcomes), (kind, AMOUNTS[amounts])
+        cents_, bills = AMOUNTS[amounts]
+        assert sum(cents(row[2]) for row in outcomes[0]) == min(sum(cents_), sum(bills))
+    # 20.00 and 30.00 before 50.00; the bills by number: 40.00, then 15.00.
+    assert [(*row[:2], str(row[2])) for row in found["known", 0, 0]] == [
+        ("0", "0", "20.00"), ("0", "1", "10.00"), ("1", "1", "5.00"), ("2", "0", "20.00"),
+    ]  # fmt: skip
+    assert found["unknown", 0, 0] == found["known", 0, 0]

@@ -220,7 +220,11 @@ MUTATIONS = (
     Mutation("credit of accounts in bankruptcy stays", "credits",
              'BARRED = ("closed", "bankruptcy")', 'BARRED = ("closed",)'),
     Mutation("the oldest credit pays first", "credits",
-             "np.lexsort((ordinal, day))", "np.lexsort((day, ordinal))"),
+             "np.lexsort((ordinal, who, cents, day))", "np.lexsort((ordinal, who, cents))"),
+    Mutation("of credits of a day the smallest pays first", "credits",
+             "np.lexsort((ordinal, who, cents, day))", "np.lexsort((ordinal, who, day))"),
+    Mutation("then what the receipt says of itself decides", "credits",
+             "np.lexsort((ordinal, who, cents, day))", "np.lexsort((ordinal, cents, day))"),
     # suggestions
     Mutation("two combinations are none", "combine",
              "if len(search.found) > 1 or search.blurred:", "if False:"),

@@ -227,7 +227,7 @@ def test_e12_an_overpayment_stands_on_account_and_pays_the_next_bill() -> None:
         0, "item_key", pa.array([77])
     )  # fmt: skip
     old = items.slice(6, 1)
-    lots = pa.table([[3, 1, 2], [1, 1, 1], [30, 70, 30], [DAY, PAST, DAY], [4, 4, 5]],
+    lots = pa.table([[3, 1, 2], [1, 1, 1], [30, 70, 30], [DAY, PAST, DAY], [4, 4, 5], [""] * 3],
                     schema=CREDITS)  # fmt: skip
     placed = apply_credits(lots, pa.concat_tables([old, new]), Rules())
     # First in, first out; the lot of entry 5 stood when the item came; the old item is not paid.

@@ -151,9 +151,23 @@ def test_a_late_fee_is_past_due_on_whatever_day_it_is_due() -> None:
 def test_the_credit_that_was_received_first_pays_first() -> None:
     items = World({A: "active"}, [Item("new", A, 150)]).book().items
     came = items.set_column(items.column_names.index("since_entry"), "since_entry", pa.array([5]))
-    lots = pa.table([[1, 2], [1, 1], [100, 100], [DAY, PAST], [4, 4]], schema=CREDITS)
+    rows = [[1, 2], [1, 1], [100, 100], [DAY, PAST], [4, 4], ["a", "b"]]
+    lots = pa.table(rows, schema=CREDITS)
     placed = apply_credits(lots, came, Rules()).select(["ordinal", "cents"]).to_pylist()
     assert placed == [{"ordinal": 1, "cents": 50}, {"ordinal": 2, "cents": 100}]
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_credits_of_one_day_the_smallest_pays_first_then_by_identity(turn: int) -> None:
+    """Never by the receipt's number, which says when its file arrived."""
+    items = World({A: "active"}, [Item("new", A, 150)]).book().items
+    came = items.set_column(items.column_names.index("since_entry"), "since_entry", pa.array([5]))
+    told = [("c", 100), ("a", 100), ("d", 20)][::turn]
+    rows = [[1, 2, 3], [1] * 3, [cents for _, cents in told], [DAY] * 3, [4] * 3,
+            [name for name, _ in told]]  # fmt: skip
+    placed = apply_credits(pa.table(rows, schema=CREDITS), came, Rules())
+    paid = {told[row["ordinal"] - 1][0]: row["cents"] for row in placed.to_pylist()}
+    assert paid == {"d": 20, "a": 100, "c": 30}
 
 
 # --- owners ----------------------------------------------------------------------------------

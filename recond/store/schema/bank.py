@@ -38,7 +38,7 @@ Index(
 line_limit = keyed_only(
     "line_limit",
     Column("limit_no", INT, primary_key=True, autoincrement=False),
-    Column("file_no", INT, ForeignKey("file.file_no"), nullable=False),
+    Column("file_no", INT, nullable=False),
     text("bank_account", nullable=False),
     text("pays_only", nullable=False),
     UniqueConstraint("file_no", "bank_account"),
