@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -49,11 +48,17 @@ from recond.sections import (
     Roles,
     Unclaimed,
 )
-from recond.tomlcheck import Location, MisplacedError, construct, nearest, read_toml
+from recond.tomlcheck import (
+    Location,
+    MisplacedError,
+    construct,
+    misspelt,
+    nearest,
+    read_toml,
+)
 
 # Names that begin with RECOND_ and are no settings.
 OTHER_NAMES = {"RECOND_HOME", "RECOND_NOW", "RECOND_SAMPLES", "RECOND_TEST_POSTGRES"}
-_NEAR = 0.8  # how like a known family (0 to 1) a name must be to be taken for a mistake in it
 
 DEFAULT_INBOXES = tuple(
     Inbox(name=name)
@@ -253,10 +258,10 @@ class Settings(BaseSettings):
 
 def _misspelt(family: str, known: list[str]) -> str:
     """Which known family was meant, and what to do where none was; '' where it is far from all."""
-    found = get_close_matches(family.upper(), known, n=1, cutoff=_NEAR)
-    if not found:
+    meant = misspelt(family.upper(), known)
+    if meant is None:
         return ""
-    return f"; did you mean '{found[0]}'? A family of your own is declared by a [[charge_type]]"
+    return f"; did you mean '{meant}'? A family of your own is declared by a [[charge_type]]"
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -103,6 +103,12 @@ def nearest(word: str, words: Sequence[str]) -> str:
     return f"; did you mean '{found[0]}'?" if found else ""
 
 
+def misspelt(word: str, words: Sequence[str]) -> str | None:
+    """The one of the words that this one is but for a slip; None where it is far from all."""
+    found = difflib.get_close_matches(word, words, n=1, cutoff=0.8)
+    return found[0] if found else None
+
+
 def _sentences(
     model: type[BaseModel],
     document: Document,
