@@ -31,7 +31,7 @@ _LOCAL = re.compile(rb"<(?:[^\s<>:/]+:)?([^\s<>:/]+)")
 _NAMES = {
     number: key
     for key, number in NUMBERS.items()
-    if key.startswith(("STMT/", "GRPHDR/")) or key in ("MSG", "STMT")
+    if key.startswith(("STMT/", "GRPHDR/")) or key in ("MSG", "STMT", "STRAY")
 }
 _HEADING = np.array(sorted(_NAMES), dtype=np.int64)
 
@@ -91,6 +91,7 @@ class _Reader:
         self._transmissions: list[str | None] = []
         self._posting = True  # all messages are statements
         self._count = self._entries = 0  # statements and entries of the message
+        self._stray: tuple[str, int, int] | None = None  # the first: its name, line and place
         self._lines = 0  # of the file
         self._digest = hashlib.sha256()
 
@@ -120,12 +121,19 @@ class _Reader:
         elif sound and not self._count:
             words = f"The message camt.{kind} holds no statement."
             self._checks.tell("NO_STATEMENT", f"{words} {ASK}")
+        elif sound and self._stray is not None:
+            name, line, at = self._stray
+            words = f"{'An' if name == 'Ntry' else 'A'} {name} stands where none may stand, and"
+            self._checks.tell(
+                "FILE_STRUCTURE", f"{words} would be passed over. {ASK}", line, at, name
+            )
         elif sound and not self._entries:
             self._notes.add("NO_ACTIVITY", "The statement has no entries.")
         self._transmissions.append(self._identity() if kind else None)
         self._posting &= kind == "053"
         self._statements, self._identities = [], []
         self._count = self._entries = 0
+        self._stray = None
         self._checks.kind = ""
         self._checks.header.clear()
         return {"bank_balances": balances, "controls": self._checks.controls.drain()}
@@ -156,6 +164,10 @@ class _Reader:
         place = (line, elements.offset + start, int(elements.end[at]) - start)
         if key == "MSG":
             self._message(elements.data[start : start + 80].tobytes(), place)
+            return
+        if key == "STRAY":
+            found = _LOCAL.match(elements.data[start : start + 80].tobytes())
+            self._stray = self._stray or (found[1].decode() if found else "", line, place[1])
             return
         if key == "STMT":
             self._count += 1

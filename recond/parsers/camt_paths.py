@@ -66,7 +66,14 @@ def _build() -> tuple[Paths, dict[str, int]]:
             add(base, name)
     children[numbers["NTRY/NtryDtls"], "TxDtls"] = 4
     children[3, "TxDtls"] = 4  # version 1
-    return Paths(dict.fromkeys(MESSAGES, 1), children, max(numbers.values())), numbers
+    numbers["STRAY"] = len(numbers) + 1
+    numbers["FOREIGN"] = len(numbers) + 1
+    paths = Paths(
+        dict.fromkeys(MESSAGES, 1), children, max(numbers.values()),
+        strays=frozenset({*HOLDS.values(), "Ntry"}), stray=numbers["STRAY"],
+        foreign={"SplmtryData": numbers["FOREIGN"]},
+    )  # fmt: skip
+    return paths, numbers
 
 
 PATHS, NUMBERS = _build()

@@ -52,17 +52,29 @@ class Paths:
     """Which elements are wanted: numbers from 1 by (number of the parent, local name).
 
     `roots` are found at any depth outside; what is not wanted is UNKNOWN with all below it.
+    `strays` are names that must not be passed over: anywhere else they have the number `stray`,
+    but below the elements of `foreign`, where a sender may put what he likes.
     """
 
     roots: Mapping[str, int]
     children: Mapping[tuple[int, str], int]
     count: int  # the largest number
+    strays: frozenset[str] = frozenset()
+    stray: int = UNKNOWN
+    foreign: Mapping[str, int] = field(default_factory=dict)
 
     def child(self, parent: int, name: str) -> int:
         """The number of an element of that name below `parent`."""
-        if parent == OUTSIDE:
-            return self.roots.get(name, OUTSIDE)
-        return self.children.get((parent, name), UNKNOWN)
+        if parent in self.foreign.values():
+            return parent
+        if name in self.foreign:
+            return self.foreign[name]
+        known = self.roots.get(name) if parent == OUTSIDE else self.children.get((parent, name))
+        if known is not None:
+            return known
+        if name in self.strays:
+            return self.stray
+        return OUTSIDE if parent == OUTSIDE else UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

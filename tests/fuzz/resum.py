@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from xml.etree import ElementTree
+from xml.parsers import expat
 
 Sums = tuple[Counter[int], list[str]]  # amounts in cents, what is wrong
 UNREADABLE = 10**24
@@ -111,15 +112,15 @@ def lockbox(data: bytes) -> Sums:
     return money, wrong
 
 
-def _no_lines() -> frozenset[str]:
-    """BAI2 type codes of balances, summaries and texts: data of the format file."""
+def _listed(*names: str) -> frozenset[str]:
+    """BAI2 type codes of a kind: data of the format file."""
     file = Path(__file__).parents[2] / "formats" / "bai2.toml"
     codes = tomllib.loads(file.read_text())["layout"]["codes"]
-    names = ("status", "credit_summary", "debit_summary", "text")
     return frozenset(code for name in names for code in codes.get(name, []))
 
 
-_NO_LINES = _no_lines()
+_NO_LINES = _listed("status", "credit_summary", "debit_summary", "text")
+_LINES = _listed("credit_detail", "debit_detail")
 _BAI2 = re.compile(r"(?:(?<=/)\s+|[\r\n]+\s*|\A\s*)(?=(?:01|02|03|16|49|88|98|99),)")
 
 
@@ -159,18 +160,24 @@ def bai2(data: bytes) -> Sums:
     money: Counter[int] = Counter()
     wrong: list[str] = []
     account = group = file = 0
+    default, cents_of_one = "", 1
     for record in _bai2_records(data):
         match record[0]:
+            case "02":
+                default = record[6].strip() if len(record) > 6 else ""
             case "03":
+                own = record[2].strip() if len(record) > 2 else ""
+                cents_of_one = 100 if (own or default).upper() == "JPY" else 1  # no decimals
                 account = sum(_bai2_summaries(record[3:]))
             case "16":
                 written = record[2].strip() if len(record) > 2 else ""
                 amount = whole(written)
                 kind = record[1].strip()
-                # 700 to 929 say no direction: such money is asked about and stands in no line.
+                # 700 to 929 say no direction: money of those that are not listed is asked about
+                # and stands in no line. A blank amount is a line of nothing.
                 moves = "100" <= kind < "700" or kind >= "930"
-                line = kind not in _NO_LINES and moves  # a blank amount is a line of nothing
-                money.update([abs(amount)] if line else [])
+                line = kind in _LINES or (kind not in _NO_LINES and moves)
+                money.update([abs(amount) * cents_of_one] if line else [])
                 account += amount
             case "49" | "98" | "99":
                 found = {"49": account, "98": group, "99": file}[record[0]]
@@ -184,7 +191,7 @@ def bai2(data: bytes) -> Sums:
 
 
 _MT_LINE = re.compile(r":61:\d{6}(?:\d{4})? ?([ER]?[CD])[A-Z]? ?(\d*[,.]?\d*)")
-_MT_BALANCE = re.compile(r":(60[FM]|62[FM]):([CD])\d{6}([A-Z]{3})? ?(\d*[,.]?\d*)")
+_MT_BALANCE = re.compile(r":(60[FM]|62[FM]): ?([CD])\d{6}([A-Z]{3})? ?(\d*[,.]?\d*)")
 _MT_SUM = re.compile(r":90([CD]):(\d+)[A-Z]{3}(\d*[,.]?\d*)")
 
 
@@ -227,47 +234,48 @@ def mt940(data: bytes) -> Sums:
     return money, wrong
 
 
-def _local(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
-
-
 def _child(element: ElementTree.Element, *names: str) -> str:
     for name in names:
-        found = next((child for child in element if _local(child) == name), None)
+        found = element.find(name)
         if found is None:
             return ""
         element = found
     return (element.text or "").strip()
 
 
-def _plain_xml(data: bytes) -> str:
-    """XML without prefixes of names, and with a question mark for what is no character, of which
-    recond warns: it may be the one that was damaged (`?>`)."""
+def _plain_xml(data: bytes) -> ElementTree.Element:
+    """Elements by their local names, namespaces unasked. What is no character is a question mark,
+    of which recond warns: it may be the one that was damaged (`?>`)."""
+    tree, parser = ElementTree.TreeBuilder(), expat.ParserCreate("utf-8")
+    parser.StartElementHandler = lambda name, _: tree.start(name.rpartition(":")[2], {})
+    parser.EndElementHandler = lambda name: tree.end(name.rpartition(":")[2])
+    parser.CharacterDataHandler = tree.data
     text = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffd]", "?", data.decode(errors="replace"))
-    return re.sub(r"(?<=[<\s/])[\w.-]+:(?=[\w.-]+[\s=/>])", "", text)
+    parser.Parse(text.encode(), True)
+    return tree.close()
 
 
 def camt(data: bytes) -> Sums:
     """Entries of each statement against its balances."""
     money: Counter[int] = Counter()
     wrong: list[str] = []
-    for statement in ElementTree.fromstring(_plain_xml(data)).iter():
-        if _local(statement) not in {"Stmt", "Rpt", "Ntfctn"}:
+    for statement in _plain_xml(data).iter():
+        if statement.tag not in {"Stmt", "Rpt", "Ntfctn"}:
             continue
         booked, balances = 0, {}
         for part in statement:
             sign = -1 if _child(part, "CdtDbtInd") == "DBIT" else 1
-            if _local(part) == "Ntry":
+            if part.tag == "Ntry":
                 amount = cents(_child(part, "Amt"))
                 money[amount] += 1
-                state = _child(part, "Sts") or _child(part, "Sts", "Cd")
+                state = _child(part, "Sts", "Cd") or _child(part, "Sts")
                 booked += sign * amount if state == "BOOK" else 0
-            elif _local(part) == "Bal":
+            elif part.tag == "Bal":
                 code = _child(part, "Tp", "CdOrPrtry", "Cd")
                 balances.setdefault(code, sign * cents(_child(part, "Amt")))
         opening = balances.get("OPBD", balances.get("PRCD"))
         closing = balances.get("CLBD")
-        whole = _local(statement) == "Stmt" and None not in (opening, closing)
+        whole = statement.tag == "Stmt" and None not in (opening, closing)
         if whole and (opening or 0) + booked != closing:
             wrong.append(f"{opening} and {booked} do not make {closing}")
     return money, wrong
@@ -276,8 +284,8 @@ def camt(data: bytes) -> Sums:
 def ofx(data: bytes) -> Sums:
     """Amounts of transactions; OFX has no totals."""
     money: Counter[int] = Counter()
-    for piece in re.split(r"<STMTTRN\s*>", text_of(data))[1:]:
-        found = re.search(r"<TRNAMT\s*>\s*([^<\r\n]*)", piece)
+    for piece in re.split(r"(?i)<STMTTRN\s*>", text_of(data))[1:]:
+        found = re.search(r"(?i)<TRNAMT\s*>\s*([^<\r\n]*)", piece)
         if found:
             text = found[1].strip()
             if text.count(",") + text.count(".") > 1:
@@ -353,7 +361,8 @@ def x937(data: bytes) -> Sums:
 def _x937_records(data: bytes) -> Iterator[str]:
     code = "cp037" if b"\xf0\xf1" in data[:6] else "latin-1"
     if data[:2] in {b"01", b"\xf0\xf1"}:
-        yield from (line.decode(code) for line in re.split(rb"\r\n|\n|\r|\x25", data))
+        ends = rb"\x25" if code == "cp037" else rb"\r\n|\n|\r"
+        yield from (line.decode(code) for line in re.split(ends, data))
         return
     at = 0
     while at + 4 <= len(data):
@@ -370,10 +379,10 @@ def delimited(data: bytes) -> Sums:
     wrong: list[str] = []
     names: list[str] = []
     checks: dict[tuple[str, ...], int] = {}
-    for row in csv.reader(io.StringIO(text, newline=""), delimiter=";" if comma else ","):
+    point = ";" if comma else ","
+    for row in csv.reader(io.StringIO(_from_header(text, point), newline=""), delimiter=point):
         if not names:
-            named = [field.strip().casefold() for field in row]
-            names = named if _is_header({*named}) else []
+            names = [field.strip().casefold() for field in row]
             continue
         if not row or row[0].strip().casefold().startswith("total"):
             continue
@@ -398,6 +407,16 @@ def delimited(data: bytes) -> Sums:
                 if given is not None:
                     money[abs(given)] += 1
     return money, wrong
+
+
+def _from_header(text: str, point: str) -> str:
+    """The text from its header on: a quote above it encloses nothing."""
+    lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
+    for number, line in enumerate(lines):
+        named = {f.strip().casefold() for row in csv.reader([line], delimiter=point) for f in row}
+        if _is_header(named) and line.count('"') % 2 == 0:
+            return "".join(lines[number:])
+    return ""
 
 
 def _is_header(names: set[str]) -> bool:

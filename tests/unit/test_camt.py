@@ -365,6 +365,35 @@ def test_damage_holds_the_file(old: str, new: str, code: str) -> None:
     assert result.told(code).message.endswith(".") or "ask" in result.told(code).message
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "name", "line"),
+    [
+        # the header closes at the end: the first statement stood in it and was passed over
+        ("</GrpHdr>", "", "Stmt", 4),
+        ("<NtryDtls>", "<NtryDtls><Batch><Ntry></Ntry></Batch>", "Ntry", 6),
+        ("<BkToCstmrStmt>", "<Ntry/><BkToCstmrStmt>", "Ntry", 3),
+    ],
+)
+def test_what_stands_where_none_may_is_not_passed_over(
+    old: str, new: str, name: str, line: int
+) -> None:
+    text = message(statement() + statement(identity="S2")).replace(old, new, 1)
+    if not new:
+        at = text.index("</Stmt>") + len("</Stmt>")
+        text = text[:at] + old + text[at:]
+    result = outcome(text)
+    assert held(result) == ["FILE_STRUCTURE"]
+    told = result.told("FILE_STRUCTURE")
+    assert (told.line, told.field) == (line, name)
+
+
+def test_what_a_bank_adds_of_its_own_is_left_alone() -> None:
+    own = "<SplmtryData><Envlp><Ntry><Amt Ccy='USD'>9.00</Amt></Ntry></Envlp></SplmtryData>"
+    result = outcome(message(statement().replace("</Stmt>", own + "</Stmt>")))
+    assert not held(result)
+    assert amounts(result) == amounts(outcome(message(statement())))
+
+
 def test_a_doctype_is_refused_where_it_stands_before_anything_is_read() -> None:
     result = outcome(message().replace("<Document", "\n<!DOCTYPE Document><Document"))
     assert result.told("FILE_STRUCTURE").line == 3
