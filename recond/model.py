@@ -134,6 +134,8 @@ BANK_BALANCES = tabled(
     ("as_of_date", DATE),
     ("type_code", TEXT),
     ("amount_cents", CENTS),
+    # The number of its statement, where a bank numbers those of an account without gaps: "51/1".
+    ("statement_number", TEXT),
 )
 
 RECEIVABLES = tabled(

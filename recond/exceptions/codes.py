@@ -99,6 +99,8 @@ _LIST = (
     Code("LINE_REPEATED", "error", "FILE", "Two lines of a statement have the same identity.", FILE_ANSWERS),
     Code("STATEMENT_CHAIN_BROKEN", "question", "FILE", "A statement does not open with the balance that the one before it closed with.", ("acknowledge", "hold")),
     Code("STATEMENT_SEQUENCE", "warning", "FILE", "Statement numbers of an account do not follow each other."),
+    Code("STATEMENT_NUMBER_GAP", "question", "FILE", "Numbers of an account's statements are missing, though the balances join.", ("acknowledge", "hold")),
+    Code("STATEMENT_NUMBER_REPEATED", "question", "FILE", "Two different statements of an account have one number.", ("acknowledge", "hold")),
     Code("LINE_CORRECTED", "question", "FILE", "The bank corrects an earlier line; the correction is shown and never posted.", ("acknowledge", "hold")),
     Code("STATEMENT_NOT_FINAL", "question", "FILE", "A deletion, correction or test statement is shown and never posted.", ("acknowledge", "hold")),
     Code("PERIOD_CLOSED", "error", "FILE", "The month of the business date is closed; nothing can be posted.", FILE_ANSWERS),

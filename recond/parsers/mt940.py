@@ -37,9 +37,10 @@ class Layout(BaseModel):
         default="hold",
         description="statements in another currency: hold the file, or show and never post them",
     )
-    statement_numbers: Literal["year", "day"] = Field(
+    statement_numbers: Literal["year", "month", "day", "free"] = Field(
         default="year",
-        description="numbers of statements (28C) repeat after a year, or every day",
+        description="numbers of statements (28C) begin again every year, month or day, or are "
+        "unique in a year and follow each other in no way",
     )
 
 

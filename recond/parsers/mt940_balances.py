@@ -39,6 +39,7 @@ class Balances:
         self.last: dict[str, Statement] = {}
         self.gathered = gathered
         self._layout = layout
+        self._consecutive = layout.statement_numbers in ("year", "month")
         self._currency = currency
         self._told = told
 
@@ -116,7 +117,10 @@ class Balances:
             return
         cents = balance.milli // statement.scale
         place = (*self._told.place, self._told.length)
-        self.gathered.balance(place, statement.account, balance.day, (code, cents))
+        number = statement.number or ""
+        known = self._consecutive and state.numbered(number) is not None
+        kind = (code, cents)
+        self.gathered.balance(place, statement, balance.day, kind, number if known else None)
 
     def opening(self, statement: Statement, name: str, value: str) -> None:
         """60F, 60M: the opening balance, which must join what was closed before."""
@@ -174,11 +178,10 @@ class Balances:
         self._follows(before, statement)
 
     def _follows(self, before: Statement, statement: Statement) -> None:
-        numbers = [state.NUMBER.match(one.number or "") for one in (before, statement)]
-        if numbers[0] is None or numbers[1] is None:
+        last, this = (state.numbered(one.number or "") for one in (before, statement))
+        if not self._consecutive or last is None or this is None:
             return
-        last, this = (int(found["number"]) for found in numbers if found)
-        if last and this not in (last + 1, 1) and before.number != statement.number:
+        if not state.follows(last, this) and last != this:
             self._told.tell(
                 "STATEMENT_SEQUENCE",
                 f"The {statement.name} follows number {before.number}: numbers are missing.",

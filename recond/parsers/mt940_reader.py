@@ -28,6 +28,10 @@ _NAMES = {
 }  # fmt: skip
 
 
+# Of a day YYMMDD, in which span numbers of statements are unique.
+_KEPT = {"year": 2, "free": 2, "month": 4, "day": 6}
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """Lines `start` to `stop` of a chunk, of one statement; `first` counts those before them."""
@@ -257,14 +261,13 @@ class Reader:
             self._balances.last[statement.account] = statement
 
     def _name(self, statement: Statement) -> str:
-        """Account and number; the year as well, in which numbers begin again, or the day where
-        a bank does not number."""
-        found = state.NUMBER.match(statement.number or "")
-        numbered = found is not None and int(found["number"]) > 0
+        """Account and number; the year (or month) as well, in which numbers begin again, or the
+        day where a bank does not number."""
+        numbered = state.numbered(statement.number or "") is not None
         dated = statement.closing or statement.opening
         day = dated.text if dated else statement.reported or ""
-        if numbered and not statement.interim and self._layout.statement_numbers == "year":
-            day = day[:2]
+        if numbered and not statement.interim:
+            day = day[: _KEPT[self._layout.statement_numbers]]
         kind = "mt942" if statement.interim else "mt940"
         return f"{kind}:{statement.account}:{statement.number}:{day}"
 

@@ -29,6 +29,21 @@ _NO_CONTROLS, _NO_BALANCES = CONTROLS.empty_table(), BANK_BALANCES.empty_table()
 OPENING, CLOSING, AVAILABLE = "010", "015", "045"
 
 
+def numbered(text: str) -> tuple[int, int] | None:
+    """Number and page (1 where none is given) of a statement; None where it is not numbered."""
+    found = NUMBER.match(text)
+    if found is None or not int(found["number"]):
+        return None
+    return int(found["number"]), int(found["page"] or 1)
+
+
+def follows(before: tuple[int, int], this: tuple[int, int]) -> bool:
+    """Whether a statement's number and page follow those of the one before: the next number, the
+    next page of the same one, or 1, with which numbers begin anew (each year, or when the bank
+    pleases)."""
+    return this[0] in (before[0] + 1, 1) or this == (before[0], before[1] + 1)
+
+
 @dataclass(slots=True)
 class Balance:
     """A balance as declared: thousandths, signed."""
@@ -114,16 +129,18 @@ class Gathered:
         )  # fmt: skip
 
     def balance(
-        self, place: tuple[int, int, int], account: str, day: int, kind: tuple[str, int]
-    ) -> None:
-        """A balance: (line, byte offset, byte length), account, day, (type code, cents)."""
+        self, place: tuple[int, int, int], statement: Statement, day: int, kind: tuple[str, int],
+        number: str | None,
+    ) -> None:  # fmt: skip
+        """A balance: (line, byte offset, byte length), its statement, day, (type code, cents), and
+        the statement's number where those of the account follow each other."""
         self.count += 1
         line, offset, length = place
         self.balances.append(
             {
                 "ordinal": self.count, "line": line, "byte_offset": offset, "byte_length": length,
-                "bank_account": account, "as_of_date": None if day == NO_DATE else day,
-                "type_code": kind[0], "amount_cents": kind[1],
+                "bank_account": statement.account, "as_of_date": None if day == NO_DATE else day,
+                "type_code": kind[0], "amount_cents": kind[1], "statement_number": number,
             }
         )  # fmt: skip
 

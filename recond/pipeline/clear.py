@@ -24,6 +24,7 @@ from recond.pipeline import (
     drawers,
     returns,
     settlements,
+    statement_numbers,
     statements,
     suspense,
     unreconciled,
@@ -50,6 +51,7 @@ class Done:
 def clear(connection: Connection, run: Run) -> Done:
     """Make the deposits that are due, pair what can be paired, ask about the rest."""
     statements.ask_chain(connection, run)
+    statement_numbers.ask_numbers(connection, run)
     made = settlements.make(connection, run) + drawers.settle(connection, run)
     _carry(connection, run)
     returned = returns.take(connection, run)

@@ -53,7 +53,7 @@ def values(result: Outcome) -> dict[str, list[Any]]:
         if table is None:
             continue
         for column in table.schema.names:
-            if column not in _PLACES:
+            if column not in _PLACES and table[column].null_count < len(table):
                 found[f"{name}.{column}"] = table[column].to_pylist()
     found["transmission.identity"] = [result.transmission.identity]
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recond.exceptions.codes import CODES
-from recond.parsers import mt940, mt940_fields
+from recond.parsers import mt940, mt940_fields, mt940_state
 from recond.parsers.notes import Notes
 from tests.unit.achfiles import Read
 from tests.unit.formatfiles import ROOT, read, shipped
@@ -261,6 +262,42 @@ def test_damage_never_raises_and_never_moves_money_unseen(
         posted = sum(r["amount_cents"] for r in result.rows("bank_lines") if not r["same_day"])
         change = sum(r["amount_cents"] for r in closed) - sum(r["amount_cents"] for r in opened)
         assert posted == change
+
+
+@pytest.mark.parametrize(
+    ("before", "this", "follow"),
+    [("51", "52", True), ("51/3", "52/1", True), ("51/1", "51/2", True), ("365", "1", True),
+     ("1", "1", True), ("51", "53", False), ("51", "51", False), ("51/1", "51/3", False),
+     ("52", "51", False)],
+)  # fmt: skip
+def test_which_numbers_follow_each_other(before: str, this: str, follow: bool) -> None:
+    numbers = [mt940_state.numbered(one) for one in (before, this)]
+    assert numbers[0]
+    assert numbers[1]
+    assert mt940_state.follows(numbers[0], numbers[1]) == follow
+
+
+def test_what_is_no_number() -> None:
+    assert [mt940_state.numbered(one) for one in ("", "0", "00000/001", "A1", "1/2/3")] == [
+        None
+    ] * 5
+
+
+@pytest.mark.parametrize(
+    ("said", "ends", "compared"),
+    [("year", ":26", True), ("month", ":2603", True), ("day", ":260316", False),
+     ("free", ":26", False)],
+)  # fmt: skip
+def test_a_bank_may_number_its_statements_otherwise(said: str, ends: str, compared: bool) -> None:
+    fmt = shipped("mt940")
+    layout = fmt.layout.model_copy(update={"statement_numbers": said})
+    result = read(replace(fmt, layout=layout), (SMALLEST + after("53/1")).encode())
+    numbers = {row["statement_number"] for row in result.rows("bank_balances")}
+    assert numbers == ({"51/1", "53/1"} if compared else {None})
+    assert ("STATEMENT_SEQUENCE" in result.codes()) == compared
+    assert read(replace(fmt, layout=layout), SMALLEST.encode()).transmission.identity == (
+        f"mt940:021000021/4711:51/1{ends}"
+    )
 
 
 def test_a_format_without_its_layout_is_a_fault_of_the_program() -> None:

@@ -53,7 +53,16 @@ bank_balance = keyed_only(
     text("as_of_date"),
     text("type_code"),
     cents("amount_cents"),
+    text("statement_number"),  # where the bank numbers the statements of an account
     PrimaryKeyConstraint("file_no", "ordinal"),
+)
+
+Index(
+    "ix_bank_balance_statement_number",
+    bank_balance.c.file_no,
+    bank_balance.c.ordinal,
+    sqlite_where=sql("statement_number IS NOT NULL"),
+    postgresql_where=sql("statement_number IS NOT NULL"),
 )
 
 drawer_close = keyed_only(
