@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 
 from recond.arrays import Bools, Ints, bools, ints, joined_texts
 from recond.model import CONTROLS, REMITTANCES, TABLES, Format
-from recond.parsers.columns import Bytes, constant, raw_column
+from recond.parsers.columns import constant, raw_column
 from recond.parsers.mapping import Condition, Fill, Rows, Rule
 from recond.parsers.notes import Notes
+from recond.parsers.spans import fixed_rows
 
 SEPARATOR = "\x1f"
 NO_CONTROLS = CONTROLS.empty_table()
@@ -137,21 +138,6 @@ def joined_rows(texts: list[pa.Array], between: str) -> pa.Array | None:
         gap = word == "gap" or part is None
         packed[name] = between.encode() if gap or part is None else part.view(kind)[:, 0]
     return raw_column(packed.view(np.uint8).reshape(len(packed), -1), plain=True)
-
-
-def fixed_rows(text: pa.Array) -> Bytes | None:
-    """The bytes of texts of one length as an `(n, length)` array; None where they differ or one
-    is null or empty."""
-    if text.null_count or not len(text):
-        return None
-    offsets = np.frombuffer(text.buffers()[1], dtype=np.int32)
-    ends = offsets[text.offset : text.offset + len(text) + 1]
-    width = int(ends[1] - ends[0])
-    if not width or not bool((ends[1:] - ends[:-1] == width).all()):
-        return None
-    size = len(text) * width
-    data = np.frombuffer(text.buffers()[2], dtype=np.uint8, count=size, offset=int(ends[0]))
-    return data.reshape(len(text), width)
 
 
 def _same_name(frame: Frame, column: pa.Field) -> bool:

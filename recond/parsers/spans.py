@@ -55,6 +55,21 @@ def text_spans(texts: pa.StringArray) -> tuple[Bytes, Ints, Ints]:
     return np.frombuffer(texts.buffers()[2] or b"", dtype=np.uint8), ends[:-1], ends[1:]
 
 
+def fixed_rows(text: pa.Array) -> Bytes | None:
+    """The bytes of texts of one length as an `(n, length)` array; None where they differ or one
+    is null or empty."""
+    if text.null_count or not len(text):
+        return None
+    offsets = np.frombuffer(text.buffers()[1], dtype=np.int32)
+    ends = offsets[text.offset : text.offset + len(text) + 1]
+    width = int(ends[1] - ends[0])
+    if not width or not bool((ends[1:] - ends[:-1] == width).all()):
+        return None
+    size = len(text) * width
+    data = np.frombuffer(text.buffers()[2], dtype=np.uint8, count=size, offset=int(ends[0]))
+    return data.reshape(len(text), width)
+
+
 def span_view(data: Bytes, start: Ints, width: int) -> Bytes:
     """`width` bytes from each start, as an `(n, width)` view; clipped at the end of the data."""
     place = start[:, None] + np.arange(width)

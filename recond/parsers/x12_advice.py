@@ -18,6 +18,7 @@ from recond.money import format_cents
 from recond.parsers.columns import Ints, Mask
 from recond.parsers.dates import NO_DATE, date_column
 from recond.parsers.notes import Notes
+from recond.parsers.spans import fixed_rows, text_spans
 from recond.parsers.words import SIZE, words_at
 from recond.parsers.x12_amounts import span_cents
 from recond.parsers.x12_envelope import segment_place
@@ -57,9 +58,10 @@ class Advices:
         lines = remittance_lines(segments, sets.of, len(sets), chosen)
         sums = _sums(lines, sets.before)
         rows = self._firsts(segments, sets, chosen)
-        self._tell_wrong(segments, sets, ords, lines)
+        table = _lines_table(segments, sets, ords, lines)
+        self._tell_wrong(segments, sets, ords, lines, table["reference"].chunk(0))
         done = np.flatnonzero((sets.kind == ADVICE) & (sets.end >= 0))
-        tables = {"advice_lines": _lines_table(segments, sets, ords, lines)}
+        tables = {"advice_lines": table}
         if len(done):
             tables |= self._finished(segments, sets, ords, done, sums, rows)
         return tables, _open_firsts(segments, sets, rows), tuple(int(one[-1]) for one in sums)
@@ -70,8 +72,8 @@ class Advices:
         rows = {}
         for tag in ("BPR", "TRN", "N1"):
             at = np.flatnonzero((segments.tag == code(tag)) & chosen)
-            if tag == "N1" and len(at):
-                at = at[_reads(segments.column(at, 1), "PR")]
+            if tag == "N1":
+                at = _payers(segments, at)
             if tag == "BPR":
                 self._second(segments, sets, at)
             first = np.full(len(sets), -1)
@@ -89,7 +91,9 @@ class Advices:
                 **segment_place(segments, row, "BPR"),
             )  # fmt: skip
 
-    def _tell_wrong(self, segments: Segments, sets: Sets, ords: Ints, lines: Lines) -> None:
+    def _tell_wrong(
+        self, segments: Segments, sets: Sets, ords: Ints, lines: Lines, references: pa.Array
+    ) -> None:
         for row, element in lines.wrong:
             text = segments.text(row, int(element[3:]))
             what = f"reads '{text}' and is no amount" if text else "is empty: nothing is named"
@@ -97,7 +101,8 @@ class Advices:
                 "BATCH_UNREADABLE", f"{element} {what}. {_SAY}",
                 batch_ord=int(ords[sets.of[row]]), **segment_place(segments, row, element),
             )  # fmt: skip
-        if not bool((segments.data == ord("?")).any()):
+        data, _, _ = text_spans(references)
+        if not bool((data == ord("?")).any()):
             return
         for row in lines.row.tolist():  # only where a '?' stands in the block at all
             if "?" in segments.text(row, 2):
@@ -153,11 +158,12 @@ class Advices:
         unreadable: Mask, rows: dict[str, Ints],
     ) -> None:  # fmt: skip
         """Sets whose heading cannot be believed."""
-        missing = said["total"].is_null().to_numpy(zero_copy_only=False)
+        missing, untied = _nulls(said["total"]), _nulls(said["trace"])
         credit = _reads(said["direction"], "C")
-        masked = pc.fill_null(pc.match_substring(said["trace"], "?"), False).to_numpy(False)
+        masked = np.zeros(len(done), dtype=np.bool_)
+        if bool((text_spans(said["trace"])[0] == ord("?")).any()):
+            masked = pc.fill_null(pc.match_substring(said["trace"], "?"), False).to_numpy(False)
         odd = ~_reads(said["handling"], *_HANDLING)
-        untied = said["trace"].is_null().to_numpy(zero_copy_only=False)
         for at in np.flatnonzero(unreadable | ~credit | masked | odd | untied).tolist():
             one = int(done[at])
             row = int(rows["BPR"][one]) if rows["BPR"][one] >= 0 else int(sets.end[one])
@@ -193,6 +199,15 @@ class Advices:
         )  # fmt: skip
 
 
+def _payers(segments: Segments, rows: Ints) -> Ints:
+    """The N1 of those that pay (N101 is PR)."""
+    payer = segments.begins(rows, "N1", "PR")
+    if not payer.all():
+        other = np.flatnonzero(~payer)
+        payer[other] = _reads(segments.column(rows[other], 1), "PR")
+    return rows[payer]
+
+
 def _sums(lines: Lines, before: OpenSet) -> tuple[Ints, ...]:
     """Sums by set, those of the open set gone on: named, inner, outer, bare, counts."""
     found = (lines.named, lines.inner, lines.outer, lines.bare, lines.counts)
@@ -219,8 +234,18 @@ def _said(segments: Segments, sets: Sets, done: Ints, rows: dict[str, Ints]) -> 
     return found
 
 
+def _nulls(texts: pa.Array) -> Mask:
+    if not texts.null_count:
+        return np.zeros(len(texts), dtype=np.bool_)
+    found: Mask = texts.is_null().to_numpy(zero_copy_only=False)
+    return found
+
+
 def _reads(texts: pa.Array, *values: str) -> Mask:
     """Which texts are one of these values; null is none."""
+    rows = fixed_rows(texts)
+    if rows is not None and bool((rows == rows[0]).all()):  # nearly always: all say the same
+        return np.full(len(texts), rows[0].tobytes().decode() in values)
     found: Mask = pc.is_in(texts, value_set=pa.array(values, pa.string())).to_numpy(False)
     return found
 
@@ -273,10 +298,10 @@ def _places(
     start, end = sets.start[done], sets.end[done]
     inside = start >= 0
     before = sets.before
-    line = np.where(inside, segments.line[start], before.line)
-    offset = np.where(inside, segments.offset + segments.start[start], before.offset)
-    length = segments.offset + segments.end[end] - offset
-    number = segments.column(start[inside], 2)
+    line = np.where(inside, segments.lines(start), before.line)
+    offset = np.where(inside, segments.offsets(start), before.offset)
+    length = segments.offsets(end) + segments.end[end] - segments.start[end] - offset
+    number = sets.numbers(segments, done[inside])
     if not inside[0]:  # only the first one may have begun before
         number = pa.concat_arrays([pa.array([before.number], pa.string()), number])
     return line, offset, length, number
@@ -288,12 +313,11 @@ def _lines_table(segments: Segments, sets: Sets, ords: Ints, lines: Lines) -> pa
     earlier = sets.before.sums[4] if sets.before.sums else 0
     first = np.cumsum(lines.counts) - lines.counts
     sequence = np.arange(earlier + 1, earlier + 1 + len(row)) - first.take(of)
-    start = segments.start.take(row)
     columns = {
         "ordinal": ords.take(of), "sequence": sequence.astype(np.int32),
-        "line": segments.line.take(row), "byte_offset": segments.offset + start,
-        "byte_length": segments.end.take(row) - start,
-        "qualifier": segments.texts(*lines.qualifier),
+        "line": segments.lines(row), "byte_offset": segments.in_file(lines.start, row),
+        "byte_length": lines.end - lines.start,
+        "qualifier": segments.first_text(row, "RMR", *lines.qualifier),
         "reference": segments.texts(*lines.reference),
         "amount_cents": pa.array(lines.cents, mask=None if lines.given.all() else ~lines.given),
         "adjusted_cents": lines.adjusted,

@@ -13,10 +13,11 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from recond.parsers.columns import CR, LF, Ints
 from recond.parsers.notes import Notes
-from recond.parsers.spans import gathered
+from recond.parsers.spans import fixed_rows, gathered
 from recond.parsers.x12_segments import ISA_ELEMENTS, NAMES, Segments, code
 
 _ENVELOPE = NAMES[:6]  # ISA, GS, ST, SE, GE, IEA
@@ -52,6 +53,39 @@ class _Open:
 
 
 @dataclass(slots=True)
+class _Numbers:
+    """The numbers of sets so far. While each is as long as the one before it and greater, none
+    stands there twice, and they are not looked at one by one."""
+
+    last: bytes = b""
+    risen: list[pa.StringArray] = field(default_factory=list)
+    known: set[str] | None = None  # once they have not risen
+
+    def before(self, texts: pa.StringArray) -> set[str] | None:
+        """Take numbers that rise; of others the numbers before them, which the caller adds to."""
+        if self.known is None:
+            if self._rise(texts):
+                return None
+            self.known = {text for texts in self.risen for text in texts.to_pylist()}
+            self.risen = []
+        return self.known
+
+    def _rise(self, texts: pa.StringArray) -> bool:
+        rows = fixed_rows(texts)
+        if rows is None:
+            return not len(texts)
+        width = rows.shape[1]
+        numbers = rows.view(f"S{width}")[:, 0]
+        if (self.last and len(self.last) != width) or not numbers[0] > self.last:
+            return False
+        if not bool((numbers[1:] > numbers[:-1]).all()):
+            return False
+        self.risen.append(texts)
+        self.last = bytes(numbers[-1])
+        return True
+
+
+@dataclass(slots=True)
 class Envelope:
     """What the envelope has come to so far; one instance a file."""
 
@@ -61,7 +95,7 @@ class Envelope:
     groups: int = 0
     interchanges: list[str] = field(default_factory=list)  # sender and number
     seen: set[str] = field(default_factory=set)
-    numbers: set[str | None] = field(default_factory=set)  # ST02 of the open group
+    numbers: _Numbers = field(default_factory=_Numbers)  # ST02 of the open group
     test: tuple[int, int] | None = None  # (line, byte offset) of an ISA with test data
     isa: _Open | None = None
     gs: _Open | None = None
@@ -119,21 +153,25 @@ class Envelope:
     def _set_numbers(self, segments: Segments, groups: Ints, rows: Ints) -> None:
         """The number of a set is its own inside its group (X12.5): one that stands there twice may
         be the same set again. Numbers of a group are compared at once."""
-        numbers = segments.texts(*segments.spans(rows, 2)).to_pylist() if len(rows) else []
+        numbers = segments.named_text("ST", 2)
         edges = np.searchsorted(rows, groups).tolist()
-        for at, (start, end) in enumerate(pairwise([0, *edges, len(numbers)])):
+        for at, (start, end) in enumerate(pairwise([0, *edges, len(rows)])):
             if at:
-                self.numbers = set()
-            mine = numbers[start:end]
-            fresh = set(mine) - {None}
-            if len(fresh) < len(mine) or not self.numbers.isdisjoint(fresh):
-                self._tell_repeated(segments, rows[start:end].tolist(), mine)
-            self.numbers |= fresh
+                self.numbers = _Numbers()
+            mine = numbers.slice(start, end - start)
+            known = self.numbers.before(mine)
+            if known is not None:
+                self._tell_repeated(segments, rows[start:end].tolist(), mine.to_pylist(), known)
 
     def _tell_repeated(
-        self, segments: Segments, rows: list[int], numbers: list[str | None]
+        self, segments: Segments, rows: list[int], numbers: list[str | None], known: set[str]
     ) -> None:
-        known, told = set(self.numbers), 0
+        """Tell numbers that are `known`, and add the others to them."""
+        fresh = {number for number in numbers if number is not None}
+        if len(fresh) == len(numbers) and known.isdisjoint(fresh):
+            known |= fresh
+            return
+        told = 0
         for row, number in zip(rows, numbers, strict=True):
             if number is not None and number in known:
                 told += 1
@@ -144,7 +182,8 @@ class Envelope:
                         f"what the set holds may count twice. {_AGAIN}",
                         **segment_place(segments, row, "ST02"),
                     )
-            known.add(number)
+            elif number is not None:
+                known.add(number)
         self.notes.count_beyond("SET_REPEATED", told)
 
     def _opened(self, segments: Segments, row: int, element: int, before: int) -> _Open:
@@ -272,7 +311,7 @@ class Detail:
         for row, opening in [*marks, (len(segments), not self._inside)]:
             if self._inside and row > at:
                 body = _content(segments.part(at, row), drop)
-                self._hash.update(body if usual_marks else body.translate(table))
+                self._hash.update(body if usual_marks else bytes(body).translate(table))
                 self._hash.update(b"~")
                 self.any = True
             if row < len(segments):
@@ -283,7 +322,7 @@ class Detail:
         return self._hash.hexdigest() if self.any else None
 
 
-def _content(segments: Segments, drop: Sequence[bytes]) -> bytes:
+def _content(segments: Segments, drop: Sequence[bytes]) -> bytes | memoryview:
     """Segments with nothing but one terminator between them, `drop` taken out."""
 
     def bare(body: bytes) -> bytes:
@@ -292,6 +331,8 @@ def _content(segments: Segments, drop: Sequence[bytes]) -> bytes:
         return body
 
     data, start, end = segments.data, segments.start, segments.end
+    if segments.packed:
+        return data[int(start[0]) : int(end[-1])].data
     body = bare(data[int(start[0]) : int(end[-1])].tobytes())
     size = int((end - start).sum())
     if len(body) == size + len(start) - 1:

@@ -21,8 +21,8 @@ AS_SAID, NETTED, DIFFERS = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The RMR of some segments: `row` is the segment, `group` its group, `qualifier` and
-    `reference` are the places of RMR01 and RMR02.
+    """The RMR of some segments: `row` is the segment, from `start` to `end`, `group` its group,
+    `qualifier` and `reference` are the places of RMR01 and RMR02.
 
     `cents` is RMR04, 0 where it is not `given`; `adjusted` is the sum of the ADX inside the RMR.
     `named`, `inner`, `outer` and `bare` are of groups: sums of RMR04, of ADX inside and outside
@@ -31,6 +31,8 @@ class Lines:
     """
 
     row: Ints
+    start: Ints
+    end: Ints
     group: Ints
     qualifier: tuple[Ints, Ints]
     reference: tuple[Ints, Ints]
@@ -48,7 +50,8 @@ class Lines:
 def remittance_lines(segments: Segments, group: Ints, groups: int, chosen: Mask) -> Lines:
     """The lines of the chosen segments; `group` is that of each segment, below `groups`."""
     row = np.flatnonzero((segments.tag == code("RMR")) & chosen)
-    qualifier, (first, last), (start, end) = segments.spans_of(row, (1, 2, 4))
+    place = segments.start.take(row), segments.end.take(row)
+    qualifier, (first, last), (start, end) = segments.spans_of(row, (1, 2, 4), place, len("RMR"))
     given = end > start
     cents, bad = span_cents(segments.data, start, end)
     wrong = [(int(row[at]), "RMR04") for at in np.flatnonzero(bad & given)]
@@ -73,8 +76,8 @@ def remittance_lines(segments: Segments, group: Ints, groups: int, chosen: Mask)
     bare = sums.of(~given) if not given.all() else np.zeros(groups, dtype=np.int64)
     inner = sums.of(adjusted) if len(adx) else np.zeros(groups, dtype=np.int64)
     return Lines(
-        row, of, qualifier, (first, last), cents, given, adjusted, sums.of(cents), inner, outer,
-        bare, sums.counts(len(of)), tuple(sorted(wrong)),
+        row, *place, of, qualifier, (first, last), cents, given, adjusted, sums.of(cents), inner,
+        outer, bare, sums.counts(len(of)), tuple(sorted(wrong)),
     )  # fmt: skip
 
 
@@ -97,7 +100,7 @@ class _Sums:
     def counts(self, number: int) -> Ints:
         """How many of `number` values each group has."""
         total = np.zeros(self.groups, dtype=np.int64)
-        total[self.there] = np.diff(self.firsts, append=number)
+        total[self.there] = np.concatenate([self.firsts[1:], np.array([number])]) - self.firsts
         return total
 
 

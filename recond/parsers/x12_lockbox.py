@@ -342,8 +342,8 @@ def _counted(batches: list[Slip]) -> Ints:
 
 def _place(segments: Segments, rows: Ints) -> dict[str, Any]:
     return {
-        "line": segments.line[rows],
-        "byte_offset": segments.offset + segments.start[rows],
+        "line": segments.lines(rows),
+        "byte_offset": segments.offsets(rows),
         "byte_length": segments.end[rows] - segments.start[rows],
     }
 

@@ -19,6 +19,7 @@ from recond.parsers.x12_segments import (
     Marks,
     Segments,
     code,
+    even_lines,
     isa_marks,
     strange_breaks,
     tokenise,
@@ -27,7 +28,9 @@ from recond.parsers.x12_segments import (
 # A set of twenty lines has as many columns as a line, and a column of a hundred rows costs nearly
 # what one of a thousand does: blocks of two MiB are a tenth faster than blocks of one.
 BLOCK = 2 * columns.BLOCK
-_CUTS, _CUTS_823 = np.zeros((2, 128), dtype=np.bool_)  # whether a block may end before a segment
+# Whether a block may end before a segment, and whether no set is open there.
+_CUTS, _CUTS_823, _SETS = np.zeros((3, 128), dtype=np.bool_)
+_SETS[code("ST")] = True
 _CUTS[[code(tag) for tag in ("ISA", "GS", "ST", "ENT", "RMR", "BPR", "SE", "GE", "IEA")]] = True
 _CUTS_823[[code(tag) for tag in ("ISA", "GS", "ST", "DEP", "BAT", "BPR", "SE", "GE", "IEA")]] = True
 _TAIL = 256  # segments
@@ -47,6 +50,7 @@ class Reader:
         self._offset = 0
         self._by_segment = False
         self._next_line = 1
+        self._nul = -1  # the place of the one that was told
         self.payments = False  # an 823 was seen: the lines of a BPR stay together
         self.broken = False  # nothing behind this point can be read
 
@@ -60,6 +64,7 @@ class Reader:
                 more = self._source.read(BLOCK)
                 ended = not more
                 held += more
+                del more  # its memory is for what is made of the block
             if self._marks is None:
                 if not held.strip(b" \r\n"):
                     return
@@ -104,36 +109,39 @@ class Reader:
         marks = self._marks
         if marks is None:
             return None, held
-        cut = held.rfind(bytes([marks.segment])) + 1
-        whole = held[:cut]
+        cut = stop = held.rfind(bytes([marks.segment])) + 1
+        whole = held
         if ended and held[cut:].strip(b" \r\n\x1a\0"):
             whole, cut = held + bytes([marks.segment]), len(held)  # the last terminator is missing
+            stop = cut
         elif ended:
-            cut = len(held)
+            whole, cut = held[:stop], len(held)
         elif len(held) - cut > LONGEST:
             self._refuse("a segment is longer than any may be", self._offset + cut, long=True)
             return None, b""
-        if not whole:
+        if not stop:
             return None, b"" if ended else held
-        data = np.frombuffer(whole, dtype=np.uint8)
-        found = tokenise(
-            data, marks, self._next_line, self._offset, by_segment=self._by_segment
-        )  # fmt: skip
+        before = self._next_line, self._offset
+        found = even_lines(whole, marks, *before, by_segment=self._by_segment)
+        if found is None:
+            data = np.frombuffer(whole if ended else held[:cut], dtype=np.uint8)
+            found = tokenise(data, marks, *before, by_segment=self._by_segment)
         last, marks_end = self._last_row(found, ended)
-        taken = cut if last == len(found) else int(found.start[last])
+        taken = cut if last == len(found) else found.place(last)[1] - self._offset
         if taken == 0 and not ended:
             if len(held) > _MOST:
                 self._refuse("a loop of segments has no end", self._offset, long=True)
             return None, held
         part = found if last == len(found) else found.part(0, last)
         self._check_breaks(part, marks)
+        self._check_nul(held.find(b"\0", 0, stop))
         self._offset += taken
         if last < len(found):
-            self._next_line = int(found.line[last])
+            self._next_line = found.place(last)[0]
         elif self._by_segment:
             self._next_line += last
         else:
-            self._next_line += whole.count(b"\r" if marks.segment == CR else b"\n", 0, taken)
+            self._next_line += held.count(b"\r" if marks.segment == CR else b"\n", 0, taken)
         if marks_end:
             self._marks = None
         return part, held[taken:]
@@ -154,10 +162,12 @@ class Reader:
         if not self.payments:
             starts = found.rows("ST")
             self.payments = any(found.text(int(row), 1) == "823" for row in starts[:1])
-        for part in (found.tag[-_TAIL:], found.tag):  # it is mostly among the last
-            cuts = np.flatnonzero((_CUTS_823 if self.payments else _CUTS)[part])
-            if len(cuts):
-                return len(found) - len(part) + int(cuts[-1]), False
+        # Mostly a set ends among the last segments, and then none is open between two blocks.
+        allowed, tail = _CUTS_823 if self.payments else _CUTS, found.tag[-_TAIL:]
+        for part, wanted in ((tail, _SETS), (tail, allowed), (found.tag, allowed)):
+            rows = np.flatnonzero(wanted[part])
+            if len(rows) and (cut := len(found) - len(part) + int(rows[-1])):
+                return cut, False
         return 0, False
 
     def _check_breaks(self, found: Segments, marks: Marks) -> None:
@@ -171,11 +181,14 @@ class Reader:
                 byte_offset=offset,
             )
         self._notes.count_beyond("RECORD_UNREADABLE", len(strange))
-        if int(found.data.min(initial=1)) == 0:
-            nul = np.flatnonzero(found.data == 0)
+
+    def _check_nul(self, place: int) -> None:
+        """Tell the first NUL byte of a block, which may stand behind what is taken of it now."""
+        if place >= 0 and self._offset + place != self._nul:
+            self._nul = self._offset + place
             self._notes.add(
                 "NUL_BYTES", f"The file holds NUL bytes. {_AGAIN}",
-                line=self._next_line, byte_offset=self._offset + int(nul[0]),
+                line=self._next_line, byte_offset=self._nul,
             )  # fmt: skip
 
     def _refuse(self, fault: str, offset: int, *, long: bool = False) -> None:

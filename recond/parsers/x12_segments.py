@@ -8,7 +8,7 @@ and the 820 that stands in ACH addenda go through the same `tokenise`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +17,18 @@ import pyarrow.compute as pc
 
 from recond.parsers.columns import CR, LF, SPACE, Bytes, Ints, Mask, blank_to_null, constant
 from recond.parsers.spans import blanks_inside, edged, gathered, span_text
-from recond.parsers.words import SIZE, words_at
+from recond.parsers.words import SIZE, Words, words_at
 
 ISA_ELEMENTS = 16
 ISA_LENGTH = 106  # bytes, its terminator included, when its elements are padded as they must be
+ASCII = "ascii"
 _TRIMS = 4  # bytes of line break and blanks before a segment that are taken off at once
 _ASCII_END = 128
 _SHORT = 3  # bytes that are looked at one by one
 _FEW = 64  # rows: a column of more is looked at for being the same all over
 _LEADS = (b"\r\n", b"\n")
+_BREAKS = (b"\r", b"\n")
+_NAME = np.uint64(0xFFFFFF)  # bytes of a name in a word
 _BLANK = np.zeros(256, dtype=np.bool_)
 _BLANK[[LF, CR, SPACE]] = True
 
@@ -71,45 +74,73 @@ class Segments:
     """Segments of `data`: row i is `data[start[i]:end[i]]`, without line breaks around it.
 
     `bounds[low[i] + k]` is the byte before element k (1 is the first), `bounds[low[i] + k + 1]`
-    the byte behind it; `count` elements follow the name. `line` is the physical line, or the
-    number of the segment where a file has no line breaks; `offset` is the place of `data[0]`.
+    the byte behind it; `count` elements follow the name. `head` are its first eight bytes.
+    `line` is the physical line, or the number of the segment where a file has no line breaks: of
+    the first row where each row is the next line, else of each. `offset` is the place of
+    `data[0]`. Of the file's bytes `gap` are left out of `data` before each row but the first one:
+    the line break that stands before every segment.
     """
 
     data: Bytes
     start: Ints
     end: Ints
+    head: Words
     tag: Tags
     bounds: Ints
     low: Ints
     count: Ints
-    line: Ints
+    line: Ints | int
     offset: int
     marks: Marks
     plain: bool  # no segment has a line break inside
-    ascii: bool
-    encoding: str  # UTF-8 where the bytes are, else Latin-1, which reads anything
+    packed: bool  # and nothing stands between segments but the terminator
+    encoding: str  # ASCII or UTF-8 where the bytes are, else Latin-1, which reads anything
+    gap: int = 0
+    _kept_rows: dict[str, Ints] = field(default_factory=dict)
+    _kept_texts: dict[tuple[str, int], pa.StringArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.start)
 
     def rows(self, *tags: str) -> Ints:
         """The rows with one of these names."""
+        if len(tags) == 1 and tags[0] in self._kept_rows:
+            return self._kept_rows[tags[0]]
         mask = self.tag == code(tags[0])
         for tag in tags[1:]:
             mask |= self.tag == code(tag)
-        return np.flatnonzero(mask)
+        found = np.flatnonzero(mask)
+        if len(tags) == 1:
+            self._kept_rows[tags[0]] = found
+        return found
+
+    def named_text(self, tag: str, element: int) -> pa.StringArray:
+        """`column` of all rows with this name."""
+        if (tag, element) not in self._kept_texts:
+            self._kept_texts[tag, element] = self.column(self.rows(tag), element)
+        return self._kept_texts[tag, element]
 
     def spans(self, rows: Ints, element: int) -> tuple[Ints, Ints]:
         """Places of an element of some rows; an empty span at its end where it is not given."""
         return self.spans_of(rows, (element,))[0]
 
-    def spans_of(self, rows: Ints, elements: Sequence[int]) -> list[tuple[Ints, Ints]]:
-        """`spans` of some elements, ascending, of the same rows."""
+    def spans_of(
+        self, rows: Ints, elements: Sequence[int], place: tuple[Ints, Ints] | None = None,
+        name: int = 0,
+    ) -> list[tuple[Ints, Ints]]:  # fmt: skip
+        """`spans` of some elements, ascending, of the same rows. Where their `place`, start and
+        end, and the length of their `name` are known, less is looked up."""
         count = self.count.take(rows)
         if not len(rows) or int(count.min()) < elements[-1]:
             return [self._spans(rows, count, one) for one in elements]
         low = self.low.take(rows)  # given everywhere
-        edges = {at: self.bounds.take(low + at) for one in elements for at in (one, one + 1)}
+        edges: dict[int, Ints] = {}
+        if place is not None:
+            edges[1] = place[0] + name
+            if int(count.max()) == elements[-1] and self.marks.segment != LF:
+                edges[elements[-1] + 1] = place[1]
+        for at in {at for one in elements for at in (one, one + 1)} - set(edges):
+            edges[at] = self.bounds.take(low + at)
         found = [(edges[one] + 1, edges[one + 1]) for one in elements]
         if self.marks.segment == LF:  # a CR before it is no part of the last element
             stop = self.end.take(rows)
@@ -135,13 +166,32 @@ class Segments:
         """Spans in file order as text, blanks taken off, null where it is empty."""
         if len(start) > _FEW and (same := self._same(start, end)) is not None:
             return same
-        if self.ascii:
+        if self.encoding == ASCII:
             texts = gathered(self.data, start, end).view(pa.string())
         else:
             texts, _ = span_text(self.data, start, end, self.encoding)
         if blanks_inside(texts) and edged(self.data, start, end):
             texts = pc.ascii_trim(texts, characters=" ")
         return blank_to_null(texts)
+
+    def first_text(self, rows: Ints, tag: str, start: Ints, end: Ints) -> pa.StringArray:
+        """The first element of rows that have that name, from its places, as `texts`: mostly a
+        qualifier that is the same everywhere, as the heads of the rows say."""
+        text = self.text(int(rows[0]), 1) if len(rows) > _FEW else ""
+        short = len(tag) + len(text) + 2 <= SIZE and text.isalnum() and text.isascii()
+        if short and bool(self.begins(rows, tag, text).all()):
+            return constant(text, len(rows))
+        return self.texts(start, end)
+
+    def begins(self, rows: Ints, tag: str, first: str) -> Mask:
+        """Which of these rows, which have that name, have that first element; the name and the
+        element, which is not padded, are at most six bytes."""
+        text = f"{tag}*{first}*".encode("ascii").replace(b"*", bytes([self.marks.element]))
+        beyond = np.uint64(8 * (SIZE - len(text)))
+        found: Mask = self.head.take(rows) << beyond == np.uint64(
+            int.from_bytes(text, "little") << int(beyond)
+        )
+        return found
 
     def known_spans_of(self, rows: Ints, elements: Sequence[int]) -> list[tuple[Ints, Ints]]:
         """As `spans_of`, with an empty span in its place where the row is -1."""
@@ -190,20 +240,39 @@ class Segments:
 
     def place(self, row: int) -> tuple[int, int]:
         """(line, byte offset in the file) of a row."""
-        return int(self.line[row]), self.offset + int(self.start[row])
+        line = self.line + row if isinstance(self.line, int) else int(self.line[row])
+        return line, self.offset + int(self.start[row]) + self.gap * row
+
+    def lines(self, rows: Ints) -> Ints:
+        """The lines of rows."""
+        return rows + self.line if isinstance(self.line, int) else self.line.take(rows)
+
+    def offsets(self, rows: Ints) -> Ints:
+        """Byte offsets in the file of rows."""
+        return self.in_file(self.start.take(rows), rows)
+
+    def in_file(self, start: Ints, rows: Ints) -> Ints:
+        """Byte offsets in the file of places in rows."""
+        found = start + self.offset
+        if self.gap:
+            found += rows if self.gap == 1 else self.gap * rows
+        return found
 
     def part(self, first: int, last: int) -> Segments:
         """Some of the rows."""
         one = slice(first, last)
-        return Segments(
-            self.data, self.start[one], self.end[one], self.tag[one], self.bounds, self.low[one],
-            self.count[one], self.line[one], self.offset,
-            self.marks, self.plain, self.ascii, self.encoding,
+        return replace(
+            self, start=self.start[one], end=self.end[one], head=self.head[one], tag=self.tag[one],
+            low=self.low[one], count=self.count[one],
+            line=self.line + first if isinstance(self.line, int) else self.line[one],
+            offset=self.offset + self.gap * first, _kept_rows={}, _kept_texts={},
         )  # fmt: skip
 
 
 def _encoding(data: Bytes) -> str:
-    """UTF-8 where the bytes are UTF-8, else Latin-1."""
+    """ASCII or UTF-8 where the bytes are, else Latin-1."""
+    if int(data.max(initial=0)) < _ASCII_END:
+        return ASCII
     try:
         data.tobytes().decode("utf-8")
     except UnicodeDecodeError:
@@ -218,39 +287,97 @@ def tokenise(
 
     `by_segment`: the number of a segment stands for its line.
     """
-    marked = data == marks.element
-    marked |= data == marks.segment
-    bounds = np.flatnonzero(marked)
-    ending = np.flatnonzero(data.take(bounds) == marks.segment)
-    raw, low = np.zeros_like(ending), np.full_like(ending, -1)
-    end, low[1:] = bounds.take(ending), ending[:-1]
-    np.add(end[:-1], 1, out=raw[1:])
-    count = ending - low
-    count -= 1
+    bounds, end, low, count = _ended(data, marks)
+    raw = _behind(end)
     start, even = _starts(data, raw, end, marks)
     cut = end
     if marks.segment == LF:
         end = end - ((end > start) & (data[np.maximum(end - 1, 0)] == CR))
-    breaks = int((start - raw).sum()) + int((cut - end).sum())
-    breaks += len(raw) if marks.segment in (LF, CR) else 0
+    between = int((start - raw).sum()) + int((cut - end).sum())
+    breaks = between + (len(raw) if marks.segment in (LF, CR) else 0)
     # Bytes as low as a line break's are looked at as one first.
     plain = int(np.count_nonzero(data <= CR)) == breaks or _breaks(data) == breaks
     kept = start < end
     if by_segment:
-        line = first_line + np.cumsum(kept) - 1
-    elif even and plain:
-        line = np.arange(len(raw)) + (first_line + (1 if start[0] else 0))
+        line: Ints | int = first_line
+    elif even and plain and kept.all():
+        line = first_line + (1 if start[0] else 0)
     else:
         feeds = np.flatnonzero(data == (CR if marks.segment == CR else LF))
-        line = first_line + np.searchsorted(feeds, start)
+        line = first_line + np.searchsorted(feeds, start)[kept]
+    packed = plain and not between
     if not kept.all():
-        start, end, low, count, line = (one[kept] for one in (start, end, low, count, line))
-    tags = _tags(data, start, marks)
-    ascii_ = not len(data) or int(data.max()) < _ASCII_END
-    coding = "utf-8" if ascii_ else _encoding(data)
+        start, end, low, count = (one[kept] for one in (start, end, low, count))
+        packed = False
+    head = words_at(data, start)
     return Segments(
-        data, start, end, tags, bounds, low, count, line, offset, marks, plain, ascii_, coding
+        data, start, end, head, _tags(head, marks), bounds, low, count, line, offset, marks,
+        plain, packed, _encoding(data),
     )  # fmt: skip
+
+
+def even_lines(
+    raw: bytes, marks: Marks, first_line: int, offset: int, *, by_segment: bool
+) -> Segments | None:
+    """As `tokenise`, for bytes where one line break, LF or CR LF, stands between each segment and
+    the next one and nowhere else: taken out at once, they are not to be stepped over one by one,
+    nor to be taken out for the digest. None for other bytes. What stands behind the last
+    terminator is left alone.
+    """
+    ending = raw.find(marks.segment) + 1
+    lead = next((one for one in _LEADS if raw.startswith(one, ending)), b"")
+    if not ending or not lead or marks.segment in _LEADS[0]:
+        return None
+    bare = raw.replace(b"\n", b"")
+    if lead == _LEADS[0]:
+        bare = bare.replace(b"\r", b"")
+    elif b"\r" in raw:
+        return None
+    data = np.frombuffer(bare, dtype=np.uint8)
+    bounds, end, low, count = _ended(data, marks)
+    data = data[: int(end[-1]) + 1]
+    start, gap = _behind(end), len(lead)
+    before = gap if raw.startswith(lead) else 0
+    # Behind each terminator in `raw`: a break, and all that were taken out are these.
+    behind = np.arange(before + 1, before + 1 + gap * len(end), gap)
+    behind += end
+    last = int(behind[-1])
+    if len(raw) - len(bare) != last - int(end[-1]) - 1 + sum(map(raw[last:].count, _BREAKS)):
+        return None
+    whole = np.frombuffer(raw, dtype=np.uint8)
+    for one in lead:
+        if not bool((whole.take(behind[:-1]) == one).all()):
+            return None
+        behind += 1
+    if not bool((start < end).all()) or int(data.take(start).min()) <= SPACE:
+        return None
+    head = words_at(data, start)
+    line = first_line + (1 if before and not by_segment else 0)
+    return Segments(
+        data, start, end, head, _tags(head, marks), bounds, low, count, line, offset + before,
+        marks, True, True, _encoding(data), gap,
+    )  # fmt: skip
+
+
+def _ended(data: Bytes, marks: Marks) -> tuple[Ints, Ints, Ints, Ints]:
+    """Places of separators and terminators, ends of segments, and where and how many of the
+    former each has: `bounds`, `end`, `low` and `count` of `Segments`."""
+    marked = data == marks.element
+    marked |= data == marks.segment
+    bounds = np.flatnonzero(marked)
+    ending = np.flatnonzero(data.take(bounds) == marks.segment)
+    low = np.full_like(ending, -1)
+    low[1:] = ending[:-1]
+    count = ending - low
+    count -= 1
+    return bounds, bounds.take(ending), low, count
+
+
+def _behind(end: Ints) -> Ints:
+    """The places behind the terminators before each."""
+    start = np.zeros_like(end)
+    np.add(end[:-1], 1, out=start[1:])
+    return start
 
 
 def _breaks(data: Bytes) -> int:
@@ -294,19 +421,12 @@ def _trimmed(data: Bytes, start: Ints, end: Ints) -> Ints:
     return start
 
 
-def _tags(data: Bytes, start: Ints, marks: Marks) -> Tags:
+def _tags(head: Words, marks: Marks) -> Tags:
     """The numbers of the segments' names: two or three bytes before a separator or the end."""
-    name = data.take(start).astype(np.int32)
-    at = start + 1
-    name |= data.take(at).astype(np.int32) << 8
-    at += 1
-    third = data.take(at, mode="clip")  # the last byte ends a segment and stands in no name
-    name |= third.astype(np.int32) << 16
-    at += 1
-    fourth = data.take(at, mode="clip")
-    found = _BY_BYTES.take(name)
+    found = _BY_BYTES.take((head & _NAME).view(np.int64))
     # Two letters have their number with any third byte, as a negative one.
     short = found < 0
+    third, fourth = ((head >> np.uint64(8 * at)).astype(np.uint8) for at in (2, 3))
     good = (short & (third == marks.element)) | (~short & (fourth == marks.element))
     if not good.all():  # a name alone, or none that is known
         rows = np.flatnonzero(~good)

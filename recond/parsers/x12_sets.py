@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.parsers.columns import Ints, Mask, rows_at
 from recond.parsers.notes import Notes
-from recond.parsers.spans import span_digits
-from recond.parsers.words import words_at
+from recond.parsers.spans import fixed_rows, span_digits
 from recond.parsers.x12_envelope import same_number, segment_place
 from recond.parsers.x12_segments import Segments
 
@@ -23,7 +23,6 @@ ADVICE, LOCKBOX, ACKNOWLEDGEMENT = 820, 823, 997
 _KINDS = {"820": ADVICE, "823": LOCKBOX} | dict.fromkeys(
     ("997", "999", "824", "864"), ACKNOWLEDGEMENT
 )
-_THREE = np.uint64(0xFFFFFF)  # bytes of a set's name in a word
 _AGAIN = "Ask the sender for the file again."
 
 
@@ -68,6 +67,11 @@ class Sets:
             mask[int(self.end[one]) + 1 : int(following[one])] = False
         return mask
 
+    def numbers(self, segments: Segments, sets: Ints) -> pa.StringArray:
+        """The numbers (ST02) of sets that begin in the block."""
+        found = segments.named_text("ST", 2)
+        return found if len(sets) == len(found) else found.take(pa.array(sets - 1))
+
     @property
     def still_open(self) -> bool:
         """Whether the last set goes on in the next block."""
@@ -85,17 +89,15 @@ def sets_of(segments: Segments, before: OpenSet) -> Sets:
     kind = np.zeros(count, dtype=np.int64)
     kind[0] = before.kind
     if len(starts):
-        first, last = segments.spans(starts, 1)
-        three = words_at(segments.data, first) & _THREE
-        for name, number in _KINDS.items():
-            kind[1:][(last - first == len(name)) & (three == _number(name))] = number
-        for row in np.flatnonzero(last - first > max(map(len, _KINDS))).tolist():  # padded
-            kind[row + 1] = _KINDS.get(segments.text(int(starts[row]), 1), 0)
+        for name in dict.fromkeys((segments.text(int(starts[0]), 1), *_KINDS)):
+            if name in _KINDS:
+                kind[1:][segments.begins(starts, "ST", name)] = _KINDS[name]
+            if kind[1:].all():  # mostly all sets are what the first one is
+                break
+        else:
+            for row in np.flatnonzero(kind[1:] == 0).tolist():
+                kind[row + 1] = _KINDS.get(segments.text(int(starts[row]), 1), 0)
     return Sets(before, of, np.concatenate([np.array([-1]), starts]), end, kind)
-
-
-def _number(name: str) -> np.uint64:
-    return np.uint64(int.from_bytes(name.encode("ascii"), "little"))
 
 
 def carried(segments: Segments, sets: Sets) -> OpenSet:
@@ -131,7 +133,8 @@ def set_faults(segments: Segments, sets: Sets) -> list[Fault]:
     only what differs is looked at one by one."""
     closed = np.flatnonzero(sets.end >= 0)
     rows, starts = sets.end[closed], sets.start[closed]
-    said, bad = span_digits(segments.data, *segments.spans(rows, 1), most=10)
+    counts, numbers = segments.spans_of(rows, (1, 2))
+    said, bad = span_digits(segments.data, *counts, most=10)
     held = np.where(starts >= 0, rows - starts + 1, sets.before.segments + rows + 1)
     faults = []
     for at in np.flatnonzero(bad | (said != held)).tolist():
@@ -144,10 +147,11 @@ def set_faults(segments: Segments, sets: Sets) -> list[Fault]:
     whole = starts >= 0
     differ = ~whole
     if whole.any():
-        differ[whole] = _differ(segments, starts[whole], rows[whole])
+        opened = sets.numbers(segments, closed[whole])
+        differ[whole] = _differ(segments, opened, numbers[0][whole], numbers[1][whole])
     for at in np.flatnonzero(differ).tolist():
-        start, row = int(starts[at]), int(rows[at])
-        number = segments.text(start, 2) if start >= 0 else sets.before.number
+        first, row = int(starts[at]), int(rows[at])
+        number = segments.text(first, 2) if first >= 0 else sets.before.number
         text = segments.text(row, 2)
         if not same_number(text, number):
             words = f"SE02 reads '{text}', but ST02 is '{number}'. {_AGAIN}"
@@ -155,15 +159,14 @@ def set_faults(segments: Segments, sets: Sets) -> list[Fault]:
     return faults
 
 
-def _differ(segments: Segments, starts: Ints, ends: Ints) -> Mask:
-    """Which ST02 and SE02 are not the same text, or are not given."""
-    one, other = segments.spans(starts, 2), segments.spans(ends, 2)
-    width = int(one[1][0] - one[0][0])
-    if width and all(bool((last - first == width).all()) for first, last in (one, other)):
-        numbers = rows_at(segments.data, one[0], width)
-        if np.array_equal(numbers, rows_at(segments.data, other[0], width)):  # nearly always
-            return np.zeros(len(starts), dtype=np.bool_)
-    same = pc.fill_null(pc.equal(segments.texts(*one), segments.texts(*other)), False)
+def _differ(segments: Segments, opened: pa.StringArray, start: Ints, end: Ints) -> Mask:
+    """Which ST02, as texts, and SE02, from their places, are not the same, or are not given."""
+    numbers = fixed_rows(opened)
+    if numbers is not None and bool((end - start == numbers.shape[1]).all()):
+        said = rows_at(segments.data, start, numbers.shape[1])
+        if np.array_equal(numbers, said):  # nearly always
+            return np.zeros(len(start), dtype=np.bool_)
+    same = pc.fill_null(pc.equal(opened, segments.texts(start, end)), False)
     differ: Mask = ~same.to_numpy(zero_copy_only=False)
     return differ
 
