@@ -21,7 +21,8 @@ from recond.parsers.spans import span_digits
 from recond.parsers.x12_amounts import decimal_cents, span_cents
 from recond.parsers.x12_envelope import same_number
 from recond.parsers.x12_lines import NETTED, Lines, remittance_lines, verdict
-from recond.parsers.x12_segments import Marks, Segments, isa_marks, tokenise
+from recond.parsers.x12_segments import Marks, Segments
+from recond.parsers.x12_tokens import isa_marks, tokenise
 
 # How an 820 is known in free text: an envelope, a set header, a payment order, a trace or a
 # remittance line. The element separator is whatever stands behind the segment's name.

@@ -13,12 +13,9 @@ import numpy as np
 from recond.parsers import columns
 from recond.parsers.columns import CR, LONGEST, Readable
 from recond.parsers.notes import Notes
-from recond.parsers.x12_segments import (
-    ISA_ELEMENTS,
+from recond.parsers.x12_segments import ISA_ELEMENTS, Marks, Segments, code
+from recond.parsers.x12_tokens import (
     ISA_LENGTH,
-    Marks,
-    Segments,
-    code,
     even_lines,
     isa_marks,
     strange_breaks,

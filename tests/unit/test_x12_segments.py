@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recond.parsers import x12_reader
-from recond.parsers.x12_segments import Marks, Segments, even_lines, tokenise
+from recond.parsers.x12_segments import Marks, Segments
+from recond.parsers.x12_tokens import even_lines, tokenise
 from tests.unit.reading import read
 from tests.unit.x12files import advice, interchange
 
