@@ -3,9 +3,12 @@
     python -m tests.bench.parse --records 1000000 [--formats nacha,bai2] [--runs 5] [--no-peers]
     uv run --with achkit --with bai2 --with bai-lockbox --with mt-940 python -m tests.bench.parse
 
-Records a second in thousands, by the clock and by processor time (all threads), and how many times
-the other's processor time recond needs. Each run is a process of its own, the readers take turns,
-and the median of the runs counts; each must find every record and every cent, else it says so.
+Records a second in thousands, by the clock and by processor time (all threads), the median of the
+runs. Each run is a process of its own and the readers take turns; each must find every record and
+every cent, else it says so. How fast recond is against another is that one's processor time over
+recond's own in the same turn: the median of the turns, and the lowest and highest. Runs that stand
+next to each other meet the same machine, whose speed moves by a third from minute to minute;
+medians of each reader alone may come from different minutes.
 The other names are recond over the same records, each of them spoiled or written in another way
 (generators.py).
 """
@@ -186,7 +189,7 @@ def compare(options: argparse.Namespace, kind: str, folder: Path) -> None:
     for _ in range(runs):  # in turns, so that what else the machine does meets all of them
         for reader, file in files.items():
             found[reader].append(measure.run("tests.bench.parse", "--one", reader, kind, str(file)))
-    base = _median(found["recond"], "cpu")
+    own = [result.get("cpu", 0.0) for result in found["recond"]]
     for reader, results in found.items():
         wrong = next((result["error"] for result in results if "error" in result), None)
         if wrong is not None:
@@ -196,7 +199,11 @@ def compare(options: argparse.Namespace, kind: str, folder: Path) -> None:
         right = (results[0]["records"], results[0]["cents"]) == (records, what.total)
         rates = f"{records / seconds / 1000:>8,.0f} k/s {records / cpu / 1000:>8,.0f} k/cpu s"
         memory = max(result["rss_mb"] for result in results)
-        against = f"recond is {cpu / base:6.2f}x" if base and reader != "recond" else ""
+        against = ""
+        if reader != "recond" and all(own):
+            turns = [result["cpu"] / mine for result, mine in zip(results, own, strict=True)]
+            middle, low, high = statistics.median(turns), min(turns), max(turns)
+            against = f"recond is {middle:6.2f}x ({low:.2f} to {high:.2f})"
         print(
             f"  {reader:<13}{rates}  {memory:>5} MB  {against}"
             f"{'' if right or reader in spoiled else '  WRONG SUM'}"
