@@ -15,7 +15,7 @@ _Mask = npt.NDArray[np.bool_]
 
 SIZE = 8  # bytes of a word
 _MANY = 512  # words that are worth taking by aligned ones
-_WORD_BITS = np.uint64(64)
+_WORD_BITS, _THREE = np.uint64(64), np.uint64(3)
 _LOW = np.uint64(0x0F0F0F0F0F0F0F0F)
 _ADDITIONS = [
     (np.uint64(factor), np.uint64(shift), np.uint64(mask))
@@ -46,12 +46,13 @@ def _words(data: _Bytes, place: _Ints) -> Words:
     # NumPy takes words one by one where they are not aligned: both aligned ones that a word is
     # in, shifted together, take two thirds of the time.
     whole = data[: len(data) // SIZE * SIZE].view("<u8")
-    at, shift = place >> 3, ((place & 7) << 3).view(np.uint64)
+    at, shift = place >> 3, (place & 7).view(np.uint64)
+    shift <<= _THREE
     word: Words = whole.take(at, mode="clip")
     word >>= shift
     at += 1
     after = whole.take(at, mode="clip")
-    after <<= _WORD_BITS - shift  # by 64 bits nothing is left
+    after <<= np.subtract(_WORD_BITS, shift, out=shift)  # by 64 bits nothing is left
     word |= after
     last = np.flatnonzero(place > len(data) - 2 * SIZE)
     if len(last):

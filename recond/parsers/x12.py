@@ -58,7 +58,9 @@ def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
     file = _File(fmt)
     reader = Reader(source, file.notes)
     for segments in reader.blocks():
-        yield Parsed(file.take(segments), file.notes.drain())
+        tables = file.take(segments)
+        del segments  # its memory is for the next block
+        yield Parsed(tables, file.notes.drain())
     tables, transmission = file.finish(broken=reader.broken)
     yield Parsed(tables, (*file.notes.drain(), *file.notes.rest()), transmission)
 

@@ -69,9 +69,10 @@ class Reader:
                 if self._marks is None:
                     return
             block, held = self._block(held, ended)
+            stuck = block is None
             if block is not None and len(block):
                 yield block
-            stuck = block is None
+            block = None  # its memory is for the next one
             if ended and (stuck or not held):
                 return
 

@@ -122,8 +122,11 @@ class Segments:
             edges[1] = place[0] + name
             if int(count.max()) == elements[-1] and self.marks.segment != LF:
                 edges[elements[-1] + 1] = place[1]
-        for at in {at for one in elements for at in (one, one + 1)} - set(edges):
-            edges[at] = self.bounds.take(low + at)
+        before = 0
+        for at in sorted({at for one in elements for at in (one, one + 1)} - set(edges)):
+            low += at - before
+            before = at
+            edges[at] = self.bounds.take(low)
         found = [(edges[one] + 1, edges[one + 1]) for one in elements]
         if self.marks.segment == LF:  # a CR before it is no part of the last element
             stop = self.end.take(rows)
