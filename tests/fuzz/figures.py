@@ -39,7 +39,7 @@ def whole(text: str) -> int:
 def cents(text: str) -> int:
     """A decimal with a point or a comma, halves of a cent away from zero."""
     try:
-        value = Decimal(text.strip().replace(",", "."))
+        value = Decimal(text.strip().replace(",", ".")) * 100
+        return int(value.quantize(Decimal(1), ROUND_HALF_UP))
     except ArithmeticError:
         return UNREADABLE
-    return int((value * 100).quantize(Decimal(1), ROUND_HALF_UP))
