@@ -353,6 +353,7 @@ def test_a_posting_is_pending_until_a_snapshot_after_its_acknowledgement(office:
     assert "2W" not in office.open_cents(), "written, not acknowledged: pending"
     answer(office, sent, "ACCEPTED", day=NEXT)
     assert "2W" not in office.open_cents(), "an acknowledgement alone changes no open amount"
+    office.prove()
     office.take("receivables", "after.csv", bill(0, 3120, 2680), NEXT)
     row = next(r for r in office.rows("receivables") if r["item_number"] == "2W")
     assert (cents(row["open_amount"]), cents(row["pending_amount"])) == (0, 0)

@@ -165,9 +165,10 @@ def test_a_manifest_that_cannot_be_read_or_does_not_hold(office: Office) -> None
     for name, text in (("a", "{not json"), ("b", '{"mode": "half"}'), ("c", '{"rows": "many"}')):
         held = office.take("receivables", f"{name}.csv.manifest.json", text)
         assert (held.state, held.message.split(":")[0]) == ("held", "MANIFEST_WRONG")
-    office.drop("receivables", "1.csv.manifest.json", manifest(rows=2))
-    held = taken(office, "1.csv", receivables_csv(ROWS))
-    assert (held.state, held.message.split(":")[0]) == ("held", "SNAPSHOT_TOTAL_WRONG")
+    for name, said in (("1.csv", manifest(rows=2)), ("2.csv", manifest(open_cents=8999))):
+        office.drop("receivables", f"{name}.manifest.json", said)
+        held = taken(office, name, receivables_csv(ROWS) + "\n" * (name == "2.csv"))
+        assert (held.state, held.message.split(":")[0]) == ("held", "SNAPSHOT_TOTAL_WRONG")
 
 
 def test_a_file_without_its_manifest_waits_an_hour_and_is_held(

@@ -12,6 +12,7 @@ import pytest
 from office import Office, cents, check, lockbox_file, receivable, receivables_csv, statement
 from queueoffice import BOTH, Desk, asker, balanced, database, moved
 from test_monthend import statements
+from test_restricted import AID
 
 from recond.errors import RefusedError
 from recond.pipeline import corrections
@@ -154,6 +155,23 @@ def test_other_accounts_and_earlier_money_recover_nothing(office: Office) -> Non
     pay(office, 5000, Y)  # active: it stays on account
     assert office.applied() == {"XW1": 12000, "XG1": 9370}
     assert [q for q in office.questions() if q == "WRITTEN_OFF_PAID"] == []
+
+
+def test_each_pays_the_written_off_debt_of_its_own_account(tmp_path: Path) -> None:
+    """Two accounts are with an agency: what comes for Y is none of X's, though X's debt is older.
+    And aid that may pay water and sewer pays no written-off storm water."""
+    office = Office(tmp_path / "home", None, AID)
+    more = [receivable(Y, "YT1", "STORM", "2026-03-01", 8800)]
+    office.take("receivables", "accounts.csv", f"{ACCOUNTS}{Y},GONE TOO,collections\n")
+    office.take("receivables", "open.csv", receivables_csv([*DEBT, *more]))
+    for account in (X, Y):
+        write_off(office, account)
+    pay(office, 5000, Y, "aid.bai")
+    assert office.applied() == {}
+    pay(office, 4000, Y)
+    assert office.applied() == {"YT1": 4000}
+    office.prove()
+    office.close()
 
 
 def test_credit_that_stood_there_before_stays_credit(office: Office, desk: Desk) -> None:

@@ -4,7 +4,7 @@ that billing posts itself (contract sections 3 and 4)."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,12 +30,15 @@ def office(tmp_path: Path) -> Iterator[Office]:
     made.close()
 
 
-def replaced(office: Office, *checks: int) -> None:
-    """Monday's file of one check over 88.00, credited, and replaced by another of these checks."""
+def replaced(office: Office, *checks: int, others: Sequence[str] = ()) -> None:
+    """Monday's file of one check over 88.00, credited, and replaced by another of these checks;
+    `others` come between."""
     first = lockbox_file([check(8800, (X, None), number="1")], MON)
     office.take("lockbox", "mon.bai", first, MON)
     lines = [("115", 8800, "LOCKBOX 0012345")]
     office.take("bank", "mon.bai2", statement(0, lines, MON), MON)
+    for number, content in enumerate(others):
+        office.take("lockbox", f"other{number}.bai", content, MON)
     made = [check(c, (X, None), number=str(n)) for n, c in enumerate(checks, 2)]
     again = office.take("lockbox", "again.bai", lockbox_file(made, MON), MON)
     assert again.state == "held"
@@ -53,6 +56,30 @@ def test_a_replaced_file_of_the_same_total_keeps_its_credit(office: Office) -> N
     assert ("100", "1080") not in office.journal()
     office.process(dt.date(2026, 3, 27))
     assert office.asked() == []
+
+
+def test_a_credit_is_carried_to_its_own_day_and_box(office: Office) -> None:
+    """Deposits of another lockbox and of another day, which nothing has brought, are not in the
+    place of the one that was withdrawn."""
+    box = lockbox_file([check(8800, (X, None), number="7")], MON, box="0099999", time="0915")
+    friday = lockbox_file([check(8800, (X, None))], MON - dt.timedelta(days=3))
+    replaced(office, 5000, 3800, others=[box, friday])
+    states = sorted(d["state"] for d in office.rows("deposits"))
+    assert states == ["in_transit", "in_transit", "reconciled", "withdrawn"]
+
+
+def test_a_credit_is_carried_only_from_what_was_withdrawn(office: Office) -> None:
+    """The bank brought 2.00 more than a deposit: they are asked about, and are not the money of
+    the next deposit of that day."""
+    office.take("lockbox", "a.bai", lockbox_file([check(8800, (X, None), number="1")], MON), MON)
+    lines = [("115", 9000, "LOCKBOX 0012345")]
+    office.take("bank", "mon.bai2", statement(0, lines, MON), MON)
+    office.process(MON + dt.timedelta(days=1))
+    assert office.asked() == [("DEPOSIT_AMOUNT_DIFFERS", 200)]
+    more = lockbox_file([check(5000, (X, None), number="2")], MON, time="1500")
+    office.take("lockbox", "b.bai", more, MON)
+    assert [cents(c["amount"]) for c in office.rows("clearings")] == [9000]
+    assert office.asked() == [("DEPOSIT_AMOUNT_DIFFERS", 200)]
 
 
 def test_a_replaced_file_of_another_total_is_asked_about(office: Office) -> None:

@@ -165,14 +165,40 @@ def test_what_waits_of_a_file_that_was_replaced_never_posts(office: Office) -> N
     assert (office.applied(), states) == ({"W1": 6900}, ["voided", "voided", "held", "applied"])
 
 
+def counter(*rows: tuple[str, str, str, str], day: dt.date = TODAY) -> str:
+    """Receipt numbers, amounts, what they void, and who approved that."""
+    return csv_text(
+        [
+            {"receipt_number": number, "drawer": "D1", "cashier": "kim", "business_date": str(day),
+             "time": "09:00", "account_number": A, "item_number": "", "tender": "CASH",
+             "amount": amount, "void_of": void, "approved_by": who}
+            for number, amount, void, who in rows
+        ]
+    )  # fmt: skip
+
+
 def test_a_void_of_what_waits_for_its_day(office: Office) -> None:
-    rows = [
-        {"receipt_number": number, "drawer": "D1", "cashier": "kim", "business_date": str(TOMORROW),
-         "time": "09:00", "account_number": A, "item_number": "", "tender": "CASH",
-         "amount": amount, "void_of": void, "approved_by": who}
-        for number, amount, void, who in (("1", "50.00", "", ""), ("2", "-50.00", "1", "lee"))
-    ]  # fmt: skip
-    office.take("cashier", "till.csv", csv_text(rows))
+    rows = counter(("1", "50.00", "", ""), ("2", "-50.00", "1", "lee"), day=TOMORROW)
+    office.take("cashier", "till.csv", rows)
     office.process(TOMORROW)
     assert [row["state"] for row in office.rows("receipts", TOMORROW)] == ["voided"]
     assert office.applied() == {}
+
+
+def test_a_receipt_is_voided_once(office: Office) -> None:
+    """A second void of it, in a later file, takes nothing more out of its deposit."""
+    first = counter(("1", "50.00", "", ""), ("2", "20.00", "", ""), ("3", "-50.00", "1", "lee"))
+    office.take("cashier", "a.csv", first)
+    deposits = office.rows("deposits")
+    assert office.applied() == {"W1": 2000}
+    office.take("cashier", "b.csv", counter(("4", "-50.00", "1", "lee")))
+    assert (office.rows("deposits"), office.applied()) == (deposits, {"W1": 2000})
+
+
+def test_one_batch_is_accepted_alone(office: Office) -> None:
+    batches = [[check(cents, (A, None))] for cents in (1000, 2000)]
+    text = lockbox_file(batches, totals={1: 1100, 2: 2100})
+    file = office.take("lockbox", "two.bai", text)
+    decide(office, "accept", file.file_id, "002")
+    assert office.applied() == {"W1": 2000}
+    assert office.rows("files")[-1]["state"] == "partly_held"

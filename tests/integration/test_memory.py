@@ -71,6 +71,7 @@ def test_two_agreeing_decisions_lead_the_third_payment(desk: Desk) -> None:
     bills(desk.office, 3)
     assert pay(desk, 3) == "payer_memory"
     assert "NO_REFERENCE" not in desk.office.questions()
+    assert memory(desk) == [("BANK", 2, 0, "active")], "what stands where it led is no mistake"
     assert pay(desk, 4, bank="0000777777") == "none", "another payer"
 
 
@@ -128,8 +129,8 @@ def test_taking_back_what_memory_led_retires(
     run = desk.office.run()
     with run.store.write() as connection:
         reverse(connection, run, led["application_id"], "it was the neighbour's")
-    kind = {"payer_memory": "BANK", "reference_memory": "REFERENCE"}[rule]
-    assert (kind, 2, 1, "retired") in memory(desk)
+    bank, reference = ("BANK", 2, 0, "active"), ("REFERENCE", 2, 1, "retired")
+    assert memory(desk) == ([bank, reference] if stubs else [("BANK", 2, 1, "retired")])
     bills(desk.office, 4)
     assert pay(desk, 4, *stubs) == "none"
 
@@ -183,6 +184,9 @@ def test_a_payment_confirms_only_the_account_on_which_it_stands(desk: Desk) -> N
         reverse(connection, run, only["application_id"], "it was the neighbour's")
     told(desk, B, "REVERSED")
     assert memory(desk) == [("BANK", 0, 1, "retired"), ("BANK", 1, 0, "candidate")]
+    pay(desk, 2)
+    told(desk, B)
+    assert memory(desk)[1] == ("BANK", 2, 0, "active"), "A is no rival any more"
 
 
 def test_memory_expires(desk: Desk) -> None:

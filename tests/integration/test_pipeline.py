@@ -304,6 +304,13 @@ def test_an_implausible_snapshot_is_held_until_somebody_accepts_it(office: Offic
     office.prove()
 
 
+def test_accounts_do_not_vanish_in_a_day(office: Office) -> None:
+    """All that three accounts owe, on one of them."""
+    held = office.take("receivables", "one.csv", open_items(A, cents=15000))
+    assert (held.state, office.questions()) == ("held", ["SNAPSHOT_IMPLAUSIBLE"])
+    assert "3 accounts, this one has 1" in held.message
+
+
 def test_an_unknown_charge_type_holds_the_file_with_its_line(office: Office) -> None:
     rows = [receivable(a, f"W{a[-2:]}", "WATER", "2026-03-28", 5000) for a in (A, B, C)]
     rows[1]["charge_type"] = "STEAM"

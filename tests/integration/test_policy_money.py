@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from office import (
+    NOW,
     TODAY,
     Office,
     check,
@@ -23,6 +24,7 @@ from sqlalchemy import select
 from test_domain_application import ACCOUNT, CURRENT, ITEMS, PAST, pay
 from test_monthend import statements
 
+from recond import periods
 from recond.exports.explain import explain, render
 from recond.matching.policy import Policy, Rules
 from recond.pipeline.rematch import rematch
@@ -118,6 +120,18 @@ def test_e10_a_rule_is_explained_and_undone_for_good(tmp_path: Path) -> None:
     assert [str(row["amount"]) for row in office.rows("adjustments")] == ["-0.70", "0.70"]
     office.prove()
     office.close()
+
+
+@pytest.mark.parametrize("office", [("", ITEMS)], indirect=True)
+def test_nothing_is_forgiven_while_the_month_is_closed(office: Office) -> None:
+    """The policy is written down when the month of today's payment is closed already."""
+    pay(office, 18800)
+    with office.run().write() as connection:
+        periods.close(connection, "2026-03", periods.Who("ana", NOW, TODAY), None)
+    path = office.home.path / "recond.toml"
+    path.write_text(path.read_text() + SMALL)
+    office.process()
+    assert office.open_cents() == {"2T": 70}
 
 
 def _register(office: Office) -> list[dict[str, object]]:

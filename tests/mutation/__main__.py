@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from tests.mutation.answers import ANSWERS, LISTS
+from tests.mutation.books import DECIDED, SNAPSHOTS
 from tests.mutation.comebacks import COMEBACKS, REFUNDS
 from tests.mutation.deposits import CLEARING, CLEARING_PASS
 from tests.mutation.matching import MATCHING
@@ -23,7 +24,8 @@ from tests.mutation.mutant import Group, Mutation, file_of
 from tests.mutation.runner import NOTICED, SURVIVES, Runner, Verdict
 
 GROUPS = (
-    MATCHING, MEMORY, SOURCES, SMALL, ANSWERS, LISTS, CLEARING, CLEARING_PASS, COMEBACKS, REFUNDS,
+    MATCHING, MEMORY, SOURCES, SMALL, SNAPSHOTS, DECIDED, ANSWERS, LISTS,
+    CLEARING, CLEARING_PASS, COMEBACKS, REFUNDS,
 )  # fmt: skip
 
 
