@@ -39,6 +39,7 @@ from recond.store.engine import insert_table
 
 receipt, placement, item = schema.receipt, schema.placement, schema.return_item
 LOW = (1 << schema.ORDINAL_BITS) - 1
+CHANGE_OF_RETURNED = "change_of_returned"  # the rule of cash that goes off with its check
 
 
 # --- money that is taken back ---------------------------------------------------------------------
@@ -63,7 +64,7 @@ def reverse(
     for other in change:  # what the payer had in cash for the check goes off the items with it
         cents = sum(stand.cents for stand in other.stands)
         cash = [Stand(REFUNDED, cents)]
-        made.append(Move(other.receipt_no, "change_of_returned", reason, other.stands, cash))
+        made.append(Move(other.receipt_no, CHANGE_OF_RETURNED, reason, other.stands, cash))
         had -= cents
     moves.write(connection, run, made, "return", reason)
     _close_questions(connection, run, one, owner, [move.receipt_no for move in made])

@@ -18,7 +18,7 @@ from office import (
     receivables_csv,
     statement,
 )
-from queueoffice import BOTH, Desk, asker, balanced, database
+from queueoffice import BOTH, Desk, asker, balanced, database, moved
 from sqlalchemy import select
 from test_monthend import statements
 
@@ -246,6 +246,24 @@ def test_a_tied_return_is_untied_and_tied_to_the_right_payment(office: Office, d
     assert answer(desk, "RETURN_NOT_FOUND", "link", second)[:7] == "APPLIED"
     assert office.applied() == {"YG1": 5000}
     assert "RETURN_NOT_FOUND" not in office.questions()
+
+
+def test_change_is_back_with_its_check(office: Office, desk: Desk) -> None:
+    """The check that a return was tied to had 12.00 of change: both go off, both come back."""
+    rows = [counter("1", amount, account_number=X, tender=tender)
+            for tender, amount in (("CHECK", "100.00"), ("CASH", "-12.00"))]  # fmt: skip
+    office.take("cashier", "c.csv", csv_text(rows), MON)
+    back = Batch([Entry("26", 10000, addenda=returned("R01", "122099980000001"))],
+                 company_id="1866000111", effective="260317")  # fmt: skip
+    office.take("ach", "back.ach", build([back], date="260317"), TUE)
+    office.process(THU)
+    before = balanced(office)
+    assert office.applied() == {"XW1": 8800}
+    (one,) = [r["receipt_id"] for r in office.rows("receipts") if r["tender"] == "CHECK"]
+    assert answer(desk, "RETURN_NOT_FOUND", "link", one)[:7] == "APPLIED"
+    assert (office.applied(), moved(before, balanced(office)) != {}) == ({}, True)
+    undo(office)
+    assert (office.applied(), balanced(office)) == ({"XW1": 8800}, before)
 
 
 # --- debits that nothing explains -----------------------------------------------------------------

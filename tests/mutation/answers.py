@@ -208,6 +208,10 @@ BACK = (
             ("link", "_unlinked", _UNDOING + "a_credit_that_was_linked_to_the_wrong_deposit"),
         )
     ),
+    Mutation("change is back with its check", "undoing",
+             "[(number, version), *((row.receipt_no, row.version) for row in rows)]",
+             "[(number, version)]",
+             by=_UNDOING + "change_is_back_with_its_check"),
     Mutation("what the bank met is not undone", "undoing",
              "    if tied is not None and announced.is_met(case.connection, tied.deposit_no):\n",
              "    if False:\n",

@@ -132,6 +132,7 @@ class Plan:
     resolved: tuple[int, ...] = ()  # other questions that this answers too
     effects: tuple[Effect, ...] = field(default=())
     moved: int | None = None  # the payment that effects move, where no `move` does
+    along: tuple[Move, ...] = ()  # other payments that go the same way, in the entry of `move`
 
 
 QUESTION = tuple(Question.__dataclass_fields__)

@@ -157,7 +157,8 @@ def carry_out(case: Case, plan: Plan, identity: str) -> int | None:
     try:
         if plan.move is not None:
             run = replace(case.run, actor=case.actor)
-            moves.write(case.connection, run, [plan.move], case.answer.action, plan.words)
+            every = [plan.move, *plan.along]
+            moves.write(case.connection, run, every, case.answer.action, plan.words)
         for effect in plan.effects:
             effect(case, identity)
     except PeriodClosedError as error:

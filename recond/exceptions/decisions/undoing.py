@@ -38,6 +38,7 @@ from recond.money import format_cents
 from recond.pipeline import announced, deposits, moves, unlinking
 from recond.pipeline.moves import Move
 from recond.pipeline.run import Run
+from recond.pipeline.takeback import CHANGE_OF_RETURNED
 from recond.store import schema
 
 made = schema.decision_made
@@ -81,9 +82,29 @@ def undoable(connection: Connection, identity: str) -> tuple[Row[tuple[object, .
 def plan_of(case: Case, row: Row[tuple[object, ...]], action: str) -> Plan:
     """What undoing does to the books. Raises RefusedAnswerError."""
     words = f"{row.decision_id} undone by {case.actor}: {case.answer.note}"
-    move = None if row.placed_version is None else _back(case.connection, row, words)
+    back: list[Move] = []
+    if row.placed_version is not None:
+        moved = _moved(case.connection, row.receipt_no, row.placed_version)
+        back = [_back(case.connection, *one, words) for one in moved]
     effects = _BESIDE.get(action, _nothing)(case, row, words)
-    return Plan(words, row.amount_cents or 0, move, row.account_key, effects=effects)
+    return Plan(
+        words, row.amount_cents or 0, next(iter(back), None), row.account_key, effects=effects,
+        along=tuple(back[1:]),
+    )  # fmt: skip
+
+
+def _moved(connection: Connection, number: int, version: int) -> list[tuple[int, int]]:
+    """The receipt that a decision moved with the version that it made, and the cash that went off
+    the items with it where it is a returned check."""
+    decision = schema.decision.c
+    rows = connection.execute(
+        select(decision.receipt_no, decision.version).where(
+            decision.entry_no == _entry_of(connection, number, version),
+            decision.rule == CHANGE_OF_RETURNED,
+            decision.receipt_no != number,
+        )
+    )
+    return [(number, version), *((row.receipt_no, row.version) for row in rows)]
 
 
 def plan_undo(case: Case) -> Plan:
@@ -177,27 +198,9 @@ def _untied(case: Case, row: Any, _words: str) -> tuple[Effect, ...]:
         run = replace(done.run, actor=done.actor)
         version = moves.standing(done.connection, [number])[number].version
         made_no = _entry_of(done.connection, number, version)
-        _change_back(done.connection, run, number, entry_no)
         announced.forget(done.connection, run, number, entry_no, made_no)
 
     return (forget,)
-
-
-def _change_back(connection: Connection, run: Run, number: int, entry_no: int) -> None:
-    """Cash that went off the items with a returned check goes back with it."""
-    decision = schema.decision.c
-    rows = connection.execute(
-        select(decision.receipt_no, decision.version).where(
-            decision.entry_no == entry_no,
-            decision.rule == "change_of_returned",
-            decision.receipt_no != number,
-        )
-    ).all()
-    for row in rows:
-        (owner,) = moves.standing(connection, [row.receipt_no]).values()
-        placed = unlinking.back_to(connection, row.receipt_no, row.version)
-        move = Move(row.receipt_no, "undo", "its check did not come back", owner.stands, placed)
-        moves.write(connection, run, [move], "undo", "its check did not come back")
 
 
 def _unlinked(case: Case, row: Any, words: str) -> tuple[Effect, ...]:
@@ -251,10 +254,9 @@ def _entry_of(connection: Connection, receipt_no: int, version: int) -> int:
     )
 
 
-def _back(connection: Connection, row: Any, words: str) -> Move:
+def _back(connection: Connection, number: int, version: int, words: str) -> Move:
     """The move that takes a receipt back to where it stood before a decision: refused unless it
     stands as that decision left it (what moved it since was undone)."""
-    number, version = row.receipt_no, row.placed_version
     owner = moves.standing(connection, [number])[number]
     left, made_there = _left_by(connection, number, version)
     if Counter(_place(stand) for stand in owner.stands) != left:
