@@ -374,13 +374,17 @@ def test_the_last_posting_id_of_a_manifest_says_how_far_it_is(office: Office) ->
 
 
 def test_an_unknown_last_posting_id_contains_nothing_and_is_asked(office: Office) -> None:
+    """Of no payment, and of one that stands in no posting file yet."""
     pay(office, 4275)
-    manifest = '{"snapshot": "2", "mode": "full", "last_posting_id": "P000000000000-1-1.1"}'
-    office.drop("receivables", "next.csv.manifest.json", manifest)
-    office.drop("receivables", "next.csv", bill() + "\n")
-    office.process(NEXT)
-    assert office.questions() == ["POSTING_UNKNOWN"]
-    assert "2W" not in office.open_cents()
+    (receipt,) = office.rows("receipts")
+    unwritten = f"P{receipt['receipt_id'][1:]}-1.1"
+    for number, posting in enumerate(("P000000000000-1-1.1", unwritten), 2):
+        said = f'{{"snapshot": "{number}", "mode": "full", "last_posting_id": "{posting}"}}'
+        office.drop("receivables", f"{number}.csv.manifest.json", said)
+        office.drop("receivables", f"{number}.csv", bill() + "\n" * number)
+        office.process(NEXT)
+        assert office.questions() == ["POSTING_UNKNOWN"] * (number - 1)
+        assert "2W" not in office.open_cents()
 
 
 def test_without_acknowledgements_a_written_file_is_contained(office: Office) -> None:

@@ -32,7 +32,7 @@ SNAPSHOTS = Group(
                  by=_BILLING + "what_billing_posts_itself_never_goes_out"),
         Mutation("an unknown posting contains nothing", "containment",
                  "    if row is None:\n        return None\n    return Contained(row.outbox_no",
-                 "    if row is None:\n        return Contained(WHOLE_FILE)\n"
+                 "    if row is None:\n        return Contained(WHOLE_FILE, WHOLE_FILE)\n"
                  "    return Contained(row.outbox_no",
                  by=_BILLING + "an_unknown_last_posting_id_contains_nothing_and_is_asked"),
         Mutation("a file that was written is contained where nobody answers", "containment",
