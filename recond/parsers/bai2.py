@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from recond.model import BANK_LINES, Format, Parsed, Transmission
 from recond.parsers.bai2_codes import NON_MONETARY, Meanings, TypeCodes, meanings
 from recond.parsers.bai2_details import Details, read_details
+from recond.parsers.bai2_physical import UNKNOWN, physical_length
 from recond.parsers.bai2_reader import Reader, Run
 from recond.parsers.bai2_records import DETAIL, begins_record, logical_records
 from recond.parsers.columns import LF, Ints, Mask, raw_column
@@ -63,6 +64,9 @@ class _Digest:
             start, end = start[kept], end[kept]
         if not len(start):
             return
+        if (start[1:] == end[:-1]).any():  # records that fill their physical length
+            data = np.insert(data, end, np.uint8(LF))
+            start, end = start + np.arange(len(start)), end + np.arange(len(end))
         # Runs of records between which there is nothing but one line feed are taken as they stand.
         apart = start[1:] - end[:-1] != 1
         apart |= data[end[:-1]] != LF
@@ -103,7 +107,10 @@ def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
     reader = Reader(layout, fmt.currency, fmt.encoding, notes)
     known = meanings(layout.codes)
     digest, ordinal, found_details = _Digest(), 1, 0
-    for records in logical_records(source, notes):
+    stream, length = physical_length(source)
+    if length == UNKNOWN:
+        reader.refuse()
+    for records in () if length == UNKNOWN else logical_records(stream, notes, length=length):
         chunk = _chunk(records, reader, fmt, known, notes)
         if chunk is None:
             break

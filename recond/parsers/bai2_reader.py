@@ -85,6 +85,19 @@ class Reader:
         self._started = self._ended = True
         return False
 
+    def refuse(self) -> None:
+        """Tell that nothing says where a record ends; the file is not read."""
+        self._notes.add(
+            "FILE_STRUCTURE",
+            "The file has no line breaks, and its header (01) no physical record length: nothing "
+            "says where a record ends. Ask the bank for a line break behind each record, or for "
+            "records of one length that the header declares.",
+            line=1,
+            byte_offset=0,
+            field="physical record length",
+        )
+        self._started = self._ended = True
+
     def walk(
         self, records: Records, heads: Ints, nexts: Ints, details: Details, known: Meanings
     ) -> list[Run]:

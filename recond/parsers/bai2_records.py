@@ -8,11 +8,11 @@ Code 0 is a line that begins with no record code: text that a bank wrapped witho
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
 
 import numpy as np
 
-from recond.parsers.columns import BLOCK, Bytes, Ints, LineBlock, Mask
+from recond.parsers.bai2_physical import Whole, physical_blocks
+from recond.parsers.columns import BLOCK, Bytes, Ints, LineBlock, Mask, Readable
 from recond.parsers.notes import Notes
 from recond.parsers.records import BLANK, Cutting, Records, trimmed, whole_records
 
@@ -26,12 +26,27 @@ for _code in CODES:
     _OF_TWO[int.from_bytes(f"{_code:02d}".encode(), "little")] = _code
 
 
-def logical_records(source: BinaryIO, notes: Notes, block: int = BLOCK) -> Iterator[Records]:
-    """The records of a file in chunks that never part a logical record from its 88s.
+def logical_records(
+    source: Readable, notes: Notes, block: int = BLOCK, length: int = 0
+) -> Iterator[Records]:
+    """The records of a file in chunks that never part a logical record from its 88s; `length` is
+    that of physical records that no line breaks end, 0 where lines are records.
 
-    Problems: NUL_BYTES, RECORD_TOO_LONG (reading stops there), RECORD_DEVIATES.
+    Problems: NUL_BYTES, RECORD_TOO_LONG (reading stops there), RECORD_DEVIATES, FILE_STRUCTURE.
     """
-    return whole_records(source, notes, Cutting(_records, begins_record, LONGEST), block)
+    if not length:
+        return whole_records(source, notes, Cutting(_records, begins_record, LONGEST), block)
+    whole = Whole(length)
+
+    def read(lines: LineBlock, data: Bytes, notes: Notes) -> Records:
+        records = _records(lines, data, notes)
+        whole.check(records, notes)
+        return records
+
+    def blocks(file: Readable, size: int) -> Iterator[LineBlock]:
+        return physical_blocks(file, length, size)
+
+    return whole_records(source, notes, Cutting(read, begins_record, LONGEST, None, blocks), block)
 
 
 def begins_record(code: Ints) -> Mask:

@@ -56,6 +56,27 @@ class Filling(Readable, Protocol):
         """Fill the buffer, as far as there are bytes; how many came, none at the end."""
 
 
+class Joined:
+    """A stream whose first bytes were read already."""
+
+    def __init__(self, head: bytes, rest: Readable) -> None:
+        self._head, self._rest = head, rest
+        self._fill = rest.readinto if isinstance(rest, Filling) else None
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._head:
+            head, self._head = self._head[:size], self._head[size:]
+            return head
+        return self._rest.read(size)
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        if not self._head and self._fill is not None:
+            return self._fill(buffer)
+        found = self.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+
 @dataclass(frozen=True, slots=True)
 class LineBlock:
     """Whole lines of a file: `data[starts[i]:ends[i]]` is line `first_line + i`, without its

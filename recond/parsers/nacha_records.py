@@ -62,27 +62,6 @@ class Rows:
         return self.view[row, start:stop].tobytes().decode("latin-1")
 
 
-class _Joined:
-    """A stream whose first bytes were read already."""
-
-    def __init__(self, head: bytes, rest: columns.Readable) -> None:
-        self._head, self._rest = head, rest
-        self._fill = rest.readinto if isinstance(rest, columns.Filling) else None
-
-    def read(self, size: int = -1, /) -> bytes:
-        if self._head:
-            head, self._head = self._head[:size], self._head[size:]
-            return head
-        return self._rest.read(size)
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        if not self._head and self._fill is not None:
-            return self._fill(buffer)
-        found = self.read(len(buffer))
-        buffer[: len(found)] = found
-        return len(found)
-
-
 def record_rows(source: columns.Readable, notes: Notes) -> Iterator[Rows]:
     """Every record that is not blank, in blocks; an entry and its addenda are never parted.
 
@@ -90,7 +69,7 @@ def record_rows(source: columns.Readable, notes: Notes) -> Iterator[Rows]:
     (RECORD_DEVIATES, CHARACTER_REPLACED), lines that are too long (RECORD_LENGTH), NUL_BYTES.
     """
     head = source.read(HEAD)
-    stream = _Joined(head, source)
+    stream = columns.Joined(head, source)
     first = re.split(rb"[\r\n]", head.lstrip(b"\r\n"), maxsplit=1)[0].rstrip(b" \x1a")
     if len(_characters(first)[0]) > WIDTH:
         blocks = _unbroken(stream, notes)
@@ -159,7 +138,7 @@ def _told(blocks: Iterator[Rows], notes: Notes) -> Iterator[Rows]:
         yield rows
 
 
-def _broken(stream: _Joined, notes: Notes) -> Iterator[Rows]:
+def _broken(stream: columns.Joined, notes: Notes) -> Iterator[Rows]:
     """Rows of a file with line breaks."""
     for block in columns.line_blocks(stream, BLOCK, whole=_whole_entries, reuse=True):
         view, lengths = columns.fixed_view(block, WIDTH)
@@ -289,7 +268,7 @@ def _latin(text: str, encoding: str, line: int, offset: int, notes: Notes) -> By
     return np.frombuffer(latin.ljust(WIDTH), dtype=np.uint8)
 
 
-def _unbroken(stream: _Joined, notes: Notes) -> Iterator[Rows]:
+def _unbroken(stream: columns.Joined, notes: Notes) -> Iterator[Rows]:
     """Rows of a file whose records stand one behind the other without line breaks.
 
     Line breaks that come all the same (after the last record, or between blocks of records)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 
-from recond.parsers.columns import Bytes, Ints, LineBlock, Mask, line_blocks
+from recond.parsers.columns import Bytes, Ints, LineBlock, Mask, Readable, line_blocks
 from recond.parsers.notes import Notes
 
 MOST_LINES = 20_000  # of one record
@@ -85,23 +84,26 @@ class Records:
 class Cutting:
     """How a grammar cuts: `read` makes records of lines and may tell problems of them; `begins`
     says before which records a chunk may end; `again` looks at a chunk with what was carried;
-    a line of more than `longest` bytes ends the reading."""
+    a line of more than `longest` bytes ends the reading. `blocks` reads blocks of about so many
+    bytes from a file whose records no line breaks end."""
 
     read: Callable[[LineBlock, Bytes, Notes], Records]
     begins: Callable[[Ints], Mask]
     longest: int
     again: Callable[[Records, Notes], Records] | None = None
+    blocks: Callable[[Readable, int], Iterator[LineBlock]] | None = None
 
 
 def whole_records(
-    source: BinaryIO, notes: Notes, cutting: Cutting, block: int
+    source: Readable, notes: Notes, cutting: Cutting, block: int
 ) -> Iterator[Records]:
     """The records of a file in chunks that never part one of them.
 
     Problems: NUL_BYTES, RECORD_TOO_LONG (reading stops there), and what `cutting` tells.
     """
     carry: Records | None = None
-    for lines in line_blocks(source, block, cutting.longest):
+    cut_lines = cutting.blocks or (lambda file, size: line_blocks(file, size, cutting.longest))
+    for lines in cut_lines(source, block):
         lengths = lines.ends - lines.starts
         if len(lengths) and int(lengths.max()) > cutting.longest:
             row = int(lengths.argmax())

@@ -27,7 +27,14 @@ _BAI2 = re.compile(r"(?:(?<=/)\s+|[\r\n]+\s*|\A\s*)(?=(?:01|02|03|16|49|88|98|99
 
 def _bai2_records(data: bytes) -> Iterator[list[str]]:
     logical: list[str] = []
-    for piece in _BAI2.split(text_of(data)):
+    text = text_of(data).strip(" \r\n\x1a")
+    said = text.split("/")[0].split(",")[6:7]
+    if "\n" in text or "\r" in text or not said or not said[0].strip().isdigit():
+        pieces = _BAI2.split(text_of(data))
+    else:  # records of one length
+        width = max(int(said[0]), 1)
+        pieces = [text[at : at + width] for at in range(0, len(text), width)]
+    for piece in pieces:
         record = piece.strip(" \r\n\x1a")
         if record.startswith("88,") and logical:
             before = logical[-1]

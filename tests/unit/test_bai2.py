@@ -552,9 +552,87 @@ def test_the_size_of_a_block_makes_no_difference(records: list[str], size: int) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             bai2, "logical_records",
-            lambda source, notes: logical_records(source, notes, size),
+            lambda source, notes, length: logical_records(source, notes, size, length),
         )  # fmt: skip
         assert content(read(data)) == content(whole)
+
+
+# --- physical records without line breaks ---------------------------------------------------------
+
+
+def physical(text: str, length: int, said: str | None = None) -> str:
+    """A file as records of one length without line breaks, which its header says."""
+    text = text.replace("0630,7,,,2/", f"0630,7,{length if said is None else said},,2/")
+    assert max(map(len, text.splitlines())) <= length
+    return "".join(line.ljust(length) for line in text.splitlines())
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.sampled_from([*LINES[:2], "16,142,7,S,1,2,3,R,C,T/", *LINES[2:]]),
+                min_size=1, max_size=12), st.integers(62, 90), st.integers(62, 400),
+       st.sampled_from(["", "\n", "\r\n", "\x1a"]))  # fmt: skip
+def test_records_of_one_length_read_as_lines_do(
+    records: list[str], length: int, size: int, ending: str
+) -> None:
+    """The same rows, digest and identity, whatever the block; a record may fill its length."""
+    full = "16,399,5,Z,,,".ljust(length - 1, "X") + "Y"
+    records = ["16,142,1,Z,,,X", full, full, *records]
+    total = sum(int(r.split(",")[2]) for r in records if r.startswith("16"))
+    text = one(*records, total=total)
+    lined = read(text)
+    data = physical(text, length) + ending
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            bai2, "logical_records",
+            lambda source, notes, length: logical_records(source, notes, size, length),
+        )  # fmt: skip
+        fixed = read(data)
+    assert errors(fixed) == errors(lined) == []
+    assert content(fixed) == content(lined)
+    assert fixed.transmission == lined.transmission
+    for row in fixed.rows("bank_lines"):
+        assert row["byte_offset"] == (row["line"] - 1) * length
+        assert data[row["byte_offset"] :].startswith("16,")
+
+
+def test_records_that_are_not_of_the_length_that_the_header_says_are_held() -> None:
+    """Bytes that were lost or added hold the file, but among padding, where money stays."""
+    data = physical(one(*LINES, total=45300), 80)
+    whole, held = [line[:3] for line in lines(read(data))], 0
+    for place in range(80, len(data), 53):
+        for changed in (
+            data[:place] + data[place + 1 :], data[:place] + "/" + data[place:],
+            data[:place] + "\n" + data[place:],
+        ):  # fmt: skip
+            result = read(changed)
+            held += bool(errors(result))
+            assert errors(result) or [line[:3] for line in lines(result)] == whole, place
+    assert held >= 15
+    (problem,) = [p for p in read(data[:400] + data[401:]).problems
+                  if p.field == "physical record length"]  # fmt: skip
+    assert (problem.code, problem.line, problem.byte_offset) == ("FILE_STRUCTURE", 6, 400)
+    assert errors(read(physical(one(*LINES, total=45300), 80, "81")))
+
+
+def test_a_line_break_inside_a_record_of_one_length_is_held() -> None:
+    """One that stands far behind the header, too, by which lines are told from records."""
+    for count in (1, 900):
+        records = [*LINES[:1] * count, LINES[2]]
+        data = physical(one(*records, total=45000 * count + 200), 80)
+        inside = data.replace("THE CITY", "THE\nCITY")
+        assert errors(read(data)) == []
+        assert "FILE_STRUCTURE" in errors(read(inside))
+
+
+def test_without_line_breaks_and_length_nothing_says_where_a_record_ends() -> None:
+    text = one(*LINES[:2], total=45100)
+    (problem,) = read(text.replace("\n", "")).problems
+    assert (problem.code, problem.field) == ("FILE_STRUCTURE", "physical record length")
+    assert "Ask the bank for a line break behind each record" in problem.message
+    # where blanks part the records they are found, and that is told
+    assert read(text.replace("/\n", "/   ").replace("PAID\n", "PAID/  ")).codes() == (
+        ["RECORD_DEVIATES"]
+    )
 
 
 @settings(max_examples=60, deadline=None)
