@@ -62,7 +62,8 @@ REMITTANCES = tabled(
     *PLACE,
     # REFERENCE: account, item, bill number or scan line; ACCOUNT and ITEM: the format says which;
     # HINT: weak (an ACH individual id beside remittance lines): ignored unless it is known, and
-    # then it must not contradict the others.
+    # then it must not contradict the others. WORD: a word of free text (ACH addenda), see
+    # matching/leads.py: no reference, a lead and a suggestion at most.
     ("kind", TEXT),
     ("reference", TEXT),
     ("amount_cents", CENTS),  # null: no amount is given for this reference

@@ -34,9 +34,11 @@ CROWD = 50  # a name that is like so many tells nothing, but where the amount ag
 SIMILAR = 88  # rapidfuzz token_sort_ratio, of 100
 MANY = 20  # accounts for one amount, beyond which the amount tells nothing
 
-# Kinds of nearness of a number, the closest first.
+# Kinds of nearness of a number.
 NEARNESS = ("is the number read", "one digit differs", "two digits are swapped", "a zero was lost",
-            "a zero too many")  # fmt: skip
+            "a zero too many", "stands in the text")  # fmt: skip
+IN_TEXT = 5  # of NEARNESS
+_CLOSEST = (0, IN_TEXT, 1, 2, 3, 4)
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class Asked:
     receipt_no: int
     payer_key: int | None
     received_date: str
+    words: tuple[str, ...] = ()  # of free text, in normal form
 
 
 @dataclass(slots=True)
@@ -108,24 +111,25 @@ def _asked(connection: Connection, exception_nos: Sequence[int] | None) -> Itera
     if exception_nos is not None:
         statement = statement.where(question.exception_no.in_(list(exception_nos)))
     rows = connection.execute(statement).all()
-    stubs: dict[int, list[str]] = {}
+    stubs: dict[tuple[int, bool], list[str]] = {}
     if rows:
         owners = staged(connection, "asked_receipts", "receipt_no", [row[5] for row in rows])
         remittances = (
-            select(stub.receipt_no, stub.reference)
+            select(stub.receipt_no, stub.reference, stub.kind)
             .join(owners, owners.c.receipt_no == stub.receipt_no)
             .where(stub.reference.is_not(None))
             .order_by(stub.receipt_no, stub.sequence)
         )
-        for owner, reference in connection.execute(remittances):
-            stubs.setdefault(owner, []).append(reference)
+        for owner, reference, kind in connection.execute(remittances):
+            stubs.setdefault((owner, kind == "WORD"), []).append(reference)
     payers = normalise_names(pa.array([row[2] for row in rows], pa.string())).to_pylist()
     for row, name_key in zip(rows, payers, strict=True):
         exception_no, cents, payer, account, reference, owner, payer_key, received = row
-        texts = [*(account or "").split(";"), *(reference or "").split(";"), *stubs.get(owner, ())]
+        told = stubs.get((owner, False), ())
+        texts = [*(account or "").split(";"), *(reference or "").split(";"), *told]
         yield Asked(
             exception_no, cents, payer or "", name_key, _references(texts), owner, payer_key,
-            received or "",
+            received or "", _references(stubs.get((owner, True), [])),
         )  # fmt: skip
 
 
@@ -166,10 +170,12 @@ def _near_numbers(connection: Connection, asked: dict[int, Asked]) -> dict[tuple
         for reference in question.references
         for text, nearness in neighbours(reference).items()
     ]
+    # A word of a text may be anything: only what it is itself.
+    texts += [(q.exception_no, word, IN_TEXT) for q in asked.values() for word in q.words]
     _, near_keys = keys(pa.array([text for _, text, _ in texts], pa.string()))
     rows: dict[tuple[int, str], int] = {}
     for key, (number, _, nearness) in zip(near_keys.to_pylist(), texts, strict=True):
-        rows[number, key] = min(nearness, rows.get((number, key), nearness))
+        rows[number, key] = _closer(nearness, rows.get((number, key), nearness))
     if not rows:
         return {}
     wanted = stage(
@@ -193,17 +199,22 @@ def _near_numbers(connection: Connection, asked: dict[int, Asked]) -> dict[tuple
         select(*columns, alias.c.account_key).where(alias.c.reference_key == wanted.reference_key),
         # items and bills only as read: their numbers are too dense to look at near ones
         select(*columns, item.c.account_key).where(
-            wanted.nearness == 0, item.c.item_reference == wanted.reference_key
+            wanted.nearness.in_((0, IN_TEXT)), item.c.item_reference == wanted.reference_key
         ),
         select(*columns, item.c.account_key).where(
-            wanted.nearness == 0, item.c.bill_reference == wanted.reference_key
+            wanted.nearness.in_((0, IN_TEXT)), item.c.bill_reference == wanted.reference_key
         ),
     ]
     near: dict[tuple[int, int], int] = {}
     for row in connection.execute(union_all(*meanings)):
         place = (row.exception_no, row.account_key)
-        near[place] = min(row.nearness, near.get(place, row.nearness))
+        near[place] = _closer(row.nearness, near.get(place, row.nearness))
     return near
+
+
+def _closer(one: int, other: int) -> int:
+    """The closer of two kinds of nearness."""
+    return min(one, other, key=_CLOSEST.index)
 
 
 def _same_names(connection: Connection, asked: dict[int, Asked]) -> set[tuple[int, int]]:

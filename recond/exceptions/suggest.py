@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from recond.exceptions.accounts import Account
 from recond.exceptions.combinations import Combined, combinations
 from recond.exceptions.evidence import (
+    IN_TEXT,
     NEARNESS,
     Asked,
     Evidence,
@@ -114,7 +115,7 @@ def _weigh(
     if nearness is not None:
         kinds.append("number")
         words.append(NEARNESS[nearness])
-        strength += 9 if nearness == 0 else 6 - nearness
+        strength += 9 if nearness == 0 else 7 if nearness == IN_TEXT else 6 - nearness
     if before is not None:
         kinds.append("payer")
         words.append(before.words)

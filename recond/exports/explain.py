@@ -25,7 +25,7 @@ from recond.exports.disposed import certificate_of
 from recond.exports.prose import render
 from recond.exports.receipts import receipts
 from recond.exports.trace import ANY_DAY
-from recond.exports.tried import Rulebook, orders, tried
+from recond.exports.tried import Rulebook, free_text, orders, tried
 from recond.model import BUCKETS, ITEM
 from recond.money import format_cents
 from recond.store import schema
@@ -184,11 +184,14 @@ def _tried(
     """What each rule says, and in which order items are paid where items were paid."""
     if rulebook is None:
         return {}
-    read = [stub["reference"] for stub in stubs]
+    words = [stub["reference"] for stub in stubs if stub["kind"] == "WORD"]
+    read = [stub["reference"] for stub in stubs if stub["kind"] != "WORD"]
     if not read:  # stubs of a posted payment are in the archive; the receipt keeps what they say
         read = [*(row.account_on_item or "").split(";"), *(row.reference or "").split(";")]
     read = list(dict.fromkeys(text.strip() for text in read if text and text.strip()))
     told: Told = {"tried": tried(connection, row.receipt_no, row.payer_key, read, rulebook)}
+    if words:
+        told["tried"].insert(-1, {"rule": "free text", "says": free_text(words)})
     placed = schema.placement.c
     paid = connection.scalars(
         select(schema.item.c.account_key)

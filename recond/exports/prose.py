@@ -124,7 +124,8 @@ def _read(told: Told) -> list[str]:
         where = f"line {stub['line']}" + (
             f" of {_one_line(stub['name'])}" if "name" in stub else ""
         )
-        lines.append(f"  remittance on {where}: {_one_line(stub['reference'])}{amount}")
+        what = "word of the text" if stub["kind"] == "WORD" else "remittance"
+        lines.append(f"  {what} on {where}: {_one_line(stub['reference'])}{amount}")
     stands = told["stands"]
     parts = [
         f"{stands[name]} {words}"

@@ -67,6 +67,14 @@ def tried(
     return [*answer, {"rule": "name, amount", "says": "never post by themselves; they suggest"}]
 
 
+def free_text(words: Sequence[str]) -> str:
+    """What the rule of free text says of the words that could be numbers."""
+    return (
+        f"{_listed(words)}: decides only where nothing else was read, and all of this is known and"
+        " names one account that owes just the payment"
+    )
+
+
 def orders(connection: Connection, account_keys: Sequence[int], day: str, rules: Rules) -> str:
     """Which application policies order the items of accounts for a payment of that day."""
     account = schema.account.c

@@ -32,14 +32,14 @@ from recond.matching.allocate import (
     settle,
 )
 from recond.matching.flags import NOT_CASH, Due, Flags
-from recond.matching.leads import Followed, follow
+from recond.matching.leads import Followed, follow, of_words
 from recond.matching.openitems import OpenItems, distinct, find, int64
 from recond.matching.ordering import codes, days, policies_of, policy_numbers
 from recond.matching.placing import Segments, placements, tender
 from recond.matching.policy import Rules
 from recond.matching.questions import Asked, questions
 from recond.matching.references import read
-from recond.matching.resolve import BLANK, NONE, RULES, Resolved, resolve
+from recond.matching.resolve import BLANK, NONE, RULES, UNKNOWN, Resolved, resolve
 from recond.matching.tables import DECISIONS, Book, Matched
 from recond.matching.targets import (
     BANKRUPT,
@@ -138,10 +138,12 @@ def match(
     aims = targets(remittances, payment, payments.totals, resolved)
     bankrupt = _overrule(aims, payments, accounts)
     refused = np.append(accounts.closed | accounts.bankrupt, False)
-    counted = np.bincount(payment[resolved.outcome != BLANK], minlength=len(payments.totals))
+    word = pc.equal(remittances["kind"], "WORD").to_numpy()
+    told = (resolved.outcome != BLANK) & ~word
+    counted = np.bincount(payment[told], minlength=len(payments.totals))
     led = follow(
-        book.leads, aims, payments.ordinal, payments.of_row, payments.totals, counted, refused,
-        items,
+        book.leads, of_words(word, payment, resolved), aims, payments.ordinal, payments.of_row,
+        payments.totals, counted, refused, items,
     )  # fmt: skip
     aims = _led(aims, led, payments)
     _let_prior_owners_wait(aims, receipts, payments, book.accounts, accounts, items, rules)
@@ -154,7 +156,7 @@ def match(
     segments = _by_row(posted, aims.code, payments)
     account = _one_account(aims, payments)
     said = words.led_to(
-        _evidence(remittances, payment, resolved, payments, accounts),
+        _evidence(remittances, payment, resolved, payments, accounts, word),
         led.payment[aims.code[led.payment] == OK], aims.rule, account, accounts.numbers,
     )  # fmt: skip
     said = words.narrowed(said, claims, applied, accounts.numbers)
@@ -327,9 +329,12 @@ def _evidence(
     resolved: Resolved,
     payments: Payments,
     accounts: _Accounts,
+    word: Bools,
 ) -> pa.Array:
+    """What the payments say, in words; words of free text that nobody knows say nothing."""
     phrase = words.phrases(remittances, resolved, accounts.numbers)
-    counted = np.flatnonzero(resolved.outcome != BLANK)
+    silent = (resolved.outcome == BLANK) | (word & (resolved.outcome == UNKNOWN))
+    counted = np.flatnonzero(~silent)
     return words.evidence(phrase, counted, payment, len(payments.totals))
 
 

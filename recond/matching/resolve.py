@@ -39,10 +39,12 @@ RULES = (
     "scan_repair",
     "payer_memory",
     "reference_memory",
+    "free_text",
 )
 SEVERAL, NONE = 6, 7
-# Rules of BOOK_LEADS: they decide only where nothing else does (see leads.py).
-LEADS = (("scan_repair", 8), ("payer_memory", 9), ("reference_memory", 10))
+# Rules of leads: they decide only where nothing else does (see leads.py).
+LEADS = (("scan_repair", 8), ("payer_memory", 9), ("reference_memory", 10), ("free_text", 11))
+FREE_TEXT = 3  # in LEADS: the words of a payment's own text
 
 KINDS = ("ACCOUNT", "ALIAS", "ITEM", "BILL")  # of BOOK_REFERENCES, strongest first
 _RULE_OF_STRENGTH = np.array([1, 2, 3, 3, 4, 4, 5, 5], dtype=np.int64)

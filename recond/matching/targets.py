@@ -87,11 +87,11 @@ def targets(remittances: pa.Table, payment: Ints, totals: Ints, resolved: Resolv
     to it, or are summed up when their turn comes (contract section 4).
     """
     size = len(totals)
-    kind = int64(
-        pc.index_in(remittances["kind"], value_set=pa.array(["ACCOUNT", "ITEM", "HINT"])), -1
-    )
+    known = pa.array(["ACCOUNT", "ITEM", "HINT", "WORD"])
+    kind = int64(pc.index_in(remittances["kind"], value_set=known), -1)
     outcome = resolved.outcome
-    counted = outcome != BLANK
+    word = kind == 3  # of free text: no reference
+    counted = (outcome != BLANK) & ~word
     strong = counted & (kind != 2)
     firm = np.zeros(size, dtype=np.bool_)
     firm[payment[strong]] = True
@@ -101,6 +101,8 @@ def targets(remittances: pa.Table, payment: Ints, totals: Ints, resolved: Resolv
     code[payment[counted]] = OK
     _first_fault(np.flatnonzero(counted & (outcome != FOUND)), outcome, payment, code, fault)
     usable = np.flatnonzero(counted & (code[payment] == OK))
+    # Numbers of items and bills are short: a year or a street is soon one of somebody else's.
+    weak |= word & (resolved.pool == ACCOUNT_POOL)
     _contradictions(usable, np.flatnonzero(weak & (outcome == FOUND)), kind, payment, resolved,
                     code, fault)  # fmt: skip
     usable = usable[code[payment[usable]] == OK]

@@ -29,6 +29,7 @@ from recond.money import text_from_cents
 
 Ints = npt.NDArray[np.int64]
 
+NOTHING = "no reference"  # the evidence of a payment that says nothing
 _FOUND_WORDS = {  # by position in resolve.RULES: before the reference, behind it, what follows
     0: ("scan line ", " with a good check digit for account ", "account"),
     1: ("account number ", "", None),
@@ -113,13 +114,14 @@ def _found(
 def _where(remittances: pa.Table) -> list[pa.Array]:
     """Behind a phrase: which stub, and the amount that it gives."""
     kind, none = _column(remittances["kind"]), pa.scalar("", pa.string())
-    column = pc.is_in(kind, value_set=pa.array(["ACCOUNT", "ITEM"]))
+    column = pc.is_in(kind, value_set=pa.array(["ACCOUNT", "ITEM", "WORD"]))
     sequence = _column(remittances["sequence"])
     stub = joined(" on stub ", _small_numbers(sequence))
     parts = [pc.if_else(column, none, stub)]
-    hint = pc.equal(kind, "HINT")
-    if pc.any(hint).as_py():
-        parts.append(pc.if_else(hint, " as a hint", ""))
+    for weak, how in (("HINT", " as a hint"), ("WORD", " in the text")):
+        mine = pc.equal(kind, weak)
+        if pc.any(mine).as_py():
+            parts.append(pc.if_else(mine, how, ""))
     amount = _column(remittances["amount_cents"])
     if amount.null_count < len(amount):
         parts.append(
@@ -146,7 +148,7 @@ def evidence(phrase: pa.Array, counted: Ints, payment: Ints, payments: int) -> p
     offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
     lists = pa.ListArray.from_arrays(pa.array(offsets), said)
     together = pc.binary_join(lists, "; ")
-    return pc.if_else(pa.array(count == 0), "no reference", together)
+    return pc.if_else(pa.array(count == 0), NOTHING, together)
 
 
 def suspense_reasons(
@@ -171,7 +173,7 @@ def suspense_reasons(
         mine = pa.array(rows)
         what = reference.take(pa.array(fault[rows], mask=fault[rows] < 0))
         if reason == MISSING:
-            words = _missing(fault[rows])
+            words = _missing(fault[rows], said.take(mine))
         elif reason == NOT_FOUND:
             words = joined("No account, item or bill has the reference ", what)
         elif reason == CHECK:
@@ -210,6 +212,7 @@ _LED = {  # few payments are led, so a word a payment costs nothing
     "scan_repair": "; one digit was misread: one other digit leaves one account alone, and ",
     "payer_memory": "; people have put this payer's money on one account before, and ",
     "reference_memory": "; people have put money with this reference on one account before, and ",
+    "free_text": "; the text names one account alone, and ",
 }
 
 
@@ -257,11 +260,13 @@ def narrowed(said: pa.Array, claims: Claims, applied: Applied, numbers: pa.Array
     return said
 
 
-def _missing(fault: Ints) -> pa.Array:
+def _missing(fault: Ints, said: pa.Array) -> pa.Array:
     nothing = pa.array(fault < 0)
+    text = joined("Nothing but its text says what the payment is for: ", said)
+    silent = pc.or_(pc.equal(said, NOTHING), pc.fill_null(pc.equal(said, ""), True))
     return pc.if_else(
         nothing,
-        "Nothing says what the payment is for",
+        pc.if_else(silent, "Nothing says what the payment is for", text),
         "The payment has an amount that no reference stands beside",
     )
 

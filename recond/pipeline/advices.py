@@ -37,6 +37,9 @@ UNDECIDED = "none"  # as matching calls the rule of a receipt that it could not 
 _PAIRS = pa.schema(
     [(name, pa.int64()) for name in ("receipt_no", "file_no", "ordinal", "lines", "believed")]
 )
+_OWN = pa.schema(
+    [REMITTANCES.field(name) for name in ("ordinal", "sequence", "kind", "amount_cents")]
+)
 EXTENDED = REMITTANCES.append(pa.field("file_no", pa.int64()))
 
 
@@ -98,6 +101,8 @@ def explain_new(connection: Connection, receipts: pa.Table, remittances: pa.Tabl
     told = _lines(connection, pairs)
     muted = _muted(pairs)
     _link(connection, pairs)
+    quiet = pc.and_(pc.is_in(own["ordinal"], value_set=muted), pc.equal(own["kind"], "WORD"))
+    own = own.filter(pc.invert(quiet))
     hint = pc.is_in(own["ordinal"], value_set=muted)
     kind = pc.if_else(hint, "HINT", own["kind"])
     own = own.set_column(own.schema.get_field_index("kind"), "kind", kind)
@@ -106,8 +111,9 @@ def explain_new(connection: Connection, receipts: pa.Table, remittances: pa.Tabl
 
 
 def _with_lines(remittances: pa.Table) -> pa.Array:
-    """Receipts that say themselves, line by line, what they pay."""
+    """Receipts that say themselves, line by line, what they pay; words of a text are no lines."""
     more = pc.or_(pc.greater(remittances["sequence"], 1), pc.is_valid(remittances["amount_cents"]))
+    more = pc.and_(more, pc.not_equal(remittances["kind"], "WORD"))
     return pc.unique(remittances["ordinal"].filter(more)).cast(pa.int64())
 
 
@@ -240,12 +246,12 @@ def explain_stored(connection: Connection, file_no: int) -> int:
     kept = fetch_arrow(
         connection,
         select(
-            remittance.c.receipt_no.label("ordinal"), remittance.c.sequence,
-            remittance.c.amount_cents,
+            *(remittance.c["receipt_no" if name == "ordinal" else name].label(name)
+              for name in _OWN.names),
         )
         .where(remittance.c.file_no.is_(None))
         .join(staged, staged.c.receipt_no == remittance.c.receipt_no),
-        pa.schema([REMITTANCES.field(name) for name in ("ordinal", "sequence", "amount_cents")]),
+        _OWN,
     )  # fmt: skip
     silent = pairs.filter(pc.invert(pc.is_in(pairs["receipt_no"], value_set=_with_lines(kept))))
     silent = silent.filter(pc.is_in(silent["receipt_no"], value_set=_undecided(connection, staged)))
@@ -274,10 +280,12 @@ def _undecided(connection: Connection, staged: Table) -> pa.Array:
 
 
 def _mute(connection: Connection, receipts: pa.Array) -> None:
-    """Make the receipts' own reference a hint, and forget what a held advice left there."""
+    """Make the receipts' own reference a hint, and forget what a held advice left there, and the
+    words of a text."""
     staged = stage(connection, "muted", pa.table({"receipt_no": receipts}))
     chosen = remittance.c.receipt_no.in_(select(staged.c.receipt_no))
-    connection.execute(delete(remittance).where(chosen, remittance.c.file_no.is_not(None)))
+    gone = remittance.c.file_no.is_not(None) | (remittance.c.kind == "WORD")
+    connection.execute(delete(remittance).where(chosen, gone))
     connection.execute(
         update(remittance).where(chosen, remittance.c.kind == "REFERENCE").values(kind="HINT")
     )

@@ -18,7 +18,6 @@ from sqlalchemy import Connection, func, select
 
 from recond import ids
 from recond.arrays import Ints, ints
-from recond.clearing import words
 from recond.clearing.kinds import DIRECT, TAKEN_BACK, tender_of
 from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
@@ -28,6 +27,7 @@ from recond.matching.resolve import NONE, RULES
 from recond.matching.tables import Matched
 from recond.model import RECEIPTS, REMITTANCES
 from recond.money import format_cents
+from recond.parsers.freetext import words_with_digits
 from recond.pipeline import bankbook, sources
 from recond.pipeline.payments import ask, facts_of
 from recond.pipeline.run import Run
@@ -156,16 +156,13 @@ def _remittances(lines: pa.Table) -> pa.Table:
     return pa.table([made[f.name] for f in REMITTANCES], schema=REMITTANCES)
 
 
-def _references(texts: pa.Array) -> tuple[Ints, pa.Array]:
-    """Words with a digit, as written: what could be an account, item or bill number."""
-    parts = pc.split_pattern_regex(pc.utf8_upper(texts), r"[^A-Z0-9\-]+")
-    row = ints(pc.list_parent_indices(parts))
-    word = pc.list_flatten(parts)
-    kept = pc.and_(
-        pc.greater_equal(pc.binary_length(word), words.MIN_LENGTH),
-        pc.match_substring_regex(word, "[0-9]"),
-    )
-    return row[kept.to_numpy(zero_copy_only=False)], word.filter(kept)
+def _references(texts: pa.StringArray) -> tuple[Ints, pa.Array]:
+    """Words with a digit: what could be an account, item or bill number."""
+    texts = pa.concat_arrays([texts])  # a copy whose offsets begin at 0
+    data = np.frombuffer(texts.buffers()[2] or b"", dtype=np.uint8)
+    edges = np.frombuffer(texts.buffers()[1], dtype=np.int32, count=len(texts) + 1)
+    row, _, word = words_with_digits(data, edges.astype(np.int64))
+    return row, word
 
 
 def _by_file(

@@ -61,10 +61,13 @@ def fetch_book(
     found, named = _looked_up(connection, references.lookups(remittances, rules))
     known = pc.unique(found["reference_key"])
     ordinals = receipts["ordinal"].combine_chunks()
+    told, word = remittances, pc.equal(remittances["kind"], "WORD")
+    if pc.any(word).as_py():  # they are no references
+        told = remittances.filter(pc.invert(word))
     leads = pa.concat_tables(
         [
-            repaired(connection, repairs(remittances, rules)),
-            remembered(connection, ordinals, remittances, known, rules, today),
+            repaired(connection, repairs(told, rules)),
+            remembered(connection, ordinals, told, known, rules, today),
         ]
     )
     chunks = [*found["account_key"].chunks, *leads["account_key"].chunks]

@@ -115,7 +115,11 @@ def _counted(key: Select[str] | object) -> Select[tuple[object, ...]]:
         )
         .select_from(schema.decision_made)
         .join(schema.receipt, receipt.receipt_no == made.receipt_no)
-        .outerjoin(schema.remittance, schema.remittance.c.receipt_no == made.receipt_no)
+        .outerjoin(
+            schema.remittance,
+            (schema.remittance.c.receipt_no == made.receipt_no)
+            & (schema.remittance.c.kind != "WORD"),  # of free text: nobody's name for anything
+        )
         .outerjoin(asked, (asked.c.decision_id == made.answers_id) & (made.action == "approve"))
         .where(
             made.placed_version.is_not(None),  # what waits for another person placed nothing

@@ -58,7 +58,7 @@ MEMORY = Group(
                  "banks = [_counted(payer), _taken_back(payer, PAYER)]",
                  "banks = [_counted(payer)]"),
         Mutation("a repaired line leads to accounts", "book",
-                 "            repaired(connection, repairs(remittances, rules)),\n", "",
+                 "            repaired(connection, repairs(told, rules)),\n", "",
                  by="integration/domain_application::test_e17_an_office_may_let_the_amount_repair_a_misread_line"),
     ),
     ("integration/memory", "integration/domain_duplicates"),

@@ -283,7 +283,8 @@ def test_a_remittance_that_cannot_be_read_asks_and_the_receipt_stays() -> None:
     result = read(build([Batch([Entry(addenda=info(text))], sec="CCD")]))
     problem = result.told("REMITTANCE_UNREADABLE")
     assert (problem.ordinal, problem.line, problem.field) == (1, 4, "4-83")
-    assert [r["kind"] for r in result.rows("remittances")] == ["HINT"]
+    rows = [(r["kind"], r["reference"], r["amount_cents"]) for r in result.rows("remittances")]
+    assert rows == [("REFERENCE", None, 10400), ("HINT", "1000456021", None)]
     assert [r["amount_cents"] for r in result.rows("receipts")] == [10400]
 
 
@@ -291,7 +292,8 @@ def test_a_truncated_820_is_never_half_believed() -> None:
     text = "ST*820*0001\\BPR*C*104.00*C*ACH*CTX\\RMR*IV*WA-1*PI*100.00\\RMR*IV*SE-"
     result = read(build([Batch([Entry(addenda=info(text))], sec="CTX")]))
     assert result.codes() == ["REMITTANCE_UNREADABLE"]
-    assert [r["kind"] for r in result.rows("remittances")] == ["HINT"]
+    rows = [(r["kind"], r["reference"]) for r in result.rows("remittances")]
+    assert rows == [("REFERENCE", None), ("HINT", "1000456021")]
 
 
 # controls

@@ -452,3 +452,35 @@ def test_many_accounts_at_once_equal_one_at_a_time() -> None:
             apart[name] = apart.get(name, 0) + cents
         world = world.after([receipt], matched)
     assert together == apart
+
+
+# --- words of a text -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "cents", "expected"),
+    [
+        ((("WORD", A),), 500, "free_text"),
+        ((("WORD", A), ("WORD", "1")), 500, "free_text"),  # an item of the same account
+        ((("WORD", A),), 499, "NO_REFERENCE"),
+        ((("WORD", A), ("WORD", "77812345")), 500, "NO_REFERENCE"),
+        ((("WORD", A), ("WORD", B)), 500, "NO_REFERENCE"),
+        ((("WORD", A), ("WORD", "2")), 500, "NO_REFERENCE"),
+        ((("WORD", C),), 500, "NO_REFERENCE"),  # closed
+        ((("REFERENCE", "9999"), ("WORD", A)), 500, "ACCOUNT_NOT_FOUND"),
+        ((("REFERENCE", A), ("WORD", A), ("WORD", "77812345")), 500, "account_number"),
+        ((("REFERENCE", A), ("WORD", B)), 500, "REFERENCES_CONTRADICT"),
+        ((("REFERENCE", A), ("WORD", "2")), 500, "account_number"),
+        ((("REFERENCE", "1"), ("WORD", B)), 500, "REFERENCES_CONTRADICT"),
+        ((("REFERENCE", "1"), ("HINT", A), ("WORD", A)), 500, "item_reference"),
+    ],
+)
+def test_words_of_a_text_lead_and_contradict(
+    told: tuple[tuple[str, str], ...], cents: int, expected: str
+) -> None:
+    world = World({A: "active", B: "active", C: "closed"},
+                  [Item("1", A, 500), Item("2", B, 300), Item("3", C, 500)])  # fmt: skip
+    receipt = Receipt(1, cents, tuple((kind, text, None) for kind, text in told))
+    matched = world.match([receipt])
+    (rule,) = matched.decisions["rule"].to_pylist()
+    assert [rule] == [expected] if rule != "none" else asked(matched) == [expected]
