@@ -7,7 +7,7 @@ same balances as the whole (architecture: allocation).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from recond.matching.ordering import Ordered, codes, days, order, policies_of, p
 from recond.matching.placing import Segments, placements
 from recond.matching.policy import Policy, Rules
 from recond.matching.rulers import before, lay
-from recond.matching.structure import NO_STRUCTURE, narrow
+from recond.matching.structure import NO_STRUCTURE, ONE_BILL, ONE_ITEM, narrow
 from recond.matching.waves import waves
 from recond.model import CENTS, DATE, TEXT
 from recond.money import split_groups
@@ -31,11 +31,12 @@ OPEN_TOTAL = -1  # a claim without an amount: what its pool has open when its tu
 EVERY_ITEM = -1  # a claim that does not ask since when an item stands in the books
 # What a claim needs of its pool when its turn comes, or its payment waits: nothing; at least what
 # is open (charges that are only paid in full); exactly what is open (weak evidence); where nothing
-# but charges that are only paid in full is open, at least one of them.
-NO_NEED, AT_LEAST, EXACTLY, ONE_WHOLE = range(4)
+# but charges that are only paid in full is open, at least one of them; all of its item, or all of
+# the bill (`other`) that has the same number: where both readings pay the same, anything.
+NO_NEED, AT_LEAST, EXACTLY, ONE_WHOLE, ITEM_OR_BILL = range(5)
 # What became of a payment: it was settled; claims without amounts do not add up to it; a charge
-# would be paid in part; what is due is not what was paid.
-SETTLED, SUM_DIFFERS, IN_PART, DUE_DIFFERS = range(4)
+# would be paid in part; what is due is not what was paid; a number that means two things.
+SETTLED, SUM_DIFFERS, IN_PART, DUE_DIFFERS, MEANS_TWO = range(5)
 
 PAYMENTS = pa.schema(
     [
@@ -55,7 +56,8 @@ class Claims:
     `payment` is dense and ascending; `account` a position in OpenItems.keys; `member` the item's
     row or the bill's code, -1 for an account; `cents` more than zero, or OPEN_TOTAL; `policy` a
     position in `policies_of(rules)`; `since` an entry: only items that came later are paid.
-    `barred` claims are paid to no item. `need` is NO_NEED, AT_LEAST, EXACTLY or ONE_WHOLE.
+    `barred` claims are paid to no item. `need` is NO_NEED, AT_LEAST, EXACTLY, ONE_WHOLE or
+    ITEM_OR_BILL, and then `other` the bill's code.
     """
 
     payment: Ints
@@ -68,6 +70,7 @@ class Claims:
     since: Ints
     barred: Bools
     need: Ints
+    other: Ints | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,10 @@ def settle(claims: Claims, totals: Ints, items: OpenItems, rules: Rules) -> Appl
     order_ = np.argsort(wave, kind="stable")
     edges = np.flatnonzero(np.diff(wave[order_])) + 1
     parts: list[tuple[Ints, Ints, Ints]] = []
+    if (claims.need == ITEM_OR_BILL).any():
+        claims = replace(claims, pool=claims.pool.copy(), member=claims.member.copy())
     for rows in np.split(order_, edges) if len(order_) else []:
+        _read_as(claims, rows, cents, shape, items, fate)
         _sum_up(claims, rows, cents, items)
         unknown = claims.cents[rows] == OPEN_TOTAL
         if unknown.any():
@@ -180,6 +186,27 @@ def _sum_up(claims: Claims, rows: Ints, cents: Ints, items: OpenItems) -> None:
     unknown = rows[claims.cents[rows] == OPEN_TOTAL]
     if len(unknown):
         cents[unknown] = _open_now(claims, unknown, items)
+
+
+def _read_as(
+    claims: Claims, rows: Ints, cents: Ints, shape: Ints, items: OpenItems, fate: Ints
+) -> None:
+    """Read each number of this wave that means an item and a bill as the one that is paid to the
+    cent, noted in `shape`; where neither is and they differ, its payment waits."""
+    rows = rows[claims.need[rows] == ITEM_OR_BILL]
+    if claims.other is None or not len(rows):
+        return
+    bills = replace(claims, pool=np.full_like(claims.pool, BILL_POOL), member=claims.other)
+    item, bill = _open_now(claims, rows, items), _open_now(bills, rows, items)
+    inside = items.bill[claims.member[rows]] == claims.other[rows]
+    same = inside & (item == bill)
+    part = same & items.charges.exact[claims.member[rows]] & (cents[rows] < item)
+    fate[claims.payment[rows[part]]] = IN_PART
+    is_item, is_bill = ((cents[rows] == due) & (due > 0) & ~same for due in (item, bill))
+    shape[rows[is_item]], shape[rows[is_bill]] = ONE_ITEM, ONE_BILL
+    claims.pool[rows[is_bill]] = BILL_POOL
+    claims.member[rows[is_bill]] = claims.other[rows[is_bill]]
+    fate[claims.payment[rows[~same & (is_item == is_bill)]]] = MEANS_TWO
 
 
 def _refuse_needy(claims: Claims, rows: Ints, cents: Ints, items: OpenItems, fate: Ints) -> None:

@@ -23,7 +23,9 @@ from recond.matching.allocate import (
     DUE_DIFFERS,
     EVERY_ITEM,
     IN_PART,
+    ITEM_OR_BILL,
     ITEM_POOL,
+    MEANS_TWO,
     NO_NEED,
     ONE_WHOLE,
     SUM_DIFFERS,
@@ -39,7 +41,17 @@ from recond.matching.placing import Segments, placements, tender
 from recond.matching.policy import Rules
 from recond.matching.questions import Asked, questions
 from recond.matching.references import read
-from recond.matching.resolve import BLANK, NONE, RULES, UNKNOWN, Resolved, resolve
+from recond.matching.resolve import (
+    BLANK,
+    NONE,
+    OF_BILL,
+    OF_ITEM,
+    RULES,
+    UNKNOWN,
+    Resolved,
+    resolve,
+)
+from recond.matching.structure import ONE_BILL
 from recond.matching.tables import DECISIONS, Book, Matched
 from recond.matching.targets import (
     BANKRUPT,
@@ -47,6 +59,7 @@ from recond.matching.targets import (
     NOT_POSITIVE,
     OK,
     SUM_WRONG,
+    TWO,
     Targets,
     targets,
 )
@@ -150,7 +163,7 @@ def match(
     due = Due.before(items)
     claims = _claims(aims, payments, accounts, items, rules)
     applied = settle(claims, payments.totals, items, rules)
-    _wait(aims, applied, led)
+    _wait(aims, applied, led, claims)
     posted = _left_over(Segments.of(claims.payment, claims.account, applied), payments, accounts,
                         rules)  # fmt: skip
     segments = _by_row(posted, aims.code, payments)
@@ -188,8 +201,13 @@ def _led(aims: Targets, led: Followed, payments: Payments) -> Targets:
     return aims.with_claims(led.payment, led.account, payments.totals[led.payment])
 
 
-def _wait(aims: Targets, applied: Applied, led: Followed) -> None:
-    """Give payments that could not be settled the code that says why."""
+def _wait(aims: Targets, applied: Applied, led: Followed, claims: Claims) -> None:
+    """Give payments that could not be settled the code that says why, and those whose number was
+    read as a bill's the rule of bills."""
+    twice = np.flatnonzero((aims.other >= 0) & (applied.fate[aims.payment] == MEANS_TWO))[::-1]
+    aims.code[aims.payment[twice]], aims.fault[aims.payment[twice]] = TWO, aims.row[twice]
+    bills = claims.payment[(claims.need == ITEM_OR_BILL) & (applied.shape == ONE_BILL)]
+    aims.rule[bills[aims.rule[bills] == OF_ITEM]] = OF_BILL
     differs = applied.fate == SUM_DIFFERS
     aims.code[differs] = SUM_WRONG
     aims.named[differs] = applied.named[differs]
@@ -254,6 +272,7 @@ def _claims(
         since=np.full(len(live), EVERY_ITEM),
         barred=accounts.closed[account],
         need=_needs(aims, live, accounts, items),
+        other=aims.other[live],
     )
 
 
@@ -261,6 +280,7 @@ def _needs(aims: Targets, live: Ints, accounts: _Accounts, items: OpenItems) -> 
     """A charge that is only paid in full needs all of it, named by itself or by its bill. A
     payment for an account that owes nothing else needs to pay one such charge (example E11)."""
     need = aims.need[live].copy()
+    need[accounts.closed[aims.account[live]] & (need == ITEM_OR_BILL)] = NO_NEED
     exact = items.charges.exact
     if not exact.any():
         return need
@@ -269,7 +289,7 @@ def _needs(aims: Targets, live: Ints, accounts: _Accounts, items: OpenItems) -> 
     width = np.int64(int(items.bill.max(initial=0)) + 2)
     bills = items.account[exact] * width + items.bill[exact] + 1
     whole |= (pool == BILL_POOL) & np.isin(account * width + member + 1, bills)
-    need[whole & ~accounts.closed[account]] = AT_LEAST
+    need[whole & (need == NO_NEED) & ~accounts.closed[account]] = AT_LEAST
     alone = (pool == ACCOUNT_POOL) & np.isin(account, items.account[exact]) & (need == NO_NEED)
     need[alone & ~accounts.closed[account]] = ONE_WHOLE
     return need

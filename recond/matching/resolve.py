@@ -41,12 +41,13 @@ RULES = (
     "reference_memory",
     "free_text",
 )
-SEVERAL, NONE = 6, 7
+OF_ITEM, OF_BILL, SEVERAL, NONE = 4, 5, 6, 7
 # Rules of leads: they decide only where nothing else does (see leads.py).
 LEADS = (("scan_repair", 8), ("payer_memory", 9), ("reference_memory", 10), ("free_text", 11))
 FREE_TEXT = 3  # in LEADS: the words of a payment's own text
 
 KINDS = ("ACCOUNT", "ALIAS", "ITEM", "BILL")  # of BOOK_REFERENCES, strongest first
+ITEM, BILL = 2, 3  # in KINDS
 _RULE_OF_STRENGTH = np.array([1, 2, 3, 3, 4, 4, 5, 5], dtype=np.int64)
 _POOL_OF_KIND = np.array([ACCOUNT_POOL, ACCOUNT_POOL, ITEM_POOL, BILL_POOL], dtype=np.int64)
 
@@ -57,7 +58,9 @@ class Resolved:
     OpenItems.keys), the pool and its member (item row, bill code, -1 for an account).
 
     `number` is the number in the books that the reference was taken for; null where none was.
-    `fits` names, of an ambiguous reference, the accounts that it fits (keys, ascending).
+    `fits` names, of an ambiguous reference, the accounts that it fits (keys, ascending). `other`
+    is, of an item number that is also the number of a bill of more or other items of its account,
+    that bill's code, else -1.
     """
 
     outcome: Ints
@@ -67,6 +70,7 @@ class Resolved:
     member: Ints
     number: pa.Array
     fits: dict[int, list[int]]
+    other: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ def resolve(
     number = _numbers(references, taken)
     return Resolved(
         outcome, resolved.rule, resolved.account, resolved.pool,
-        _members(resolved, references, items), number, resolved.fits,
+        _members(resolved, references, items), number, resolved.fits, resolved.other,
     )  # fmt: skip
 
 
@@ -219,7 +223,7 @@ def _decide(found: _Candidates, size: int, items: OpenItems) -> Resolved:
     empty = np.full(size, -1, dtype=np.int64)
     outcome = np.full(size, UNKNOWN, dtype=np.int64)
     answer = Resolved(outcome, empty.copy(), empty.copy(), empty.copy(), empty.copy(),
-                      pa.nulls(0, pa.string()), {})  # fmt: skip
+                      pa.nulls(0, pa.string()), {}, empty.copy())  # fmt: skip
     found = found.keep(_not_outdone(found, size))
     if not len(found.kind):
         return answer
@@ -237,17 +241,39 @@ def _decide(found: _Candidates, size: int, items: OpenItems) -> Resolved:
     rival = found.kind[order] == np.repeat(found.kind[best], np.diff(np.append(start, len(who))))
     least = np.minimum.reduceat(np.where(rival, thing, np.iinfo(np.int64).max), start)
     one &= least == np.maximum.reduceat(np.where(rival, thing, -2), start)
+    stop = np.append(start[1:], len(who))
+    if (found.kind == BILL).any() and (found.kind[best] == ITEM).any():
+        answer.other[named], several = _bills_too(found, order, start, stop, best, items)
+        one &= ~several
     outcome[named] = np.where(one, FOUND, AMBIGUOUS)
     answer.rule[named] = _RULE_OF_STRENGTH[strength[best]]
     answer.account[named] = found.account[best]
     answer.pool[named] = _POOL_OF_KIND[found.kind[best]]
     answer.member[named] = found.source[best]
     # Ambiguous references are few, and a clerk wants to see whom each of them fits.
-    stop = np.append(start[1:], len(who))
-    for place in np.flatnonzero(~one):
+    for place in np.flatnonzero(~one | (answer.other[named] >= 0)):
         fits = np.unique(account[start[place] : stop[place]])
         answer.fits[int(named[place])] = items.keys[fits].tolist()
     return answer
+
+
+def _bills_too(
+    found: _Candidates, order: Ints, start: Ints, stop: Ints, best: Ints, items: OpenItems
+) -> tuple[Ints, Bools]:
+    """Of each remittance whose best candidate is an item (`order[start:stop]` are the candidates of
+    one): the bill that the number means too, -1 where none or only one of that very item; and
+    whether there are several such bills."""
+    group = np.repeat(np.arange(len(start)), stop - start)
+    bill = np.append(items.bill, -1)[found.item[order]]
+    billed = (found.kind[order] == BILL) & (found.kind[best] == ITEM)[group]
+    more = np.bincount(
+        group[billed & (found.item[order] != found.item[best][group])], minlength=len(start)
+    )
+    none = np.iinfo(np.int64).max
+    least, most = np.full(len(start), none), np.full(len(start), -1)
+    np.minimum.at(least, group[billed], bill[billed])
+    np.maximum.at(most, group[billed], bill[billed])
+    return np.where(more > 0, most, -1), (more > 0) & (least < most)
 
 
 def _not_outdone(found: _Candidates, size: int) -> Bools:

@@ -22,6 +22,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 NO_STRUCTURE = -1
+ONE_ITEM, ONE_BILL = STRUCTURES.index("item"), STRUCTURES.index("bill")
 
 
 def narrow(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recond.matching.allocate import ACCOUNT_POOL, EXACTLY, NO_NEED, OPEN_TOTAL
+from recond.matching.allocate import ACCOUNT_POOL, EXACTLY, ITEM_OR_BILL, NO_NEED, OPEN_TOTAL
 from recond.matching.openitems import among, int64
 from recond.matching.resolve import (
     AMBIGUOUS,
@@ -54,7 +54,8 @@ _CODE_OF_OUTCOME[[UNKNOWN, FAILED, AMBIGUOUS, ELSEWHERE, UNNAMED]] = (
 class Targets:
     """Per payment: `code` (position in CODES), `rule` (position in resolve.RULES), the remittance
     at `fault` (-1) and what its amounts `named`. Per claim, ascending by payment: payment,
-    account, pool, member, cents (OPEN_TOTAL where none is given), need (see allocate)."""
+    account, pool, member, cents (OPEN_TOTAL where none is given), need and other (see allocate),
+    and the remittance that it was read from (`row`, -1)."""
 
     code: Ints
     rule: Ints
@@ -66,6 +67,8 @@ class Targets:
     member: Ints
     cents: Ints
     need: Ints
+    other: Ints
+    row: Ints
 
     def with_claims(self, payment: Ints, account: Ints, cents: Ints) -> Targets:
         """The targets with claims of further payments on all that is due of an account."""
@@ -73,9 +76,10 @@ class Targets:
         size = len(payment)
         added = (
             payment, account, np.full(size, ACCOUNT_POOL), np.full(size, -1), cents,
-            np.full(size, EXACTLY),
+            np.full(size, EXACTLY), np.full(size, -1), np.full(size, -1),
         )  # fmt: skip
-        mine = (self.payment, self.account, self.pool, self.member, self.cents, self.need)
+        mine = (self.payment, self.account, self.pool, self.member, self.cents, self.need,
+                self.other, self.row)  # fmt: skip
         columns = (np.concatenate(pair)[order] for pair in zip(mine, added, strict=True))
         return Targets(self.code, self.rule, self.fault, self.named, *columns)
 
@@ -204,5 +208,6 @@ def _checked(
     rows, who, asked = rows[alive], who[alive], asked[alive]
     return Targets(
         code, rule, fault, named, who, resolved.account[rows], resolved.pool[rows],
-        resolved.member[rows], asked, np.full(len(rows), NO_NEED),
+        resolved.member[rows], asked, np.where(resolved.other[rows] >= 0, ITEM_OR_BILL, NO_NEED),
+        resolved.other[rows], rows,
     )  # fmt: skip

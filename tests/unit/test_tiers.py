@@ -484,3 +484,88 @@ def test_words_of_a_text_lead_and_contradict(
     matched = world.match([receipt])
     (rule,) = matched.decisions["rule"].to_pylist()
     assert [rule] == [expected] if rule != "none" else asked(matched) == [expected]
+
+
+# --- a number that means an item and a bill ------------------------------------------------------
+
+INSIDE = [Item("100", A, 500, bill="100"), Item("101", A, 300, bill="100")]
+APART = [Item("100", A, 500, bill="B1"), Item("200", A, 300, bill="100"),
+         Item("201", A, 100, bill="100")]  # fmt: skip
+EQUAL = [Item("100", A, 500, bill="B1"), Item("200", A, 500, bill="100")]
+ALONE = [Item("100", A, 500, bill="100"), Item("7", A, 900, bill="B7")]
+ASKED = "AMBIGUOUS_REFERENCE"
+
+
+@pytest.mark.parametrize(
+    ("items", "cents", "expected"),
+    [
+        (INSIDE, 500, {"100": 500}),  # all of the item
+        (INSIDE, 800, {"100": 500, "101": 300}),  # all of the bill
+        (INSIDE, 200, ASKED),
+        (INSIDE, 600, ASKED),
+        (INSIDE, 900, ASKED),
+        (APART, 500, {"100": 500}),
+        (APART, 400, {"200": 300, "201": 100}),
+        (APART, 300, ASKED),
+        (EQUAL, 500, ASKED),
+        (ALONE, 200, {"100": 200}),  # both readings pay the same
+        (ALONE, 600, {"100": 500, "credit": 100}),
+    ],
+)
+def test_a_number_of_an_item_and_of_a_bill_is_what_is_paid_to_the_cent(
+    items: list[Item], cents: int, expected: dict[str, int] | str
+) -> None:
+    world = World({A: "active"}, items)
+    matched = world.match([by_account(1, cents, "100")])
+    if expected == ASKED:
+        assert (placed(world, matched), asked(matched)) == ({"suspense": cents}, [ASKED])
+        (message,) = matched.questions["message"].to_pylist()
+        assert message.startswith(
+            f"The reference 100 fits more than one item or bill of account {A};"
+        )
+        return
+    assert (placed(world, matched), asked(matched)) == (expected, [])
+    as_bill = "100" not in expected or "101" in expected
+    (rule,) = matched.decisions["rule"].to_pylist()
+    assert rule == ("bill_reference" if as_bill else "item_reference")
+    (evidence,) = matched.decisions["evidence"].to_pylist()
+    said = "" if items is ALONE else f"the amount is one {'bill' if as_bill else 'item'} of"
+    assert said in evidence
+
+
+def test_what_a_number_means_is_decided_at_its_turn() -> None:
+    """5.00 are the item; then 3.00 are all that is left of the bill; then nothing is."""
+    world = World({A: "active"}, INSIDE)
+    matched = world.match([by_account(n, cents, "100") for n, cents in ((1, 500), (2, 300))])
+    assert placed(world, matched) == {"100": 500, "101": 300}
+    assert asked(matched) == []
+
+
+def test_a_column_of_items_means_the_item() -> None:
+    world = World({A: "active"}, INSIDE)
+    told = (("ACCOUNT", A, None), ("ITEM", "100", None))
+    assert placed(world, world.match([Receipt(1, 200, told)])) == {"100": 200}
+
+
+def test_a_number_that_means_two_things_stops_its_whole_payment() -> None:
+    world = World({A: "active", B: "active"}, [*INSIDE, Item("5", B, 100)])
+    for cents, waits in ((800, False), (700, True)):
+        told = (("REFERENCE", "100", cents), ("REFERENCE", B, 100))
+        matched = world.match([Receipt(1, cents + 100, told)])
+        assert (asked(matched) == [ASKED]) is waits
+        assert placed(world, matched) == (
+            {"suspense": 800} if waits else {"100": 500, "101": 300, "5": 100}
+        )
+    told = (("REFERENCE", "100", None), ("REFERENCE", B, None))  # no amounts: nothing tells
+    assert asked(world.match([Receipt(1, 600, told)])) == [ASKED]
+
+
+def test_several_bills_of_one_number_are_asked_about() -> None:
+    world = World({A: "active"}, [Item("0100", A, 500, bill="X"), Item("7", A, 10, bill="100"),
+                                  Item("8", A, 10, bill="00100")])  # fmt: skip
+    assert asked(world.match([by_account(1, 500, "000100")])) == [ASKED]
+
+
+def test_a_closed_account_takes_the_money_whatever_its_number_means() -> None:
+    world = World({A: "closed"}, INSIDE)
+    assert placed(world, world.match([by_account(1, 200, "100")])) == {"credit": 200}
