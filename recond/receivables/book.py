@@ -42,7 +42,7 @@ from recond.matching.tables import (
 from recond.model import CREDIT, DATE, ITEM
 from recond.receivables.memory import remembered
 from recond.store import schema
-from recond.store.engine import fetch_arrow, stage
+from recond.store.engine import along_keys, fetch_arrow, stage
 
 account, alias = schema.account, schema.account_alias
 item, balance = schema.item, schema.item_balance
@@ -104,12 +104,10 @@ def book_of_accounts(
     touched = stage(
         connection, "touched", pa.table({"account_key": keys.sort()}), key=["account_key"]
     )
-    return Book(
-        _accounts_of(connection, keys, touched, known),
-        fetch_arrow(connection, _items(touched), BOOK_ITEMS),
-        found,
-        _recent(connection, touched, since),
-    )
+    with along_keys(connection):
+        accounts = _accounts_of(connection, keys, touched, known)
+        items = fetch_arrow(connection, _items(touched), BOOK_ITEMS)
+    return Book(accounts, items, found, _recent(connection, touched, since))
 
 
 def _accounts_of(

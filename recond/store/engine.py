@@ -29,12 +29,20 @@ from recond.errors import (
     RefusedError,
     UnavailableError,
 )
-from recond.store.bulk import analyze, drop_staged, insert_table, stage, update_items
+from recond.store.bulk import (
+    along_keys,
+    analyze,
+    drop_staged,
+    insert_table,
+    stage,
+    update_items,
+)
 from recond.store.fetching import fetch_arrow, fetch_batches
 from recond.store.filesystem import filesystem_type, is_network
 
 __all__ = [
     "Store",
+    "along_keys",
     "analyze",
     "fetch_arrow",
     "fetch_batches",

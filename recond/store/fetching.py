@@ -120,7 +120,7 @@ def _sqlite_blocks(
 
 
 def _read_csv(
-    data: bytes, names: Sequence[str], schema: pa.Schema, quote: str, null: str
+    data: bytes | bytearray, names: Sequence[str], schema: pa.Schema, quote: str, null: str
 ) -> pa.RecordBatch:
     # A first line that is skipped, for at the beginning a byte order mark would be taken off; and
     # one block, whatever the length of a row.

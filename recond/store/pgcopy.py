@@ -9,7 +9,6 @@ from __future__ import annotations
 import select
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -41,7 +40,7 @@ def copy_in(connection: Connection, name: str, columns: Sequence[str], arrow: pa
 
 def copy_out(
     connection: Connection, statement: Executable, parameters: Mapping[str, Any], rows: int
-) -> Iterator[tuple[list[str], bytes]]:
+) -> Iterator[tuple[list[str], bytearray]]:
     """The rows of a query as CSV, at most `rows` at once, each time with the query's columns."""
     if not isinstance(statement, ClauseElement):
         raise TypeError("a query of SQLAlchemy is needed")
@@ -55,28 +54,33 @@ def copy_out(
         query = client.mogrify(compiled.string, values)
         with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT CSV, HEADER)"):
             # the server sends a message a row, whatever line breaks stand in it
-            lines = _messages(driver, _module(connection).errors)
-            names = next(lines).decode().rstrip("\n").replace('"', "").split(",")
-            while found := list(islice(lines, rows)):
-                yield names, b"".join(found)
+            blocks = _blocks(driver, _module(connection).errors, rows)
+            names = next(blocks).decode().rstrip("\n").replace('"', "").split(",")
+            for data in blocks:
+                yield names, data
 
 
-def _messages(driver: Any, errors: Any) -> Iterator[bytes]:
-    """What the server sends in a COPY that has begun, taken from libpq itself: the driver's own
-    `Copy.read` waits for each row and hands out a view that keeps a buffer of libpq alive, which
-    together cost eight times as much.
+def _blocks(driver: Any, errors: Any, rows: int) -> Iterator[bytearray]:
+    """What the server sends in a COPY that has begun: the first message, then `rows` together.
 
-    Raises the driver's error when the server ends with one. A reader that stops early leaves the
-    rest to the driver, which cancels the query.
+    Taken from libpq itself: the driver's own `Copy.read` waits for each row and hands out a view
+    that keeps a buffer of libpq alive, which together cost eight times as much; an object a row
+    would double what is left. Raises the driver's error when the server ends with one. A reader
+    that stops early leaves the rest to the driver, which cancels the query.
     """
     libpq = driver.pgconn
     take = libpq.get_copy_data
     ready = select.poll()
     ready.register(libpq.socket, select.POLLIN)
+    block, left = bytearray(), 1
     while True:
         size, data = take(1)
         if size > 0:
-            yield bytes(data)
+            block += data
+            left -= 1
+            if not left:
+                yield block
+                block, left = bytearray(), rows
         elif size == 0:
             ready.poll()
             libpq.consume_input()
@@ -85,6 +89,8 @@ def _messages(driver: Any, errors: Any) -> Iterator[bytes]:
     while result := libpq.get_result():
         if result.error_message:
             raise errors.error_from_result(result, encoding="utf-8")
+    if block:
+        yield block
 
 
 def _module(connection: Connection) -> Any:
