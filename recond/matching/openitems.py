@@ -24,7 +24,14 @@ def int64(values: pa.Array | pa.ChunkedArray, missing: int = 0) -> Ints:
 
 
 def distinct(values: Ints) -> Ints:
-    """The distinct values, ascending. By sorting, which for integers beats numpy's hashing."""
+    """The distinct values, ascending. Those that lie close together are ticked off; others are
+    sorted, which for integers beats numpy's hashing."""
+    if len(values):
+        least, span = int(values.min()), int(values.max()) - int(values.min())
+        if span < 4 * len(values):
+            seen = np.zeros(span + 1, dtype=np.bool_)
+            seen[values - least] = True
+            return np.flatnonzero(seen) + least
     ordered = np.sort(values)
     keep = np.ones(len(ordered), dtype=np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=keep[1:])

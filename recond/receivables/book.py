@@ -11,6 +11,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import (
@@ -28,7 +29,9 @@ from sqlalchemy import (
     union_all,
 )
 
+from recond.arrays import Bools, Ints, bools, ints, stable
 from recond.matching import references
+from recond.matching.openitems import distinct, find
 from recond.matching.policy import Rules
 from recond.matching.repairs import repairs
 from recond.matching.tables import (
@@ -59,7 +62,7 @@ def fetch_book(
     """The book for RECEIPTS (`ordinal` is the key) and their REMITTANCES. `since`: how far back
     payments count for duplicates."""
     found, named = _looked_up(connection, references.lookups(remittances, rules))
-    known = pc.unique(found["reference_key"])
+    known = found["reference_key"].combine_chunks()
     ordinals = receipts["ordinal"].combine_chunks()
     told, word = remittances, pc.equal(remittances["kind"], "WORD")
     if pc.any(word).as_py():  # they are no references
@@ -70,8 +73,7 @@ def fetch_book(
             remembered(connection, ordinals, told, known, rules, today),
         ]
     )
-    chunks = [*found["account_key"].chunks, *leads["account_key"].chunks]
-    keys = pc.unique(pa.chunked_array(chunks, pa.int64()))
+    keys = pa.array(distinct(np.append(ints(found["account_key"]), ints(leads["account_key"]))))
     return replace(book_of_accounts(connection, keys, found, since, named), leads=leads)
 
 
@@ -101,28 +103,35 @@ def book_of_accounts(
         return Book(
             BOOK_ACCOUNTS.empty_table(), BOOK_ITEMS.empty_table(), found, BOOK_RECENT.empty_table()
         )
-    touched = stage(
-        connection, "touched", pa.table({"account_key": keys.sort()}), key=["account_key"]
-    )
+    wanted = ints(keys)
+    wanted = wanted[stable(wanted)]
+    touched = stage(connection, "touched", pa.table({"account_key": wanted}), key=["account_key"])
     with along_keys(connection):
-        accounts = _accounts_of(connection, keys, touched, known)
+        accounts = _accounts_of(connection, wanted, touched, known)
         items = fetch_arrow(connection, _items(touched), BOOK_ITEMS)
     return Book(accounts, items, found, _recent(connection, touched, since))
 
 
 def _accounts_of(
-    connection: Connection, keys: pa.Array, touched: Table, known: pa.Table | None
+    connection: Connection, keys: Ints, touched: Table, known: pa.Table | None
 ) -> pa.Table:
-    """BOOK_ACCOUNTS in order of their keys."""
+    """BOOK_ACCOUNTS in order of their keys, which ascend."""
     if known is None or not known.num_rows:
         return fetch_arrow(connection, _accounts(touched), BOOK_ACCOUNTS)
-    rest = keys.filter(pc.invert(pc.is_in(keys, value_set=known["account_key"].combine_chunks())))
-    if len(rest):
-        others = stage(
-            connection, "touched_too", pa.table({"account_key": rest}), key=["account_key"]
-        )
-        known = pa.concat_tables([known, fetch_arrow(connection, _accounts(others), BOOK_ACCOUNTS)])
-    return known.sort_by("account_key")
+    known = _taken(known, stable(ints(known["account_key"])))
+    rest = keys[find(ints(known["account_key"]), keys) < 0]
+    if not len(rest):
+        return known
+    others = stage(connection, "touched_too", pa.table({"account_key": rest}), key=["account_key"])
+    both = pa.concat_tables([known, fetch_arrow(connection, _accounts(others), BOOK_ACCOUNTS)])
+    return _taken(both, stable(ints(both["account_key"])))
+
+
+def _taken(table: pa.Table, rows: Ints) -> pa.Table:
+    """Some rows of a table; the table itself where they are all of it, as they stand."""
+    if np.array_equal(rows, np.arange(table.num_rows)):
+        return table
+    return table.combine_chunks().take(pa.array(rows))
 
 
 def meanings(connection: Connection, lookups: pa.Table) -> pa.Table:
@@ -135,43 +144,59 @@ def _looked_up(connection: Connection, lookups: pa.Table) -> tuple[pa.Table, pa.
     BOOK_ACCOUNTS: the rows of the mirror are read once."""
     if lookups.num_rows == 0:
         return BOOK_REFERENCES.empty_table(), BOOK_ACCOUNTS.empty_table()
-    shapes = _shapes(connection)
+    shapes, keys = _shapes(connection), lookups["reference_key"].combine_chunks()
     named, parts = _NAMED.empty_table(), []
     for number, (kind, flag) in enumerate(_KINDS):
-        wanted = lookups.filter(lookups[flag])["reference_key"]
+        place = np.flatnonzero(bools(lookups[flag]))
         if kind != "ACCOUNT":
-            wanted = _of_shapes(wanted, shapes.get(kind, frozenset()))
-        if not len(wanted):
+            place = place[_of_shapes(keys.take(pa.array(place)), shapes.get(kind, frozenset()))]
+        if not len(place):
             continue
         # They stand in order, so neighbours in an index are looked up one after the other.
-        staged = stage(connection, f"wanted_{number}", pa.table({"reference_key": wanted}))
+        wanted = pa.table({"place": place, "reference_key": keys.take(pa.array(place))})
+        staged = stage(connection, f"wanted_{number}", wanted)
         if kind == "ACCOUNT":
             named = fetch_arrow(connection, _named(staged), _NAMED)
         else:
             parts.append(_MEANING[kind](staged))
     found = _as_meanings(named)
     if parts:
-        others = fetch_arrow(connection, union_all(*parts), BOOK_REFERENCES)
+        others = fetch_arrow(connection, union_all(*parts), _MEANT)
         found = pa.concat_tables([found, others])
-    order = ("reference_key", "kind", "account_key", "item_key", "number")
-    found = found.sort_by([(name, "ascending") for name in order])
+    found = _in_order(found)
+    spelled = keys.take(found["place"].combine_chunks())
+    found = found.drop_columns("place").add_column(0, BOOK_REFERENCES.field(0), spelled)
     return found, named.select(BOOK_ACCOUNTS.names)
 
 
+def _in_order(found: pa.Table) -> pa.Table:
+    """_MEANT in order of key and kind, then account, item and number."""
+    kind = ints(pc.index_in(found["kind"], value_set=pa.array(sorted(k for k, _ in _KINDS))))
+    rank = ints(found["place"]) * len(_KINDS) + kind
+    order = stable(rank)
+    if (rank[order[1:]] == rank[order[:-1]]).any():
+        columns = ("place", "kind", "account_key", "item_key", "number")
+        return found.sort_by([(name, "ascending") for name in columns])
+    return _taken(found, order)
+
+
 _KINDS = (("ACCOUNT", "accounts"), ("ALIAS", "accounts"), ("ITEM", "items"), ("BILL", "items"))
-_NAMED = BOOK_ACCOUNTS.append(pa.field("reference_key", pa.string()))
+# A reference key by its place among the lookups: a number comes back sooner than a text.
+_PLACE = pa.field("place", pa.int64())
+_NAMED = BOOK_ACCOUNTS.append(_PLACE)
+_MEANT = BOOK_REFERENCES.set(0, _PLACE)
 
 
 def _named(staged: Table) -> Select[Any]:
     rows, columns = _accounts_and_cash_only()
     same = account.c.reference_key == staged.c.reference_key
-    return select(*columns, staged.c.reference_key).select_from(rows.join(staged, same))
+    return select(*columns, staged.c.place).select_from(rows.join(staged, same))
 
 
 def _as_meanings(named: pa.Table) -> pa.Table:
-    """BOOK_REFERENCES of accounts that are named by their own number."""
+    """_MEANT of accounts that are named by their own number."""
     columns = {
-        "reference_key": named["reference_key"],
+        "place": named["place"],
         "kind": pa.repeat(pa.scalar("ACCOUNT"), named.num_rows),
         "number": named["account_number"],
         "account_key": named["account_key"],
@@ -179,7 +204,7 @@ def _as_meanings(named: pa.Table) -> pa.Table:
         "valid_from": pa.nulls(named.num_rows, DATE),
         "valid_until": pa.nulls(named.num_rows, DATE),
     }
-    return pa.table(columns).select(BOOK_REFERENCES.names).cast(BOOK_REFERENCES)
+    return pa.table(columns, schema=_MEANT)
 
 
 # Account, item and bill numbers mean the same on every day.
@@ -188,7 +213,7 @@ _ALWAYS = (null().label("valid_from"), null().label("valid_until"))
 
 def _alias_meaning(staged: Table) -> Select[Any]:
     return select(
-        staged.c.reference_key,
+        staged.c.place,
         literal("ALIAS").label("kind"),
         alias.c.alias.label("number"),
         alias.c.account_key,
@@ -200,7 +225,7 @@ def _alias_meaning(staged: Table) -> Select[Any]:
 
 def _item_meaning(staged: Table) -> Select[Any]:
     return select(
-        staged.c.reference_key,
+        staged.c.place,
         literal("ITEM").label("kind"),
         item.c.item_number.label("number"),
         item.c.account_key,
@@ -211,7 +236,7 @@ def _item_meaning(staged: Table) -> Select[Any]:
 
 def _bill_meaning(staged: Table) -> Select[Any]:
     return select(
-        staged.c.reference_key,
+        staged.c.place,
         literal("BILL").label("kind"),
         item.c.bill_number.label("number"),
         item.c.account_key,
@@ -236,12 +261,12 @@ def _shapes(connection: Connection) -> dict[str, frozenset[tuple[int, int]]]:
     }
 
 
-def _of_shapes(keys: pa.ChunkedArray, shapes: frozenset[tuple[int, int]]) -> pa.ChunkedArray:
-    """The keys that have the length and alphabet of some number of that kind."""
+def _of_shapes(keys: pa.Array, shapes: frozenset[tuple[int, int]]) -> Bools:
+    """Whether each key has the length and alphabet of some number of that kind."""
     codes = pa.array([length * 2 + digits for length, digits in sorted(shapes)], pa.int64())
     length = pc.utf8_length(keys).cast(pa.int64())
     digits = pc.ascii_is_decimal(keys).cast(pa.int64())
-    return keys.filter(pc.is_in(pc.add(pc.multiply(length, 2), digits), value_set=codes))
+    return bools(pc.is_in(pc.add(pc.multiply(length, 2), digits), value_set=codes))
 
 
 # `IN (SELECT …)` rather than a join: SQLite would otherwise read the whole table and look each

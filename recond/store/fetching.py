@@ -68,8 +68,8 @@ def fetch_batches(
     columns, query = _of_lines(statement, schema)
     names = _checked([c.key or "" for c in columns], schema) if by_name else schema.names
     line = _line(columns, [schema.field(name).type for name in names])
-    for data in _sqlite_blocks(connection, query(line), values, rows):
-        yield _read_csv(data, names, schema, "'", "NULL")
+    for lines in _sqlite_blocks(connection, query(line), values, rows):
+        yield _read_csv(lines, names, schema, "'", "NULL")
 
 
 def _checked(names: Sequence[str], schema: pa.Schema) -> Sequence[str]:
