@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from recond.matching.openitems import OpenItems, distinct, find, int64
+from recond.arrays import stable
+from recond.matching.openitems import OpenItems, distinct, find, grouped, int64
 from recond.matching.ordering import Ordered, codes, days, order, policies_of, policy_numbers
 from recond.matching.placing import Segments, placements
 from recond.matching.policy import Policy, Rules
@@ -96,7 +97,7 @@ def settle(claims: Claims, totals: Ints, items: OpenItems, rules: Rules) -> Appl
     fate = np.full(len(totals), SETTLED, dtype=np.int64)
     shape = np.full(len(cents), NO_STRUCTURE, dtype=np.int64)
     wave = _waves(claims, len(totals), items, rules)[claims.payment]
-    order_ = np.argsort(wave, kind="stable")
+    order_ = stable(wave)
     edges = np.flatnonzero(np.diff(wave[order_])) + 1
     parts: list[tuple[Ints, Ints, Ints]] = []
     if (claims.need == ITEM_OR_BILL).any():
@@ -238,11 +239,11 @@ def _members(claims: Claims, rows: Ints, items: OpenItems) -> tuple[Ints, Ints, 
     """(group of each claim, dense; item rows with something open; their groups)."""
     pool = int(claims.pool[rows[0]])
     if pool == ITEM_POOL:
-        known, group = np.unique(claims.member[rows], return_inverse=True)
+        known, group = grouped(claims.member[rows])
         live = np.flatnonzero((known >= 0) & (items.open[known] > 0))
-        return group.astype(np.int64), known[live], live
+        return group, known[live], live
     account = claims.account[rows]
-    touched, group = np.unique(account, return_inverse=True)
+    touched, group = grouped(account)
     found = items.rows_of(touched)
     if items.prior[found].any():
         leaves = np.zeros(len(touched), dtype=np.bool_)
@@ -255,17 +256,17 @@ def _members(claims: Claims, rows: Ints, items: OpenItems) -> tuple[Ints, Ints, 
             least = np.empty(len(touched), dtype=np.int64)
             least[group] = claims.since[rows]
             found = found[items.since[found] > least[find(touched, items.account[found])]]
-        return group.astype(np.int64), found, find(touched, items.account[found])
+        return group, found, find(touched, items.account[found])
     bills = np.int64(max(int(items.bill.max(initial=0)), int(claims.member[rows].max())) + 2)
     wanted = account * bills + claims.member[rows] + 1
-    known, group = np.unique(wanted, return_inverse=True)
+    known, group = grouped(wanted)
     # An item without a bill number belongs to no bill.
     member = np.where(
         items.bill[found] >= 0,
         find(known, items.account[found] * bills + items.bill[found] + 1),
         -1,
     )
-    return group.astype(np.int64), found[member >= 0], member[member >= 0]
+    return group, found[member >= 0], member[member >= 0]
 
 
 def _distribute(
@@ -329,7 +330,7 @@ def _lay(
     rows: Ints, group: Ints, cents: Ints, found: Ints, member: Ints, items: OpenItems
 ) -> tuple[Ints, Ints, Ints]:
     """Two rulers: claims `rows` of `group` along items `found` of `member` (sorted)."""
-    turn = np.argsort(group, kind="stable")
+    turn = stable(group)
     payment, item, amount = lay(member, items.open[found], group[turn], cents[rows[turn]])
     claim, item = rows[turn][payment], found[item]
     items.take(item, amount)

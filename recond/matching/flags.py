@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from recond.arrays import stable
 from recond.matching.allocate import ACCOUNT_POOL, Applied, Claims
 from recond.matching.openitems import OpenItems, among
 
@@ -40,7 +41,7 @@ class Due:
         size = len(claims.payment)
         paid = np.zeros(size, dtype=np.int64)
         np.add.at(paid, applied.claim, applied.amount)
-        order = np.argsort(claims.account, kind="stable")
+        order = stable(claims.account)
         account, inline = claims.account[order], paid[order]
         before = np.cumsum(inline) - inline
         first = np.ones(size, dtype=np.bool_)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recond.arrays import edges, stable
 from recond.matching.ordering import Charges, codes, policies_of
 from recond.matching.policy import Rules
 
@@ -36,6 +37,12 @@ def distinct(values: Ints) -> Ints:
     keep = np.ones(len(ordered), dtype=np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=keep[1:])
     return ordered[keep]
+
+
+def grouped(values: Ints) -> tuple[Ints, Ints]:
+    """The distinct values, ascending, and the position of each value among them."""
+    known = distinct(values)
+    return known, find(known, values)
 
 
 def among(values: Ints, pool: Ints) -> npt.NDArray[np.bool_]:
@@ -114,10 +121,8 @@ class OpenItems:
             wanted[accounts] = True
             return np.flatnonzero(wanted[self.account] & (self.open > 0))
         if self._by_account is None or self._start is None:
-            self._by_account = np.argsort(self.account, kind="stable")
-            self._start = np.searchsorted(
-                self.account[self._by_account], np.arange(len(self.keys) + 1)
-            )
+            self._by_account = stable(self.account)
+            self._start = edges(self.account, len(self.keys))
         start, stop = self._start[accounts], self._start[accounts + 1]
         count = stop - start
         shift = np.repeat(start - (np.cumsum(count) - count), count)

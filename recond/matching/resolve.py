@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recond.arrays import edges, stable
 from recond.matching.allocate import ACCOUNT_POOL, BILL_POOL, ITEM_POOL
 from recond.matching.openitems import OpenItems, among, find, int64
 from recond.matching.ordering import days
@@ -164,17 +165,14 @@ def _item_rows(references: pa.Table, items: OpenItems) -> Ints:
 
 
 def _candidates(reading: Reading, references: pa.Table, items: OpenItems) -> _Candidates:
-    keyed = references["reference_key"].combine_chunks().dictionary_encode()
-    code = int64(keyed.indices, -1)
-    order = np.argsort(code, kind="stable")
-    wanted = np.where(
-        reading.failed | reading.blank,
-        -1,
-        int64(pc.index_in(reading.key, value_set=keyed.dictionary), -1),
-    )
-    edges = np.searchsorted(code[order], np.arange(len(keyed.dictionary) + 1))
-    start, stop = np.append(edges[:-1], 0)[wanted], np.append(edges[1:], 0)[wanted]
-    count = stop - start
+    # The keys of the books and those that were read as numbers of one list.
+    meant = references["reference_key"].combine_chunks()
+    keyed = pa.concat_arrays([meant, reading.key]).dictionary_encode()
+    code, wanted = np.split(int64(keyed.indices, -1), [len(meant)])
+    order, edge = stable(code), edges(code, len(keyed.dictionary))
+    wanted = np.where(reading.failed | reading.blank, -1, wanted)
+    start = edge[wanted]
+    count = np.append(edge[1:], edge[-1])[wanted] - start
     remittance = np.repeat(np.arange(len(wanted)), count)
     source = order[
         np.arange(len(remittance)) + np.repeat(start - (np.cumsum(count) - count), count)

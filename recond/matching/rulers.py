@@ -2,7 +2,8 @@
 
 Everything works on groups (an account, a bill, an item). Items and payments of a group are
 intervals of cents, end to end, in order; an application is where an item and a payment overlap
-(architecture: allocation). All arrays are int64 and sorted by group, then by order.
+(architecture: allocation). All arrays are int64 and sorted by group (a small number), then by
+order.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import cast
 
 import numpy as np
 import numpy.typing as npt
+
+from recond.arrays import edges
 
 Ints = npt.NDArray[np.int64]
 
@@ -54,10 +57,9 @@ def lay(
     item_values = _exact(item_cents)
     item_end = np.cumsum(item_values)
     item_start = item_end - item_values
-    group_from = np.searchsorted(item_group, pay_group, "left")
-    group_to = np.searchsorted(item_group, pay_group, "right")
-    edges = np.append(item_start, item_end[-1])
-    low, high = edges[group_from], edges[group_to]
+    edge = edges(item_group, int(max(item_group[-1], pay_group[-1])) + 1)
+    mark = np.append(item_start, item_end[-1])
+    low, high = mark[edge[pay_group]], mark[edge[pay_group + 1]]
     offset = before(pay_group, pay_cents)
     pay_start = np.minimum(low + offset, high)
     pay_end = np.minimum(pay_start + pay_cents, high)

@@ -14,6 +14,8 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from recond.arrays import stable
+
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
@@ -28,7 +30,7 @@ def waves(payment: Ints, account: Ints, code: Ints, alone: Bools, payments: int)
     """
     if not len(payment):
         return np.zeros(payments, dtype=np.int64)
-    order = np.lexsort((payment, account))
+    order = stable(account)
     who, where, what, single = payment[order], account[order], code[order], alone[order]
     first = np.ones(len(who), dtype=np.bool_)
     first[1:] = where[1:] != where[:-1]

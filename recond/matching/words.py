@@ -90,7 +90,8 @@ def phrases(remittances: pa.Table, resolved: Resolved, numbers: pa.Array) -> pa.
             parts.append((rows, joined(ahead, text.take(pa.array(rows)), behind)))
         elif outcome == resolve.UNNAMED:
             parts.append((rows, pa.repeat("an amount without a reference", len(rows))))
-    return joined(scattered(parts, size), *_where(remittances))
+    said, where = scattered(parts, size), _where(remittances)
+    return joined(said, *where) if where or said.null_count else said
 
 
 def _found(
@@ -116,8 +117,10 @@ def _where(remittances: pa.Table) -> list[pa.Array]:
     kind, none = _column(remittances["kind"]), pa.scalar("", pa.string())
     column = pc.is_in(kind, value_set=pa.array(["ACCOUNT", "ITEM", "WORD"]))
     sequence = _column(remittances["sequence"])
-    stub = joined(" on stub ", _small_numbers(sequence))
-    parts = [pc.if_else(column, none, stub)]
+    parts = []
+    if not pc.all(column).as_py():
+        stub = joined(" on stub ", _small_numbers(sequence))
+        parts.append(pc.if_else(column, none, stub))
     for weak, how in (("HINT", " as a hint"), ("WORD", " in the text")):
         mine = pc.equal(kind, weak)
         if pc.any(mine).as_py():
