@@ -118,7 +118,7 @@ def settle(claims: Claims, totals: Ints, items: OpenItems, rules: Rules) -> Appl
     empty = np.zeros(0, dtype=np.int64)
     claim, item, amount = (np.concatenate([empty, *(p[n] for p in parts)]) for n in range(3))
     if (claim[1:] < claim[:-1]).any():
-        again = np.argsort(claim, kind="stable")
+        again = stable(claim)
         claim, item, amount = claim[again], item[again], amount[again]
     return Applied(claim, item, amount, cents, shape, named, fate)
 

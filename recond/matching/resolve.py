@@ -19,7 +19,7 @@ from recond.arrays import edges, stable
 from recond.matching.allocate import ACCOUNT_POOL, BILL_POOL, ITEM_POOL
 from recond.matching.openitems import OpenItems, among, find, int64
 from recond.matching.ordering import days
-from recond.matching.references import Reading, keys
+from recond.matching.references import Reading, as_numbers, keys
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -167,7 +167,9 @@ def _item_rows(references: pa.Table, items: OpenItems) -> Ints:
 def _candidates(reading: Reading, references: pa.Table, items: OpenItems) -> _Candidates:
     # The keys of the books and those that were read as numbers of one list.
     meant = references["reference_key"].combine_chunks()
-    keyed = pa.concat_arrays([meant, reading.key]).dictionary_encode()
+    both = pa.concat_arrays([meant, reading.key])
+    numbers = as_numbers(both)
+    keyed = (both if numbers is None else numbers).dictionary_encode()
     code, wanted = np.split(int64(keyed.indices, -1), [len(meant)])
     order, edge = stable(code), edges(code, len(keyed.dictionary))
     wanted = np.where(reading.failed | reading.blank, -1, wanted)
@@ -213,6 +215,8 @@ def _within_account(found: _Candidates, first: Resolved, kind: Ints, payment: In
     bound[payment[named]] = True
     who = payment[found.remittance]
     concerned = (kind[found.remittance] == 1) & bound[who]
+    if not concerned.any():
+        return found
     return found.keep(~concerned | among(who * width + found.account, allowed))
 
 
