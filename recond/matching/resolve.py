@@ -179,8 +179,9 @@ def _candidates(reading: Reading, references: pa.Table, items: OpenItems) -> _Ca
     source = order[
         np.arange(len(remittance)) + np.repeat(start - (np.cumsum(count) - count), count)
     ]
+    # Of one key, texts differ only in their leading zeros: those of one length are the same.
     normal, _ = keys(references["number"])
-    exact = pc.equal(reading.normal.take(pa.array(remittance)), normal.take(pa.array(source)))
+    written, length = (int64(pc.binary_length(text), -1) for text in (reading.normal, normal))
     kind = int64(pc.index_in(references["kind"], value_set=pa.array(KINDS)), -1)
     account = find(items.keys, int64(references["account_key"]))
     return _Candidates(
@@ -188,7 +189,7 @@ def _candidates(reading: Reading, references: pa.Table, items: OpenItems) -> _Ca
         kind[source],
         account[source],
         _item_rows(references, items)[source],
-        cast(Bools, exact.fill_null(False).to_numpy(zero_copy_only=False)),
+        written[remittance] == length[source],
         source,
     )
 
