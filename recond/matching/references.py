@@ -196,7 +196,8 @@ def as_numbers(texts: pa.Array) -> pa.Array | None:
     """Texts as int64, nulls as they are, where each is a decimal number without leading zeros that
     fits: two of them are equal only where the texts are. None where one is not."""
     shape = pc.and_(pc.ascii_is_decimal(texts), pc.invert(pc.starts_with(texts, "0")))
-    if not pc.all(pc.and_(shape, pc.less_equal(pc.binary_length(texts), _DIGITS))).as_py():
+    fits = pc.and_(shape, pc.less_equal(pc.binary_length(texts), _DIGITS))
+    if not pc.all(fits, min_count=0).as_py():
         return None
     return texts.cast(pa.int64())
 

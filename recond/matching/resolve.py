@@ -8,7 +8,6 @@ as written, account number with lost leading zeros restored, old number, item, b
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt

@@ -27,6 +27,7 @@ from recond.store import engine as engine_module
 from recond.store import filesystem, schema
 from recond.store.engine import (
     Store,
+    along_keys,
     fetch_arrow,
     fetch_batches,
     insert_table,
@@ -637,6 +638,43 @@ def test_a_reader_that_stops_early_leaves_a_usable_connection(store: Store) -> N
     with store.read() as connection:
         rows = fetch_arrow(connection, text(_MANY), _NUMBERS)
         assert rows["n"].to_pylist() == list(range(1, 200_001))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5])
+def test_batches_have_as_many_rows_as_asked_for(store: Store, rows: int) -> None:
+    with store.read() as connection:
+        table = stage(connection, "few", pa.table({"n": [1, 2, 3, 4]}), key=("n",))
+        query = select(table.c.n).order_by(table.c.n)
+        batches = list(fetch_batches(connection, query, _NUMBERS, rows=rows))
+    assert [n for batch in batches for n in batch["n"].to_pylist()] == [1, 2, 3, 4]
+    assert [batch.num_rows for batch in batches[:-1]] == [rows] * (len(batches) - 1)
+    assert all(0 < batch.num_rows <= rows for batch in batches)
+
+
+@pytest.mark.parametrize("names", [("n",), ("n", "m")])
+def test_a_staged_key_is_held(store: Store, names: tuple[str, ...]) -> None:
+    rows = pa.table({"n": [1, 1], "m": ["a", "b"]})
+    with store.read() as connection:
+        if len(names) == 2:
+            stage(connection, "keyed", rows, key=names)
+            rows = rows.set_column(1, "m", pa.array(["a", "a"]))
+        with pytest.raises(IntegrityError):
+            stage(connection, "keyed", rows, key=names)
+
+
+def test_joins_along_keys_do_not_hash(store: Store) -> None:
+    with store.write() as connection:
+        table = stage(connection, "many", pa.table({"n": list(range(5_000))}), key=("n",))
+        other = stage(connection, "other", pa.table({"n": list(range(0, 5_000, 2))}), key=("n",))
+        query = select(func.sum(table.c.n)).join(other, other.c.n == table.c.n)
+        explained = text(f"EXPLAIN {query}")
+        with along_keys(connection):
+            assert connection.scalar(query) == 2_500 * 2_499
+            inside = connection.execute(explained).scalars().all()
+        after = connection.execute(explained).scalars().all()
+    if store.dialect == "postgresql":
+        assert not any("Hash Join" in str(line) for line in inside)
+        assert any("Hash Join" in str(line) for line in after)
 
 
 @pytest.mark.postgres

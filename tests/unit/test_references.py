@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recond.matching.policy import Rules, ScanLine
-from recond.matching.references import check_digits, keys, lookups, read, variants
+from recond.matching.references import (
+    as_numbers,
+    check_digits,
+    in_order,
+    keys,
+    lookups,
+    read,
+    variants,
+)
 from recond.model import REMITTANCES
 
 
@@ -141,6 +149,31 @@ def test_lookups() -> None:
         {"reference_key": "B1", "accounts": True, "items": True},
     ]
     assert len(lookups(table.slice(0, 0), Rules())) == 0
+
+
+NUMBERS = st.from_regex(r"[1-9][0-9]{2,19}", fullmatch=True)
+TEXTS = st.one_of(
+    st.lists(NUMBERS, max_size=6),
+    st.lists(st.from_regex(r"[1-9][0-9]{3}", fullmatch=True), max_size=6),
+    st.lists(st.from_regex(r"[0-9]{1,2}|1[A\u0663]|", fullmatch=True), max_size=6),
+)
+
+
+@given(TEXTS)
+def test_texts_in_the_order_of_their_bytes(texts: list[str]) -> None:
+    order = in_order(pa.array(texts, pa.string()))
+    assert order.tolist() == sorted(range(len(texts)), key=lambda row: texts[row].encode())
+
+
+@given(TEXTS)
+def test_numbers_are_equal_only_where_the_texts_are(texts: list[str]) -> None:
+    numbers = as_numbers(pa.array([*texts, None], pa.string()))
+    plain = all(
+        text.isascii() and text.isdecimal() and text[0] != "0" and len(text) <= 18 for text in texts
+    )
+    assert (numbers is not None) == plain
+    if numbers is not None:
+        assert numbers.to_pylist() == [*(int(text) for text in texts), None]
 
 
 def test_a_scan_line_of_another_bank() -> None:
