@@ -52,8 +52,6 @@ MUTATIONS = (
              "    fate[claims.payment[rows[~same & (is_item == is_bill)]]] = MEANS_TWO\n", ""),
     Mutation("a number of an item and a bill may be the bill's", "allocate",
              "    claims.pool[rows[is_bill]] = BILL_POOL\n", ""),
-    Mutation("a bill of that very item is no other reading", "resolve",
-             "np.where(more > 0, most, -1), (more > 0)", "most, (more >= 0)"),
     Mutation("several bills of one number", "resolve", "one &= ~several", "pass"),
     Mutation("a closed account asks nothing about its numbers", "cascade",
              "need[accounts.closed[aims.account[live]] & (need == ITEM_OR_BILL)] = NO_NEED",
