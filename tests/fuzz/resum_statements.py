@@ -104,11 +104,11 @@ _MT_SUM = re.compile(r":90([CD]):(\d+)[A-Z]{3}(\d*[,.]?\d*)")
 
 
 def _mt_lines(data: bytes) -> list[str]:
-    """Lines, a balance that was wrapped made whole again."""
+    """Lines, a balance or sum that was wrapped made whole again."""
     found: list[str] = []
     for raw in lines_of(data):
         line = raw.strip()
-        wrapped = found and re.match(r":6[02][FM]:", found[-1]) and line[0] not in ":-"
+        wrapped = found and re.match(r":(6[02][FM]|90[CD]):", found[-1]) and line[0] not in ":-"
         found[-1:] = [found[-1] + line] if wrapped else [*found[-1:], line]
     return found
 
