@@ -304,11 +304,17 @@ def test_an_implausible_snapshot_is_held_until_somebody_accepts_it(office: Offic
     office.prove()
 
 
-def test_accounts_do_not_vanish_in_a_day(office: Office) -> None:
-    """All that three accounts owe, on one of them."""
-    held = office.take("receivables", "one.csv", open_items(A, cents=15000))
+@pytest.mark.parametrize(
+    ("accounts", "cents", "words"),
+    [((A,), 15000, "3 accounts, this one has 1"), ((A, B, C), 15000, "150.00 open, this one has")],
+)
+def test_neither_accounts_nor_debt_move_by_more_than_a_day_explains(
+    office: Office, accounts: tuple[str, ...], cents: int, words: str
+) -> None:
+    """All that three accounts owe is on one of them; and three owe three times as much."""
+    held = office.take("receivables", "one.csv", open_items(*accounts, cents=cents))
     assert (held.state, office.questions()) == ("held", ["SNAPSHOT_IMPLAUSIBLE"])
-    assert "3 accounts, this one has 1" in held.message
+    assert words in held.message
 
 
 def test_an_unknown_charge_type_holds_the_file_with_its_line(office: Office) -> None:

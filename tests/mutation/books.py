@@ -55,11 +55,11 @@ SNAPSHOTS = Group(
                  "    if abs(found - last.open_cents) * 100"
                  " > abs(last.open_cents) * limits.open_move_percent:\n",
                  "    if False:\n",
-                 by=_PIPELINE + "an_implausible_snapshot_is_held_until_somebody_accepts_it"),
+                 by=_PIPELINE + "neither_accounts_nor_debt_move_by_more_than_a_day_explains"),
         Mutation("accounts do not vanish in a day", "manifest",
                  "    if accounts * 100 < last.accounts * (100 - limits.accounts_fall_percent):\n",
                  "    if False:\n",
-                 by=_PIPELINE + "accounts_do_not_vanish_in_a_day"),
+                 by=_PIPELINE + "neither_accounts_nor_debt_move_by_more_than_a_day_explains"),
     ),
     ("integration/billing", "integration/pipeline", "integration/codes"),
     ("integration/domain_families", "integration/domain_debts", "integration/domain_decisions"),
