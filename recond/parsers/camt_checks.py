@@ -130,7 +130,10 @@ class Checks:
         if self.kind != "053" or not statement.lines or not statement.id:
             return
         if name in self.seen:
-            words = f"{statement.name} stands twice in the file: its entries would count twice."
+            words = (
+                f"{statement.name} stands twice in the file: accepted as found, its entries count "
+                "twice. Reject the file and drop each message once."
+            )
             self.tell("LINE_REPEATED", f"{words} {ASK}", statement.line, statement.offset, "Id")
         self.seen.add(name)
 

@@ -158,7 +158,9 @@ class Balances:
         if before.key == statement.key and not statement.foreign and before.entries:
             self._told.tell(
                 "LINE_REPEATED",
-                f"The {statement.name} stands twice in the file: its lines would count twice.",
+                f"The {statement.name} stands twice in the file: accepted as found, "
+                "its lines count twice. Reject the file, and drop each statement once as a file of "
+                "its own, or ask the bank for one.",
                 "28C",
             )
         if closed.intermediate:

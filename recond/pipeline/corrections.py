@@ -17,6 +17,7 @@ from recond.intake.containers import open_unpacked
 from recond.model import ITEM, PAYMENT_KINDS, SET_ASIDE, SUSPENSE, Problem, Transmission
 from recond.money import format_cents
 from recond.pipeline import acks, advices, mirror, moves, numbered
+from recond.pipeline.file_questions import file_questions
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.payments import Arrival, put_off
 from recond.pipeline.reading import Reading, read
@@ -111,9 +112,13 @@ def accept(
             raise RefusedError(refused)
         return _take_anew(connection, run, row, reason, refused)
     replaced = _replace(connection, run, row, reason) if replace else 0
+    desk = run.desk(connection)
+    asked = desk.open_of_file(row.file_no, held.batch_ord)  # before anything else is asked
     done = _post(connection, run, held, reading)
+    if row.state == "held" and reading is not None:
+        desk.open(file_questions(_arrived(run, row), row.file_id, reading))
     _set_state(connection, run, held, "accepted")
-    _answer(connection, run, held, errors, reason)
+    _answer(connection, run, held, (asked, errors), reason)
     more = f"; {replaced} receipts of the earlier file left the books" if replaced else ""
     return f"{file_id} accepted as found: {done}{more}"
 
@@ -309,10 +314,13 @@ def _set_state(connection: Connection, run: Run, held: _Held, state: str) -> Non
         connection.execute(update(file).where(file.c.file_no == row.file_no).values(state=whole))
 
 
-def _answer(connection: Connection, run: Run, held: _Held, errors: list[str], reason: str) -> None:
-    """Close the question that held it; where totals differ it stays, about the difference."""
+def _answer(
+    connection: Connection, run: Run, held: _Held, why: tuple[list[int], list[str]], reason: str
+) -> None:
+    """Close the questions that held it; where totals differ they stay, about the difference. `why`
+    are their numbers and the codes of its errors."""
     desk = run.desk(connection)
-    numbers = desk.open_of_file(held.row.file_no, held.batch_ord)
+    numbers, errors = why
     words = f"accepted as found by {run.actor}: {reason}"
     differing = sorted(set(errors) & TOTALS)
     if not differing:

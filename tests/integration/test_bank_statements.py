@@ -63,6 +63,26 @@ def test_a_repeated_statement_with_other_bytes_is_held(office: Office) -> None:
     assert len(lines(office)) == 2
 
 
+def test_what_an_accepted_file_makes_people_ask_is_not_closed_with_what_held_it(
+    office: Office,
+) -> None:
+    """A line under a known identity with another amount, and a statement that does not join."""
+    office.take("bank", "a.sta", STATEMENT)
+    changed = STATEMENT.replace("104,00", "105,00").replace("1020,35", "1021,35")
+    gap = following(STATEMENT).replace("1020,35", "1020,36").replace("1040,70", "1040,71")
+    held = office.take("bank", "b.sta", changed)
+    again = office.take("bank", "c.sta", gap.replace("1040,71", "1040,72") + gap)
+    assert (held.state, again.state) == ("held", "held")
+    run = office.run()
+    for one in (held, again):
+        with run.store.write() as connection:
+            corrections.accept(connection, run, one.file_id, None, "the bank called")
+    asked = about_statements(office)
+    assert "BANK_LINE_CONFLICT" in asked
+    assert "TRANSMISSION_CONFLICT" not in asked
+    assert "STATEMENT_CHAIN_BROKEN" in asked
+
+
 def test_a_statement_that_comes_again_with_the_next_one_is_not_doubled(office: Office) -> None:
     office.take("bank", "a.sta", STATEMENT)
     both = office.take("bank", "b.sta", STATEMENT + following(STATEMENT))

@@ -49,6 +49,36 @@ def states(office: Office, today: dt.date = TODAY) -> list[str]:
     return [row["state"] for row in office.rows("files", today)]
 
 
+def test_a_mainframe_file_in_ebcdic_goes_from_the_inbox_to_the_exports(office: Office) -> None:
+    """The walk-through's file in cp037 without line breaks: money, names, places; then one byte of
+    an amount, of the trailer's count, and of an amount that is none then."""
+    write_format(office, BANK.replace("ENCODING", "cp037"))
+    data = TAKINGS.replace("\n", "").encode("cp037")
+    taken = office.take("lockbox", "SAG0316.txt", data)
+    assert taken.state == "accepted"
+    rows = office.rows("receipts")
+    assert [(cents(row["amount"]), row["payer_name"], row["account_on_item"]) for row in rows] == [
+        (10400, "ANN LEE", "1000000001"), (8365, "BO RAY", "1000000002"),
+    ]  # fmt: skip
+    assert [(row["line"], row["byte_offset"], row["byte_length"]) for row in rows] == [
+        (2, 40, 40), (3, 80, 40),
+    ]  # fmt: skip
+    assert data[40:80].decode("cp037").startswith("D1000000001")
+    for name, place, code in (
+        ("SAG1.txt", 40 + 25, "FILE_TOTAL_WRONG"), ("SAG2.txt", 120 + 6, "FILE_COUNT_WRONG"),
+    ):  # fmt: skip
+        flipped = bytearray(data)
+        flipped[place] ^= 1
+        held = office.take("lockbox", name, bytes(flipped))
+        assert held.state == "held"
+        assert code in held.message
+    flipped = bytearray(data)
+    flipped[40 + 17] = 0x5A  # "!" among the digits of an amount
+    assert office.take("lockbox", "SAG3.txt", bytes(flipped)).state == "held"
+    assert sum(cents(row["amount"]) for row in rows) == 18765
+    office.prove()
+
+
 def test_a_format_that_was_written_since_reads_the_file(
     office: Office, capsys: pytest.CaptureFixture[str]
 ) -> None:
