@@ -16,13 +16,12 @@ _Mask = npt.NDArray[np.bool_]
 SIZE = 8  # bytes of a word
 _MANY = 512  # words that are worth taking by aligned ones
 _WORD_BITS, _THREE = np.uint64(64), np.uint64(3)
-_LOW = np.uint64(0x0F0F0F0F0F0F0F0F)
 _ADDITIONS = [
-    (np.uint64(factor), np.uint64(shift), np.uint64(mask))
-    for factor, shift, mask in (
-        (2561, 8, 0x00FF00FF00FF00FF),
-        (6553601, 16, 0x0000FFFF0000FFFF),
-        (42949672960001, 32, 0x00000000FFFFFFFF),
+    (np.uint64(mask), np.uint64(factor), np.uint64(shift))
+    for mask, factor, shift in (
+        (0x0F0F0F0F0F0F0F0F, 2561, 8),
+        (0x00FF00FF00FF00FF, 6553601, 16),
+        (0x0000FFFF0000FFFF, 42949672960001, 32),
     )
 ]
 _ZEROS = np.uint64(0x3030303030303030)
@@ -91,7 +90,8 @@ def word_digits(word: Words) -> tuple[_Ints, _Mask]:
 
 def tail_digits(word: Words, length: _Ints) -> tuple[_Ints, _Mask]:
     """`word_digits` of the last `length` bytes (0 to 8) of words, whatever stands before them."""
-    blank = ((SIZE - length) << 3).view(np.uint64)
+    blank = (SIZE - length).view(np.uint64)
+    blank <<= _THREE
     figures = word ^ _ZEROS
     figures >>= blank
     figures <<= blank
@@ -103,11 +103,10 @@ def _summed(figures: Words) -> tuple[_Ints, _Mask]:
     other = figures + _TO_HIGH
     other |= figures
     other &= _HIGH_BITS
-    figures &= _LOW
-    for factor, shift, mask in _ADDITIONS:
+    for mask, factor, shift in _ADDITIONS:
+        figures &= mask
         figures *= factor
         figures >>= shift
-        figures &= mask
     return figures.view(np.int64), other != 0
 
 

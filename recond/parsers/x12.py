@@ -47,7 +47,7 @@ class Layout(BaseModel):
 
 
 def parse(source: BinaryIO, fmt: Format) -> Iterator[Parsed]:
-    """Tables and problems of an X12 file, in blocks of about two MiB.
+    """Tables and problems of an X12 file, in blocks of about one and a half MiB.
 
     The last chunk has the transmission: its identity is sender and number (ISA05, ISA06, ISA13),
     its digest covers the sets without their envelope. Declared are the deposits' checks and

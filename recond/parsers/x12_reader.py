@@ -23,8 +23,9 @@ from recond.parsers.x12_tokens import (
 )
 
 # A set of twenty lines has as many columns as a line, and a column of a hundred rows costs nearly
-# what one of a thousand does: blocks of two MiB are a tenth faster than blocks of one.
-BLOCK = 2 * columns.BLOCK
+# what one of a thousand does: blocks of one MiB need a tenth more time for their calls. Those of
+# two touch more memory, and the first touch of a page costs more than what is done with it.
+BLOCK = 3 * columns.BLOCK // 2
 # Whether a block may end before a segment, and whether no set is open there.
 _CUTS, _CUTS_823, _SETS = np.zeros((3, 128), dtype=np.bool_)
 _SETS[code("ST")] = True

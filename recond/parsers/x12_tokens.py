@@ -111,9 +111,10 @@ def even_lines(
         if not bool((whole.take(behind[:-1]) == one).all()):
             return None
         behind += 1
-    if not bool((start < end).all()) or int(data.take(start).min()) <= SPACE:
-        return None
     head = words_at(data, start)
+    first = head.astype(np.uint8)
+    if int(first.min()) <= SPACE or bool((first == marks.segment).any()):  # blanks, or empty
+        return None
     line = first_line + (1 if before and not by_segment else 0)
     return Segments(
         data, start, end, head, _tags(head, marks), bounds, low, count, line, offset + before,
