@@ -90,6 +90,8 @@ def even_lines(
     lead = next((one for one in _LEADS if raw.startswith(one, ending)), b"")
     if not ending or not lead or marks.segment in _LEADS[0]:
         return None
+    if raw[ending + len(lead) : ending + len(lead) + 1] <= b" ":  # a line more, or the end
+        return None
     bare = raw.replace(b"\n", b"")
     if lead == _LEADS[0]:
         bare = bare.replace(b"\r", b"")
