@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recond.parsers.columns import LF, Bytes, Ints, Mask, blank_to_null, constant
-from recond.parsers.spans import blanks_inside, edged, gathered, span_text
+from recond.parsers.spans import blanks_inside, edged, gathered, text_spans
 from recond.parsers.words import SIZE, Words, words_at
 
 ISA_ELEMENTS = 16
-ASCII = "ascii"
+LATIN_1, ASCII_END = "latin-1", 128
 _SHORT = 3  # bytes that are looked at one by one
 _FEW = 64  # rows: a column of more is looked at for being the same all over
 
@@ -77,7 +77,7 @@ class Segments:
     marks: Marks
     plain: bool  # no segment has a line break inside
     packed: bool  # and nothing stands between segments but the terminator
-    encoding: str  # ASCII or UTF-8 where the bytes are, else Latin-1, which reads anything
+    encoding: str  # UTF-8 where the bytes are, else Latin-1, which reads anything
     gap: int = 0
     _kept_rows: dict[str, Ints] = field(default_factory=dict)
     _kept_texts: dict[tuple[str, int], pa.StringArray] = field(default_factory=dict)
@@ -152,10 +152,10 @@ class Segments:
         """Spans in file order as text, blanks taken off, null where it is empty."""
         if len(start) > _FEW and (same := self._same(start, end)) is not None:
             return same
-        if self.encoding == ASCII:
-            texts = gathered(self.data, start, end).view(pa.string())
-        else:
-            texts, _ = span_text(self.data, start, end, self.encoding)
+        raw = gathered(self.data, start, end)
+        texts = raw.view(pa.string())
+        if self.encoding == LATIN_1 and int(text_spans(texts)[0].max(initial=0)) >= ASCII_END:
+            texts = pa.array([one.decode(LATIN_1) for one in raw.to_pylist()], pa.string())
         if blanks_inside(texts) and edged(self.data, start, end):
             texts = pc.ascii_trim(texts, characters=" ")
         return blank_to_null(texts)

@@ -9,11 +9,19 @@ import numpy as np
 
 from recond.parsers.columns import CR, LF, SPACE, Bytes, Ints, Mask
 from recond.parsers.words import Words, words_at
-from recond.parsers.x12_segments import ASCII, ISA_ELEMENTS, NAMES, Marks, Segments, Tags, code
+from recond.parsers.x12_segments import (
+    ASCII_END,
+    ISA_ELEMENTS,
+    LATIN_1,
+    NAMES,
+    Marks,
+    Segments,
+    Tags,
+    code,
+)
 
 ISA_LENGTH = 106  # bytes, its terminator included, when its elements are padded as they must be
 _TRIMS = 4  # bytes of line break and blanks before a segment that are taken off at once
-_ASCII_END = 128
 _LEADS = (b"\r\n", b"\n")
 _BREAKS = (b"\r", b"\n")
 _NAME = np.uint64(0xFFFFFF)  # bytes of a name in a word
@@ -32,13 +40,12 @@ for _name in sorted(NAMES, key=len):
 
 
 def _encoding(data: Bytes) -> str:
-    """ASCII or UTF-8 where the bytes are, else Latin-1."""
-    if int(data.max(initial=0)) < _ASCII_END:
-        return ASCII
+    """UTF-8 where the bytes are, else Latin-1."""
     try:
-        data.tobytes().decode("utf-8")
+        if int(data.max(initial=0)) >= ASCII_END:
+            data.tobytes().decode("utf-8")
     except UnicodeDecodeError:
-        return "latin-1"
+        return LATIN_1
     return "utf-8"
 
 
