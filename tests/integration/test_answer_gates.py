@@ -106,6 +106,23 @@ def test_what_several_people_ask_for_one_account_is_one_large_refund(
     assert said == ("PENDING_APPROVAL", "61.00 to be refunded; 2 other people have to approve it")
 
 
+@BOTH
+def test_a_large_payment_in_small_parts_needs_another_person(office: Office, desk: Desk) -> None:
+    pay(office, (1_500_000, "NOBODY1"), (900_000, "NOBODY2"))
+    small, large = sorted(desk.rows(), key=lambda row: row["amount"], reverse=True)
+    assert desk.answer(large, "on_account", X, amount_to_apply="9000.00")[0] == "APPLIED"
+    (rest,) = [row for row in desk.rows() if row["exception_id"] == large["exception_id"]]
+    # 6,000.00 is below the limit, 15,000.00 of one payment is not
+    assert desk.answer(rest, "on_account", X)[0] == "PENDING_APPROVAL"
+    assert (
+        desk.answer(waiting(desk), "deny", person="ken", note="one person a part")[0] == "APPLIED"
+    )
+    (again,) = [row for row in desk.rows() if row["exception_id"] == large["exception_id"]]
+    assert desk.answer(again, "on_account", X, amount_to_apply="999.99")[0] == "APPLIED"
+    # another payment is another amount
+    assert desk.answer(small, "on_account", X)[0] == "APPLIED"
+
+
 def test_a_part_for_ones_own_account_needs_another_person_of_none_of_them(
     office: Office, desk: Desk
 ) -> None:

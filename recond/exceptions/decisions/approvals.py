@@ -104,7 +104,7 @@ def approvals_needed(case: Case, plan: Plan) -> int:
         if over is not None and _sum_of_days(case, plan) > over:
             return 2
         return 1
-    if action in FROM_AMOUNT and plan.cents >= limits.approval_from:
+    if action in FROM_AMOUNT and _of_payment(case, plan) >= limits.approval_from:
         return 1
     return own
 
@@ -160,6 +160,19 @@ def _sum_of_days(case: Case, plan: Plan) -> int:
     if plan.account_key is not None:
         sums.append(_asked(case, *recent, made.c.account_key == plan.account_key))
     return max(sums, default=0) + plan.cents
+
+
+def _of_payment(case: Case, plan: Plan) -> int:
+    """The cents of an answer with the parts of the same payment that went without another person:
+    a large payment in small parts is a large payment."""
+    if case.record is None or plan.cents == 0:
+        return plan.cents
+    return plan.cents + _asked(
+        case,
+        made.c.receipt_no == case.record.receipt_no,
+        made.c.action.in_(FROM_AMOUNT),
+        made.c.amount_cents < case.run.home.settings.limits.approval_from,
+    )
 
 
 def _within_sums(case: Case, cents: int) -> None:
