@@ -165,6 +165,7 @@ def record(
         "total_cents": written.total_cents,
         "sha256": digest,
         "layout": layout,
+        "known_ack": connection.scalar(select(func.max(schema.acknowledgement.c.ack_no))) or 0,
         "delivered": 0,
     }
     connection.execute(insert(outbox), [row])

@@ -50,10 +50,12 @@ _RAW = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """The postings of some entries: their numbers and ids, in order."""
+    """The postings of some entries: their numbers and ids, in order; `known_ack`: the last answer
+    of billing that was known when they were written, None when that is now."""
 
     entries: list[tuple[int, str]]
     columns: tuple[str, ...] = COLUMNS
+    known_ack: int | None = None
 
     def names(self) -> list[str]:
         """The ids of the entries."""
@@ -62,7 +64,8 @@ class Postings:
     def lines(self, connection: Connection, head: Head, sums: Sums) -> Iterator[bytes]:
         """A line a posting."""
         scope = Scope(head.day, head.day)
-        return body(connection, [number for number, _ in self.entries], scope, sums)
+        numbers = [number for number, _ in self.entries]
+        return body(connection, numbers, scope, sums, self.known_ack)
 
     def remember(self, connection: Connection, number: int) -> None:
         """One row an entry."""
@@ -78,7 +81,8 @@ def _again(connection: Connection, row: Row[Any]) -> Postings:
         .where(posted.c.outbox_no == row.outbox_no)
         .order_by(entry.c.entry_no)
     )
-    return Postings([(one.entry_no, one.entry_id) for one in connection.execute(known)])
+    entries = [(one.entry_no, one.entry_id) for one in connection.execute(known)]
+    return Postings(entries, known_ack=row.known_ack)
 
 
 POSTINGS = Kind("postings", "PF", _again)
@@ -90,10 +94,10 @@ def fresh(connection: Connection, as_of: dt.date) -> Postings | None:
     return Postings(found) if found else None
 
 
-def is_posting(rows: Any) -> Any:
+def is_posting(rows: Any, known_ack: int | None = None) -> Any:
     """SQL: a placement row (`rows`: the table's columns) that billing is told of, if its payment
-    is one that recond posts."""
-    return and_(rows.bucket.in_([ITEM, CREDIT]), rows.cents != 0, ~undone(rows))
+    is one that recond posts; `known_ack` as in `Postings`."""
+    return and_(rows.bucket.in_([ITEM, CREDIT]), rows.cents != 0, ~undone(rows, known_ack))
 
 
 def fresh_entries(connection: Connection, as_of: dt.date) -> list[tuple[int, str]]:
@@ -131,20 +135,23 @@ def _owner() -> Any:
     return decision.c.receipt_no.between(first, first + (size - 1))
 
 
-def body(connection: Connection, entry_nos: list[int], scope: Scope, sums: Sums) -> Iterator[bytes]:
-    """The lines of the postings of some entries."""
+def body(
+    connection: Connection, entry_nos: list[int], scope: Scope, sums: Sums,
+    known_ack: int | None = None,
+) -> Iterator[bytes]:  # fmt: skip
+    """The lines of the postings of some entries; `known_ack` as in `Postings`."""
     staged = stage(
         connection, "posted_now", pa.table({"entry_no": pa.array(entry_nos, pa.int64())})
     )
     files, known = FileIds.load(connection), closes(connection, scope)
-    for found in fetch(connection, _rows(staged), _RAW):
+    for found in fetch(connection, _rows(staged, known_ack), _RAW):
         table = pa.Table.from_batches([found])
         yield csv_lines([cells(column) for column in _columns(table, files, known)], "\n")
         sums.rows += found.num_rows
         sums.cents += pc.sum(found["cents"]).as_py()
 
 
-def _rows(staged: Any) -> Select[Any]:
+def _rows(staged: Any, known_ack: int | None) -> Select[Any]:
     rows, receipt = placement.c, schema.receipt.c
     other = placement.alias()
     moved = (
@@ -177,7 +184,7 @@ def _rows(staged: Any) -> Select[Any]:
         .join(schema.file, _owner())
         .join(schema.account, schema.account.c.account_key == rows.account_key)
         .outerjoin(schema.item, schema.item.c.item_key == rows.item_key)
-        .where(is_posting(rows), schema.file.c.posted_by == "recond")
+        .where(is_posting(rows, known_ack), schema.file.c.posted_by == "recond")
         .order_by(decision.c.entry_no, rows.receipt_no, rows.version, rows.line)
     )  # fmt: skip
 

@@ -28,6 +28,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
     tuple_,
     union_all,
 )
@@ -121,27 +122,28 @@ def adjusted(connection: Connection) -> bool:
     return connection.scalar(select(adjustment.c.item_key).limit(1)) is not None
 
 
-def rejected(receipt_no: Any, version: Any, line: Any) -> ColumnElement[bool]:
-    """SQL: billing rejected this posting."""
+def rejected(receipt_no: Any, version: Any, line: Any, known: Any = None) -> ColumnElement[bool]:
+    """SQL: billing rejected this posting, by its answer `known` where one is given."""
     return exists().where(
         ack.c.receipt_no == receipt_no,
         ack.c.version == version,
         ack.c.posting_line == line,
         ack.c.status == "REJECTED",
+        true() if known is None else ack.c.ack_no <= known,
     )
 
 
-def takes_back_rejected(rows: Any) -> ColumnElement[bool]:
+def takes_back_rejected(rows: Any, known: Any = None) -> ColumnElement[bool]:
     """SQL: a placement row (`rows`: the table's columns) that took back a rejected posting."""
-    taken = rejected(rows.receipt_no, rows.reverses_version, rows.reverses_line)
+    taken = rejected(rows.receipt_no, rows.reverses_version, rows.reverses_line, known)
     return and_(rows.reverses_version.is_not(None), rows.cents < 0, taken)
 
 
-def undone(rows: Any) -> ColumnElement[bool]:
+def undone(rows: Any, known: Any = None) -> ColumnElement[bool]:
     """SQL: a placement row that billing rejected and that was taken back here, or the row that
-    took it back."""
-    refused = rejected(rows.receipt_no, rows.version, rows.line)
-    return or_(and_(rows.cents > 0, refused), takes_back_rejected(rows))
+    took it back; `known` as in `rejected`."""
+    refused = rejected(rows.receipt_no, rows.version, rows.line, known)
+    return or_(and_(rows.cents > 0, refused), takes_back_rejected(rows, known))
 
 
 REBILLED = "rebilled"  # the rule of money that a bill made anew for less gave back

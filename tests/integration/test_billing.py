@@ -22,6 +22,7 @@ from office import (
     receivables_csv,
 )
 from sqlalchemy import update
+from test_monthend import statements
 
 from recond.errors import InvariantError
 from recond.exports import outbox
@@ -251,6 +252,32 @@ def test_a_crash_between_commit_and_name_loses_and_doubles_nothing(
     assert exported(office) == [], "the file that was committed is finished, no second one written"
     (path,) = folder.iterdir()
     assert path.read_bytes() == data
+
+
+def test_a_file_stays_what_it_was_when_billing_rejects_what_it_takes_back(office: Office) -> None:
+    """The reversal was told before the answer came: the file written again has it, and so has the
+    month's statement of posting files."""
+    pay(office, 4275, name="one.bai")
+    paid = exported(office)
+    (application,) = office.rows("applications")
+    run = office.run()
+    with run.store.write() as connection:
+        corrections.reverse(connection, run, application["application_id"], "wrong account")
+    back = exported(office)
+    answer(office, [*paid, *back], "REJECTED", "REJECTED")
+    path = office.home.path / "exports/postings" / f"{back[0]['file_id']}.csv"
+    data = path.read_bytes()
+    path.unlink()
+    with run.store.write() as connection:
+        connection.execute(
+            update(schema.outbox)
+            .where(schema.outbox.c.file_id == back[0]["file_id"])
+            .values(delivered=0)
+        )
+        outbox.deliver(connection, POSTINGS, path.parent)
+    assert path.read_bytes() == data
+    files = statements(office, "2026-03")["posting_files"].table
+    assert [str(amount) for amount in files["amount"].to_pylist()] == ["42.75", "-42.75"]
 
 
 def test_a_file_with_other_bytes_is_never_called_delivered(office: Office) -> None:

@@ -176,7 +176,7 @@ def test_something_of_everything_happens(expected: dict[str, Any]) -> None:
     rules = {check: rule for check, *_, rule, _ in expected["applied"]}
     assert rules["0000000011"] == "payer_memory"
     cents = {(number, item): str(amount) for number, _, item, amount, *_ in expected["applied"]}
-    assert cents["0000000032", "C2"] == "1.00"  # behind the first credit, in the order received
+    assert cents["0000000032", "C2"] == "2.00"  # credits of one day: the smaller one first
     assert cents["0000000062", "L1"] == "25.00"  # restricted money first
     assert cents["0000000061", "L1"] == "5.00"
     codes = [code for _, code, *_ in expected["asked"]]

@@ -139,7 +139,8 @@ def posting_files(month: Month) -> Statement:
         .join(outbox, outbox.c.outbox_no == posted.c.outbox_no)
         .join(schema.file, placement.c.receipt_no.between(first, first + (size - 1)))
         .where(mine, placement.c.bucket.in_([ITEM, CREDIT]),
-               schema.file.c.posted_by == "recond", ~takes_back_rejected(placement.c))
+               schema.file.c.posted_by == "recond",
+               ~takes_back_rejected(placement.c, outbox.c.known_ack))
     )  # fmt: skip
     amount = summed(table, "amount_cents")
     tie = Tie("posting files = the postings that they hold", amount, held)

@@ -20,6 +20,8 @@ outbox = keyed_only(
     cents("total_cents"),
     text("sha256", nullable=False),
     text("layout"),  # of journals: entry, day or month, detailed; of a disposal: why
+    # The last answer of billing that was known when it was written: what it left out for one.
+    Column("known_ack", INT, nullable=False),
     Column("delivered", INT, nullable=False),
     CheckConstraint(
         "kind IN ('postings','refunds','journals','disposals','letters','collections')",
