@@ -192,15 +192,18 @@ def _from_header(text: str, point: str) -> str:
     """The text from its header on: a quote above it encloses nothing."""
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
     for number, line in enumerate(lines):
-        named = {f.strip().casefold() for row in csv.reader([line], delimiter=point) for f in row}
-        if _is_header(named) and line.count('"') % 2 == 0:
+        try:
+            read = list(csv.reader([line], delimiter=point, strict=True))
+        except csv.Error:  # a quote that encloses nothing
+            continue
+        if _is_header({field.strip().casefold() for row in read for field in row}):
             return "".join(lines[number:])
     return ""
 
 
 def _is_header(names: set[str]) -> bool:
     """Whether a row is the header: above it a bank may print anything, an "Amount" too."""
-    if {"gross_amount", "check_amount"} & names or {"debit", "credit"} <= names:
+    if {"gross_amount", "check_amount"} & names or {"booking date", "debit", "credit"} <= names:
         return True
     return "amount" in names and bool({"tender", "account", "account number"} & names)
 

@@ -42,7 +42,8 @@ def _bai2_records(data: bytes) -> Iterator[list[str]]:
         elif record:
             logical.append(record)
     for record in logical:
-        yield record.removesuffix("/").split(",")
+        # A record that goes on in the next line ends its field there.
+        yield re.split(r",|\r\n|\n|\r", record.removesuffix("/"))
 
 
 def _bai2_summaries(fields: list[str]) -> Iterator[int]:
