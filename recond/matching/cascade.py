@@ -150,14 +150,8 @@ def match(
     )
     aims = targets(remittances, payment, payments.totals, resolved)
     bankrupt = _overrule(aims, payments, accounts)
-    refused = np.append(accounts.closed | accounts.bankrupt, False)
     word = pc.equal(remittances["kind"], "WORD").to_numpy()
-    told = (resolved.outcome != BLANK) & ~word
-    counted = np.bincount(payment[told], minlength=len(payments.totals))
-    led = follow(
-        book.leads, of_words(word, payment, resolved), aims, payments.ordinal, payments.of_row,
-        payments.totals, counted, refused, items,
-    )  # fmt: skip
+    led = _followed(book.leads, aims, payment, resolved, word, payments, accounts, items)
     aims = _led(aims, led, payments)
     _let_prior_owners_wait(aims, receipts, payments, book.accounts, accounts, items, rules)
     due = Due.before(items)
@@ -190,6 +184,20 @@ def match(
             asked, segments, flags, book.recent, rules.duplicate_window_days, rules.pays_only
         ),
     )
+
+
+def _followed(
+    leads: pa.Table, aims: Targets, payment: Ints, resolved: Resolved, word: Bools,
+    payments: Payments, accounts: _Accounts, items: OpenItems,
+) -> Followed:  # fmt: skip
+    """The leads that decide, and words of free text (`word` of the remittances) that lead."""
+    refused = np.append(accounts.closed | accounts.bankrupt, False)
+    told = (resolved.outcome != BLANK) & ~word
+    counted = np.bincount(payment[told], minlength=len(payments.totals))
+    return follow(
+        leads, of_words(word, payment, resolved), aims, payments.ordinal, payments.of_row,
+        payments.totals, counted, refused, items,
+    )  # fmt: skip
 
 
 def _led(aims: Targets, led: Followed, payments: Payments) -> Targets:

@@ -17,12 +17,11 @@ from sqlalchemy import Connection, select
 
 from recond.exceptions.desk import Question
 from recond.exceptions.questions import exception_id
-from recond.parsers.mt940_state import follows, numbered
+from recond.parsers.mt940_state import CLOSING, OPENING, follows, numbered
 from recond.pipeline.run import Run
 from recond.store import schema
 
 GAP, REPEATED = "STATEMENT_NUMBER_GAP", "STATEMENT_NUMBER_REPEATED"
-_OPENING, _CLOSING = "010", "015"
 _HABIT = (
     "If the bank numbers its statements otherwise, say so with statement_numbers in a format file"
     " of its own."
@@ -65,7 +64,7 @@ def ask_numbers(connection: Connection, run: Run) -> None:
     asked = _asked(connection)
     desk = run.desk(connection)
     desk.open([_question(*wrong[one]) for one in wrong if one not in asked])
-    gone = [number for one, number in asked.items() if one not in wrong]
+    gone = [number for one, (number, closed) in asked.items() if one not in wrong and not closed]
     if gone:
         desk.resolve(gone, "the statement that was missing came")
 
@@ -100,13 +99,13 @@ def _numbered(connection: Connection) -> Iterator[Numbered]:
         .join(file, file.c.file_no == balance.c.file_no)
         .where(
             balance.c.statement_number.is_not(None), balance.c.bank_account.is_not(None),
-            balance.c.as_of_date.is_not(None), balance.c.type_code.in_((_OPENING, _CLOSING)),
+            balance.c.as_of_date.is_not(None), balance.c.type_code.in_((OPENING, CLOSING)),
         )
         .order_by(balance.c.file_no, balance.c.ordinal)
     )  # fmt: skip
     opening: Any = None
     for row in rows:
-        if row.type_code == _OPENING:
+        if row.type_code == OPENING:
             opening = row
             continue
         found = numbered(row.statement_number)
@@ -122,15 +121,15 @@ def _numbered(connection: Connection) -> Iterator[Numbered]:
         opening = None
 
 
-def _asked(connection: Connection) -> dict[str, int]:
-    """Questions about numbers that were ever asked."""
+def _asked(connection: Connection) -> dict[str, tuple[int, bool]]:
+    """Questions about numbers that were ever asked, and whether each is closed."""
     question = schema.exception.c
     rows = connection.execute(
-        select(question.exception_id, question.exception_no).where(
+        select(question.exception_id, question.exception_no, question.status).where(
             question.code.in_((GAP, REPEATED))
         )
     )
-    return {row.exception_id: row.exception_no for row in rows}
+    return {row.exception_id: (row.exception_no, row.status == "resolved") for row in rows}
 
 
 def _question(code: str, before: Numbered, this: Numbered) -> Question:

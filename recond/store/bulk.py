@@ -159,7 +159,7 @@ def along_keys(connection: Connection) -> Iterator[None]:
         connection.exec_driver_sql("SET LOCAL enable_hashjoin = off")
     yield
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET LOCAL enable_hashjoin = on")
+        connection.exec_driver_sql("SET LOCAL enable_hashjoin TO DEFAULT")
 
 
 def drop_staged(connection: Connection) -> None:
