@@ -36,7 +36,7 @@ _V = ord("V")
 _CODE_COMMA = len("16")
 _HEAD = len("16,165,")  # what stands before the amount
 _DATED = len(",YYMMDD")
-_BEYOND = 9  # commas that are taken to stand behind the bytes
+_BEYOND = 9  # commas that are taken to stand at the end of the bytes
 _AMOUNT = re.compile(r"^\+?([0-9]+)$", re.ASCII)
 REPLACED = "A character is not of the declared encoding and was replaced."
 _CODE = re.compile(r"^[0-9]{3}$", re.ASCII)
@@ -135,6 +135,7 @@ def _cut(records: Records, heads: Ints, pivot: int) -> _Cut:
     marked = np.ones(len(data) + _BEYOND, dtype=np.bool_)  # so that places always follow
     np.equal(data, _COMMA, out=marked[: len(data)])
     commas = np.flatnonzero(marked)
+    commas[-_BEYOND:] = len(data)  # no span reaches behind the bytes
     first = _first_commas(commas, start, len(marked))
     code, odd = _type_codes(data, start)
     second, third, fourth, fifth = (commas.take(first + step) for step in (2, 3, 4, 5))

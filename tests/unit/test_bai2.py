@@ -348,6 +348,13 @@ def test_amounts_of_transactions_are_unsigned_digits(amount: str, code: str) -> 
     assert lines(result) == []
 
 
+@pytest.mark.parametrize("record", ["16,", "16,1", "16,19592", "16,        ", "16,11512/"])
+def test_a_file_that_ends_in_the_middle_of_a_record(record: str) -> None:
+    # Only that record is in the last block: its fields would stand behind the bytes.
+    result = read(one("16,142,500,Z,,,/", total=500).partition("49,")[0] + record)
+    assert {"FILE_TRUNCATED", "RECORD_UNREADABLE"} <= set(errors(result))
+
+
 @pytest.mark.parametrize("amount", ["+000000000000500", "000000000000500", "0500"])
 def test_padded_and_plus_signed_amounts_are_read(amount: str) -> None:
     result = read(one(f"16,142,{amount},Z,,,/", total=500))
