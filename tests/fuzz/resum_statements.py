@@ -109,7 +109,7 @@ def _mt_lines(data: bytes) -> list[str]:
     found: list[str] = []
     for raw in lines_of(data):
         line = raw.strip()
-        wrapped = found and re.match(r":(6[02][FM]|90[CD]):", found[-1]) and line[0] not in ":-"
+        wrapped = found and re.match(r":(6[02][FM]|90[CD]):", found[-1]) and line[:1] not in ":-"
         found[-1:] = [found[-1] + line] if wrapped else [*found[-1:], line]
     return found
 
