@@ -79,7 +79,9 @@ class Reader:
             self._tell("RECORD_UNREADABLE", "A comment inside the file could hide transactions.")
         elif name == "OFX":
             self._ended = tag.closes
-            if not tag.closes:
+            if tag.closes:
+                self._end()
+            else:
                 self._tell("FILE_STRUCTURE", "A second <OFX> inside the first one.")
         elif self._open is not None:
             self._inside(self._open, tag)
@@ -125,6 +127,13 @@ class Reader:
     def _tell(self, code: str, message: str, field: str | None = None) -> None:
         at = self._at
         self._notes.add(code, message, line=at.line, byte_offset=at.offset, field=field)
+
+    def _end(self) -> None:
+        """What is open at </OFX> was never closed: what it holds would be passed over."""
+        owner = self._open or self._statement
+        if owner is not None:
+            name = owner.place.name
+            self._tell("FILE_STRUCTURE", f"</OFX> stands before </{name}>.", name)
 
     def _outside(self, tag: Tag) -> None:
         if tag.name == "OFX" and not tag.closes and not self._begun:

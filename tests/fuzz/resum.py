@@ -205,6 +205,8 @@ def _is_header(names: set[str]) -> bool:
     """Whether a row is the header: above it a bank may print anything, an "Amount" too."""
     if {"gross_amount", "check_amount"} & names or {"booking date", "debit", "credit"} <= names:
         return True
+    if "tender" not in names and not {"date", "posting date"} & names:
+        return False
     return "amount" in names and bool({"tender", "account", "account number"} & names)
 
 

@@ -162,6 +162,17 @@ def test_what_follows_a_download_is_held_and_told_once(behind: str, said: str) -
     assert f"goes on with {said} Part the file" in problem.message
 
 
+@pytest.mark.parametrize(
+    ("lost", "owner"),
+    [("</STMTTRN>", "STMTTRN"), ("</LEDGERBAL>", "LEDGERBAL"), ("</STMTRS>", "STMTRS")],
+)
+def test_what_is_open_at_the_end_was_never_closed(lost: str, owner: str) -> None:
+    # A transaction would be passed over with all that the file says behind it.
+    text = BODY.replace(lost, "", 1) if lost == "</STMTRS>" else BODY[: BODY.index(lost)] + "</OFX>"
+    problem = of(text).told("FILE_STRUCTURE")
+    assert problem.message == f"</OFX> stands before </{owner}>."
+
+
 def test_a_comment_could_hide_a_transaction() -> None:
     assert of(BODY.replace("<BANKTRANLIST>", "<!-- x --><BANKTRANLIST>")).codes("error")
 
