@@ -151,6 +151,7 @@ _LIST = (
     Code("VOID_NOT_APPROVED", "question", "ITEM", "A void has no approver.", ("acknowledge", "link", "hold")),
     Code("VOID_WITHOUT_ORIGINAL", "question", "ITEM", "A void names a receipt that is not known.", ("acknowledge", "link", "hold")),
     Code("VOID_AMOUNT_WRONG", "question", "ITEM", "A void is for another amount than its receipt.", ("acknowledge", "link", "hold")),
+    Code("VOID_NOT_POSSIBLE", "question", "ITEM", "A void names a receipt that was voided, returned or refunded before.", ("acknowledge", "link", "hold")),
     Code("VOID_CONFLICT", "question", "ITEM", "The number of a void came before with other content; the void is held.", ("acknowledge", "link", "hold")),
     Code("AMOUNT_NOT_POSITIVE", "question", "ITEM", "The amount of a payment is zero or negative.", ("acknowledge", "hold")),
     Code("REMITTANCE_UNREADABLE", "question", "ITEM", "The remittance of a payment cannot be read.", SUSPENSE_ANSWERS),

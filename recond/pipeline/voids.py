@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from recond.exceptions.desk import Question
+from recond.exports import refunds
+from recond.model import RETURNED, VOIDED
 from recond.money import format_cents
 from recond.pipeline import moves, rematch
 from recond.pipeline.numbered import HELD, VOID
@@ -39,9 +41,10 @@ def take_voids(connection: Connection, run: Run, file_no: int, file_id: str, fil
     voided: list[int] = []
     for void in _voids(connection, file_no):
         originals = _originals(connection, void)
-        doubt = _doubt(void, originals)
+        numbers = [row.receipt_no for row in originals]
+        doubt = _doubt(void, originals) or _gone(connection, void, numbers, voided)
         if doubt is None:
-            voided.extend(row.receipt_no for row in originals)
+            voided.extend(numbers)
             continue
         code, words = doubt
         questions.append(
@@ -107,6 +110,30 @@ def _originals(connection: Connection, void: Void) -> list[Row[Any, Any]]:
         .order_by(receipt.c.receipt_no)
     )
     return list(rows.all())
+
+
+def gone(connection: Connection, owner: moves.Standing) -> str | None:
+    """Why a receipt can be voided no more (its money left another way), as words; else None."""
+    if owner.in_bucket(VOIDED):
+        return "was voided before"
+    if owner.in_bucket(RETURNED):
+        return "came back from the bank"
+    if handed_on := refunds.handed_on(connection, owner.receipt_no):
+        return f"was refunded ({format_cents(handed_on)} of it)"
+    return None
+
+
+def _gone(
+    connection: Connection, void: Void, numbers: list[int], voided: list[int]
+) -> tuple[str, str] | None:
+    """The doubt about a void of a receipt that an earlier void, the bank or a refund had."""
+    what = f"void {void.number}: receipt {void.original}"
+    for owner in moves.standing(connection, numbers).values():
+        again = "was voided before" if owner.receipt_no in voided else None
+        why = again or gone(connection, owner)
+        if why is not None:
+            return "VOID_NOT_POSSIBLE", f"{what} {why}; nothing was voided"
+    return None
 
 
 def _doubt(void: Void, originals: list[Row[Any, Any]]) -> tuple[str, str] | None:

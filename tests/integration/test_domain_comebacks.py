@@ -450,3 +450,55 @@ def test_return_rates_against_the_thresholds(office: Office) -> None:
         assert codes == counted
         above = {row["window"] for row in told if row["state"] == "above"}
         assert above == set(counted)
+
+
+# --- voids of what is gone ------------------------------------------------------------------------
+
+
+def counter(office: Office, name: str, *rows: tuple[str, int, str]) -> None:
+    """Checks at the counter on Monday, and approved voids of them: number, cents, the original."""
+    drawer = {"drawer": "D1", "cashier": "ANA", "business_date": MON.isoformat(), "time": "09:00",
+              "account_number": "1000000006", "item_number": "", "tender": "CHECK",
+              "check_number": "4711", "approved_by": "BOB"}  # fmt: skip
+    listed = [
+        drawer | {"receipt_number": number, "amount": money(amount), "void_of": original}
+        for number, amount, original in rows
+    ]
+    office.take("cashier", name, csv_text(listed), MON)
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_a_receipt_is_voided_once(office: Office, files: int) -> None:
+    voids = ("2", -18870, "1"), ("3", -18870, "1")
+    counter(office, "a.csv", ("1", 18870, ""), *voids[: 3 - files])
+    if files == 2:
+        counter(office, "b.csv", voids[1])
+    assert [r["state"] for r in office.rows("receipts")] == ["voided"]
+    assert (office.applied(), office.asked()) == ({}, [("VOID_NOT_POSSIBLE", 18870)])
+    (asked,) = office.rows("exceptions")
+    assert "void 3: receipt 1 was voided before; nothing was voided" in asked["message"]
+
+
+def test_a_receipt_that_came_back_is_not_voided_beside(office: Office) -> None:
+    counter(office, "a.csv", ("1", 18870, ""))
+    bounced(office, 18870, 0, TUE, WED)
+    assert [r["state"] for r in office.rows("receipts")] == ["returned"]
+    counter(office, "b.csv", ("2", -18870, "1"))
+    assert [r["state"] for r in office.rows("receipts")] == ["returned"]
+    assert ("VOID_NOT_POSSIBLE", 18870) in office.asked()
+
+
+def test_a_receipt_whose_refund_left_is_not_voided_beside(office: Office, tmp_path: Path) -> None:
+    counter(office, "a.csv", ("1", 19000, ""))
+    refund_credit(office)
+    assert handed_on(office) == [("REFUND", 130)]
+    counter(office, "b.csv", ("2", -19000, "1"))
+    assert office.applied() == {"D1": 18870}
+    (asked,) = office.rows("exceptions")
+    assert (asked["code"], asked["status"]) == ("VOID_NOT_POSSIBLE", "open")
+    assert "was refunded (1.30 of it)" in asked["message"]
+    receipt = str(office.rows("receipts")[0]["receipt_id"])
+    desk = Desk(office, tmp_path / "queue")
+    status, said = desk.answer(desk.row("VOID_NOT_POSSIBLE"), "link", receipt)
+    assert status.startswith("ERROR")
+    assert "was refunded" in said

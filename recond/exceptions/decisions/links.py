@@ -11,9 +11,8 @@ from collections.abc import Callable
 from recond import ids
 from recond.exceptions.decisions import bank_links
 from recond.exceptions.decisions.case import Case, Plan, refuse
-from recond.model import VOIDED
 from recond.money import format_cents
-from recond.pipeline import moves
+from recond.pipeline import moves, voids
 
 Linker = Callable[[Case, str], Plan | None]
 
@@ -45,9 +44,11 @@ def _void_of_receipt(case: Case, target: str) -> Plan | None:
     if number is None:
         return None
     owner = moves.standing(case.connection, [number])[number]
-    cents = sum(stand.cents for stand in owner.stands if stand.bucket != VOIDED)
-    if owner.version == 0 or cents == 0 or owner.in_bucket(VOIDED):
-        raise refuse(f"{target} is voided already or was never posted")
+    cents = sum(stand.cents for stand in owner.stands)
+    if owner.version == 0 or cents == 0:
+        raise refuse(f"{target} was never posted")
+    if (why := voids.gone(case.connection, owner)) is not None:
+        raise refuse(f"{target} {why}")
     reason = f"voided: {case.question.message}; {case.actor} linked it: {case.answer.note}"
 
     def void(done: Case, _identity: str) -> None:
