@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -92,13 +92,29 @@ def _found(
     places = np.array([match.start() for match in matches], dtype=np.int64)
     rows = (np.searchsorted(starts, places, side="right") - 1 + line).tolist()
     ends = [*places[1:].tolist(), len(data)][: len(matches)]
-    return [
+    found = [
         Tag(
             match[2].decode("ascii").upper(), bool(match[1]), data[match.end() : end], row,
             offset + match.start(), offset + match.end(),
         )
         for match, row, end in zip(matches, rows, ends, strict=True)
     ]  # fmt: skip
+    for number in [number for number, match in enumerate(matches) if match[3]]:
+        found[number] = _empty(found[number], notes)
+    return found
+
+
+def _empty(tag: Tag, notes: Notes) -> Tag:
+    """A tag that closes itself: what stands behind it is not its value."""
+    if tag.value.strip():
+        notes.add(
+            "RECORD_DEVIATES",
+            f"<{tag.name}/> says that it is empty; the text behind it is not read.",
+            line=tag.line,
+            byte_offset=tag.offset,
+            field=tag.name,
+        )
+    return replace(tag, value=b"")
 
 
 def text(value: bytes, encoding: str) -> str:

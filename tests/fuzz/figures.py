@@ -20,13 +20,11 @@ def text_of(data: bytes) -> str:
 
 
 def lines_of(data: bytes, width: int = 0) -> list[str]:
-    """Lines without their ends, blank ones left out; a file that begins with a line of two and
-    more times `width` has no lines and is cut by it."""
-    text = text_of(data)
-    found = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip(" \x1a")]
+    """Lines without their ends, blank ones left out; of a file that begins with a line of two and
+    more times `width`, the pieces of that width of each."""
+    found = [line for line in re.split(r"\r\n|\n|\r", text_of(data)) if line.strip(" \x1a")]
     if width and found and len(found[0]) > 2 * width:
-        text = re.sub(r"[\r\n]", "", text)
-        return [text[at : at + width] for at in range(0, len(text), width) if text[at:].strip()]
+        return [line[at : at + width] for line in found for at in range(0, len(line), width)]
     return found
 
 

@@ -153,7 +153,7 @@ def _x937_records(data: bytes) -> Iterator[str]:
 def delimited(data: bytes) -> Sums:
     """Amounts of counter, card, bank and lockbox rows; a card row's identity of its three."""
     text = text_of(data)
-    comma = "Booking Date" in text
+    comma = "booking date" in text.casefold()
     money: Counter[int] = Counter()
     wrong: list[str] = []
     names: list[str] = []

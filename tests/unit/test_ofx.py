@@ -173,6 +173,18 @@ def test_what_is_open_at_the_end_was_never_closed(lost: str, owner: str) -> None
     assert problem.message == f"</OFX> stands before </{owner}>."
 
 
+def test_what_stands_behind_an_empty_tag_is_not_its_value() -> None:
+    memo = of(BODY.replace("<MEMO>", "<MEMO/>"))
+    assert [row.get("text") for row in rows(memo, "bank_lines")] == ["IRIS IBARRA", None]
+    told = memo.told("RECORD_DEVIATES")
+    assert (told.field, told.message) == (
+        "MEMO", "<MEMO/> says that it is empty; the text behind it is not read.",
+    )  # fmt: skip
+    assert of(BODY.replace("<TRNAMT>-", "<TRNAMT/>-")).told("RECORD_UNREADABLE").field == "TRNAMT"
+    blank = of(BODY.replace("<MEMO>WATER 1000456021", "<MEMO/>\n  "))
+    assert blank.problems == []
+
+
 def test_a_comment_could_hide_a_transaction() -> None:
     assert of(BODY.replace("<BANKTRANLIST>", "<!-- x --><BANKTRANLIST>")).codes("error")
 
