@@ -88,7 +88,7 @@ def x12(data: bytes) -> Sums:
                     wrong.append(f"{level} is not the sum of its checks")
                 held[level] = 0
         if fields[0] == "ST":
-            kind = fields[1]
+            kind = fields[1].strip()
         elif fields[0] == "AMT" and inside in {"DEP", "BAT"} and kind == "823":
             said[inside] = cents(fields[2])
         elif fields[0] == "BPR" and kind in {"820", "823"}:

@@ -22,7 +22,7 @@ def _listed(*names: str) -> frozenset[str]:
 
 _NO_LINES = _listed("status", "credit_summary", "debit_summary", "text")
 _LINES = _listed("credit_detail", "debit_detail")
-_BAI2 = re.compile(r"(?:(?<=/)\s+|[\r\n]+\s*|\A\s*)(?=(?:01|02|03|16|49|88|98|99),)")
+_BAI2 = re.compile(r"(?:(?<=/)[\s\x1a]+|[\r\n]+\s*|\A\s*)(?=(?:01|02|03|16|49|88|98|99),)")
 
 
 def _bai2_records(data: bytes) -> Iterator[list[str]]:
