@@ -22,7 +22,10 @@ def _listed(*names: str) -> frozenset[str]:
 
 _NO_LINES = _listed("status", "credit_summary", "debit_summary", "text")
 _LINES = _listed("credit_detail", "debit_detail")
-_BAI2 = re.compile(r"(?:(?<=/)[\s\x1a]+|[\r\n]+\s*|\A\s*)(?=(?:01|02|03|16|49|88|98|99),)")
+_BAI2 = re.compile(  # a 16 on the line of another record needs its type code
+    r"(?<=/)[\s\x01-\x03\x1a]+(?=(?:0[123]|16,[0-9]{3}|49|88|98|99),)"
+    r"|(?:[\r\n]+|\A)[\s\x01-\x03\x1a]*(?=(?:0[123]|16|49|88|98|99),)"
+)
 
 
 def _bai2_records(data: bytes) -> Iterator[list[str]]:
@@ -153,14 +156,14 @@ def _child(element: ElementTree.Element, *names: str) -> str:
 
 
 def _plain_xml(data: bytes) -> ElementTree.Element:
-    """Elements by their local names, namespaces unasked. What is no character is a question mark,
-    of which recond warns: it may be the one that was damaged (`?>`)."""
+    """Elements by their local names; namespaces and the declaration are unasked. What is no
+    character is a question mark, of which recond warns: it may be the damaged one (`?>`)."""
     tree, parser = ElementTree.TreeBuilder(), expat.ParserCreate("utf-8")
     parser.StartElementHandler = lambda name, _: tree.start(name.rpartition(":")[2], {})
     parser.EndElementHandler = lambda name: tree.end(name.rpartition(":")[2])
     parser.CharacterDataHandler = tree.data
     text = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffd]", "?", data.decode(errors="replace"))
-    parser.Parse(text.encode(), True)
+    parser.Parse(re.sub(r"\A\s*<\?xml.*?\?>", "", text, flags=re.DOTALL).encode(), True)
     return tree.close()
 
 
