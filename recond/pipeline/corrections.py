@@ -16,8 +16,8 @@ from recond.exceptions.desk import Question
 from recond.intake.containers import open_unpacked
 from recond.model import ITEM, PAYMENT_KINDS, SET_ASIDE, SUSPENSE, Problem, Transmission
 from recond.money import format_cents
-from recond.pipeline import acks, advices, mirror, moves, numbered
-from recond.pipeline.file_questions import file_questions
+from recond.pipeline import acks, advices, deposits, mirror, moves, numbered, voids
+from recond.pipeline.file_questions import batch_questions, file_questions
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.payments import Arrival, put_off
 from recond.pipeline.reading import Reading, read
@@ -114,10 +114,14 @@ def accept(
     replaced = _replace(connection, run, row, reason) if replace else 0
     desk = run.desk(connection)
     asked = desk.open_of_file(row.file_no, held.batch_ord)  # before anything else is asked
+    batches = _batches(connection, held)
     done = _post(connection, run, held, reading)
     if row.state == "held" and reading is not None:
-        desk.open(file_questions(_arrived(run, row), row.file_id, reading))
+        arrived = _arrived(run, row)
+        desk.open(file_questions(arrived, row.file_id, reading))
+        desk.open(batch_questions(arrived, row.file_id, reading, ("question",)))
     _set_state(connection, run, held, "accepted")
+    done += _beside_receipts(connection, run, held, batches)
     _answer(connection, run, held, (asked, errors), reason)
     more = f"; {replaced} receipts of the earlier file left the books" if replaced else ""
     return f"{file_id} accepted as found: {done}{more}"
@@ -215,11 +219,11 @@ def _post(connection: Connection, run: Run, held: _Held, reading: Reading | None
         receipt.c.received_date.is_not(None),
     )
     keys = pa.array(list(connection.scalars(dated.order_by(receipt.c.receipt_no))), pa.int64())
+    receipts, _ = stored_receipts(connection, keys)
+    _take_numbers(connection, held, receipts)
     if not len(keys):
         return f"no receipts; {tied} advices are tied to payments" if tied else "no receipts"
     label = "" if held.batch_ord is None else f".{held.batch_ord}"
-    receipts, _ = stored_receipts(connection, keys)
-    _take_numbers(connection, held, receipts)
     due = pc.less_equal(receipts["received_date"], pa.scalar(run.today, pa.date32()))
     later = put_off(connection, receipts.filter(pc.invert(due)))
     words = f"; {later} wait for their day" if later else ""
@@ -229,18 +233,43 @@ def _post(connection: Connection, run: Run, held: _Held, reading: Reading | None
     return f"{count} receipts posted{words}"
 
 
+def _batches(connection: Connection, held: _Held) -> list[int] | None:
+    """The batches that are held; None of a file that is held whole."""
+    if held.batch_ord is not None:
+        return [held.batch_ord]
+    if held.row.state == "held":
+        return None
+    own = (batch.c.file_no == held.row.file_no) & (batch.c.state == "held")
+    return sorted(connection.scalars(select(batch.c.batch_ord).where(own)))
+
+
+def _beside_receipts(
+    connection: Connection, run: Run, held: _Held, batches: list[int] | None
+) -> str:
+    """What else payments do once they are believed: card batches without a sale make deposits,
+    and voids take receipts out."""
+    row = held.row
+    if row.kind not in PAYMENT_KINDS:
+        return ""
+    deposits.note_batches(connection, row.file_no, batches)
+    voided = voids.take_voids(connection, run, row.file_no, row.file_id, row.name, batches)
+    return f"; {voided} voided" if voided else ""
+
+
 def _take_numbers(connection: Connection, held: _Held, receipts: pa.Table) -> None:
     """The numbers of what is accepted are taken from now on. Raises RefusedError when one is."""
     row, aside = held.row, schema.set_aside
     mine = aside.c.file_no == row.file_no
-    if held.batch_ord is not None or row.state != "held":
-        mine &= aside.c.batch_ord.in_(pc.unique(receipts["batch_ord"]).to_pylist())
+    batches = _batches(connection, held)
+    if batches is not None:
+        mine &= aside.c.batch_ord.in_(batches)
     columns = [aside.c[name] for name in SET_ASIDE.names]
     wanted = select(*columns).where(mine).order_by(aside.c.ordinal)
     set_aside = fetch_arrow(connection, wanted, SET_ASIDE)
     arrival = Arrival(row.file_no, row.file_id, row.name, False, frozenset())
     seen = numbered.judge(connection, arrival, receipts, set_aside)
-    if seen.conflicting.any() or seen.skipped.any():
+    before = (seen.conflicting, seen.skipped, seen.conflicting_aside, seen.skipped_aside)
+    if any(rows.any() for rows in before):
         where = "" if held.batch_ord is None else ", of this batch,"
         words = f"{row.file_id} holds receipt numbers{where} that came before; reject it"
         raise RefusedError(words)

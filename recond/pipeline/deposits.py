@@ -7,12 +7,12 @@ Every first posting of receipts leaves their sums in `undeposited`; `pipeline.se
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, delete, func, literal_column, select
+from sqlalchemy import Connection, delete, func, literal_column, select, true
 
 from recond import ids
 from recond.ledger import BOOKED, Source
@@ -91,9 +91,13 @@ def note(connection: Connection, receipts: pa.Table, sign: int = 1) -> None:
     _insert(connection, sums)
 
 
-def note_batches(connection: Connection, file_no: int) -> None:
-    """Card batches of a file that hold no sale (refunds, a monthly fee) make a deposit too."""
+def note_batches(
+    connection: Connection, file_no: int, batches: Collection[int] | None = None
+) -> None:
+    """Card batches of a file (all, or some of them) that hold no sale (refunds, a monthly fee)
+    make a deposit too."""
     batch = schema.batch.c
+    mine = true() if batches is None else aside.c.batch_ord.in_(batches)
     brand = func.coalesce(aside.c.code, literal_column("''"))  # no parameter: it is grouped by
     rows = connection.execute(
         select(
@@ -108,6 +112,7 @@ def note_batches(connection: Connection, file_no: int) -> None:
         )
         .where(
             aside.c.file_no == file_no,
+            mine,
             aside.c.kind.in_((*NETTED, FEE, CONVENIENCE)),
             batch.state == "accepted",
         )

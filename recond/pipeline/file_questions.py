@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from recond import ids
 from recond.exceptions.codes import CODES
@@ -44,8 +44,14 @@ def file_questions(arrived: Arrived, file_id: str, reading: Reading) -> list[Que
     ]
 
 
-def batch_questions(arrived: Arrived, file_id: str, reading: Reading) -> list[Question]:
-    """One question a held batch, one a batch with records that wait, one a doubtful record."""
+def batch_questions(
+    arrived: Arrived,
+    file_id: str,
+    reading: Reading,
+    severities: Collection[str] = ("error", "question"),
+) -> list[Question]:
+    """One question a held batch (an error), one a batch with records that wait, one a doubtful
+    record. Of a file that was held and is accepted as found only questions are asked."""
     asked: dict[tuple[str, int], Question] = {}
     labels = dict(
         zip(
@@ -56,7 +62,7 @@ def batch_questions(arrived: Arrived, file_id: str, reading: Reading) -> list[Qu
     )
     for problem in reading.problems:
         code = CODES[problem.code]
-        if code.scope != "BATCH" or code.severity not in {"error", "question"}:
+        if code.scope != "BATCH" or code.severity not in severities:
             continue
         batch = problem.batch_ord or 0
         key = (code.severity, batch)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, select, true
 
 from recond.exceptions.desk import Question
 from recond.exports import refunds
@@ -32,14 +33,22 @@ class Void:
     held: bool  # its number is another record's
 
 
-def take_voids(connection: Connection, run: Run, file_no: int, file_id: str, file_name: str) -> int:
-    """Void the receipts that the voids of a file name; ask about those that cannot be.
+def take_voids(
+    connection: Connection,
+    run: Run,
+    file_no: int,
+    file_id: str,
+    file_name: str,
+    batches: Collection[int] | None = None,
+) -> int:
+    """Void the receipts that the voids of a file (or of some batches of it) name; ask about those
+    that cannot be. Voids of a held batch wait with it.
 
     Returns how many receipts were voided (contract section 4, cashier receipts CSV).
     """
     questions: list[Question] = []
     voided: list[int] = []
-    for void in _voids(connection, file_no):
+    for void in _voids(connection, file_no, batches):
         originals = _originals(connection, void)
         numbers = [row.receipt_no for row in originals]
         doubt = _doubt(void, originals) or _gone(connection, void, numbers, voided)
@@ -69,10 +78,18 @@ def _key(file_id: str, void: Void) -> str:
     return f"{key}/{void.original}" if void.held else key  # several may have one number
 
 
-def _voids(connection: Connection, file_no: int) -> list[Void]:
+def _voids(connection: Connection, file_no: int, batches: Collection[int] | None) -> list[Void]:
+    batch = schema.batch.c
+    waits = (
+        select(batch.batch_ord)
+        .where(batch.file_no == file_no, batch.batch_ord == aside.c.batch_ord,
+               batch.state == "held")
+        .exists()
+    )  # fmt: skip
+    mine = true() if batches is None else aside.c.batch_ord.in_(batches)
     rows = connection.execute(
         select(aside)
-        .where(aside.c.file_no == file_no, aside.c.kind.in_((VOID, VOID + HELD)))
+        .where(aside.c.file_no == file_no, aside.c.kind.in_((VOID, VOID + HELD)), ~waits, mine)
         .order_by(aside.c.ordinal)
     ).all()
     found: dict[tuple[str, str, str, bool], Void] = {}
