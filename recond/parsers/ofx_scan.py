@@ -99,13 +99,13 @@ def _found(
         )
         for match, row, end in zip(matches, rows, ends, strict=True)
     ]  # fmt: skip
-    for number in [number for number, match in enumerate(matches) if match[3]]:
-        found[number] = _empty(found[number], notes)
+    for number in reversed([number for number, match in enumerate(matches) if match[3]]):
+        found[number : number + 1] = _empty(found[number], notes)
     return found
 
 
-def _empty(tag: Tag, notes: Notes) -> Tag:
-    """A tag that closes itself: what stands behind it is not its value."""
+def _empty(tag: Tag, notes: Notes) -> tuple[Tag, Tag]:
+    """A tag that closes itself, as two: what stands behind it is not its value."""
     if tag.value.strip():
         notes.add(
             "RECORD_DEVIATES",
@@ -114,7 +114,7 @@ def _empty(tag: Tag, notes: Notes) -> Tag:
             byte_offset=tag.offset,
             field=tag.name,
         )
-    return replace(tag, value=b"")
+    return replace(tag, value=b""), replace(tag, value=b"", closes=True)
 
 
 def text(value: bytes, encoding: str) -> str:

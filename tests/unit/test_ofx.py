@@ -181,6 +181,8 @@ def test_what_stands_behind_an_empty_tag_is_not_its_value() -> None:
         "MEMO", "<MEMO/> says that it is empty; the text behind it is not read.",
     )  # fmt: skip
     assert of(BODY.replace("<TRNAMT>-", "<TRNAMT/>-")).told("RECORD_UNREADABLE").field == "TRNAMT"
+    empty = of(BODY.replace("<STMTTRN>", "<STMTTRN/>", 1))
+    assert {"RECORD_UNREADABLE", "FILE_STRUCTURE"} <= set(empty.codes("error"))
     blank = of(BODY.replace("<MEMO>WATER 1000456021", "<MEMO/>\n  "))
     assert blank.problems == []
 
