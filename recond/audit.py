@@ -46,6 +46,8 @@ KINDS: Mapping[str, tuple[Table, Column[int], tuple[str, ...]]] = {
               tuple(schema.period_change.c.keys())),
     "line_limit": (schema.line_limit, schema.line_limit.c.limit_no,
                    tuple(schema.line_limit.c.keys())),
+    "withdrawn": (schema.withdrawn, schema.withdrawn.c.withdrawn_no,
+                  tuple(schema.withdrawn.c.keys())),
     "handed_on": (schema.outbox, schema.outbox.c.outbox_no, _OUTBOX),
     "register_audit": (schema.register_audit, schema.register_audit.c.audit_no,
                        tuple(schema.register_audit.c.keys())),

@@ -43,6 +43,8 @@ INVARIANTS = (
               bank.lines_differ),
     Invariant("I1.once", "no statement line is a deposit's money and a receipt's at once",
               bank.twice),
+    Invariant("I1.withdrawn", "no statement line that was withdrawn brings anything",
+              bank.withdrawn_bring),
     Invariant("I1.open", "what is open of deposits is what lines have not brought",
               bank.left_differs),
     Invariant("I2.balanced", "every entry balances in total and inside each fund",

@@ -140,6 +140,23 @@ def twice(books: Books) -> list[Broken]:
     )
 
 
+def withdrawn_bring(books: Books) -> list[Broken]:
+    """Lines that a corrected statement does not have, and that brought something all the same or
+    wait for a deposit."""
+    gone, opened, clearing = schema.withdrawn.c, schema.open_line.c, schema.clearing.c
+    waits = exists().where(opened.file_no == gone.file_no, opened.ordinal == gone.ordinal)
+    brought = (
+        select(total(clearing.cents))
+        .where(clearing.file_no == gone.file_no, clearing.ordinal == gone.ordinal)
+        .scalar_subquery()
+    )
+    return books.rows(
+        select(gone.file_no, gone.ordinal, brought.label("cleared")).where(
+            gone.ordinal.is_not(None), or_(waits, brought != 0)
+        )
+    )
+
+
 def left_differs(books: Books) -> list[Broken]:
     """Deposits whose open rest is not their amount less what lines brought."""
     deposit, opened = schema.deposit.c, schema.open_deposit.c

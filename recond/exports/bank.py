@@ -13,6 +13,7 @@ from recond.exports.scope import Scope
 from recond.model import SUSPENSE, VOIDED
 from recond.money import decimal_from_cents
 from recond.store import schema
+from recond.store.withdrawals import is_withdrawn
 
 TEXT, DATE, INT64 = pa.string(), pa.date32(), pa.int64()
 
@@ -104,7 +105,7 @@ def bank_lines(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]
     """One row a line by arrival and place; dates limit the value date. `state`: cleared (it
     brought deposits, or is a fee), suspense and receipt (it is a receipt, in suspense or placed),
     open (a debit that nothing explains), shown (same-day), part (an item of another line's
-    total)."""
+    total), withdrawn (a corrected statement does not have it)."""
     part, placement = schema.line_part.c, schema.placement.c
     key = line.c.file_no * (1 << schema.ORDINAL_BITS) + line.c.ordinal
     in_part = select(part.ordinal).where(
@@ -126,6 +127,7 @@ def bank_lines(connection: Connection, scope: Scope) -> Iterator[pa.RecordBatch]
     )  # fmt: skip
     waiting = standing.where(placement.bucket == SUSPENSE)
     state = case(
+        (is_withdrawn(scope.known(schema.withdrawn.c.business_date)), "withdrawn"),
         (line.c.same_day == 1, "shown"),
         (in_part.exists(), "part"),
         (func.coalesce(cleared.scalar_subquery(), 0) != 0, "cleared"),

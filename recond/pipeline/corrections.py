@@ -14,9 +14,9 @@ from recond.errors import RefusedError, UsageError
 from recond.exceptions.codes import CODES
 from recond.exceptions.desk import Question
 from recond.intake.containers import open_unpacked
-from recond.model import ITEM, PAYMENT_KINDS, SET_ASIDE, SUSPENSE, Problem, Transmission
+from recond.model import ITEM, PAYMENT_KINDS, SET_ASIDE, SUSPENSE, Transmission
 from recond.money import format_cents
-from recond.pipeline import acks, advices, deposits, mirror, moves, numbered, voids
+from recond.pipeline import acks, advices, deposits, mirror, moves, numbered, restated, voids
 from recond.pipeline.file_questions import batch_questions, file_questions
 from recond.pipeline.moves import Move, Stand
 from recond.pipeline.payments import Arrival, put_off
@@ -111,11 +111,11 @@ def accept(
         if not whole or not run.archived(row.sha256).is_file():
             raise RefusedError(refused)
         return _take_anew(connection, run, row, reason, refused)
-    replaced = _replace(connection, run, row, reason) if replace else 0
+    replaced = _replace(connection, run, row, reading, reason) if replace else Replaced()
     desk = run.desk(connection)
     asked = desk.open_of_file(row.file_no, held.batch_ord)  # before anything else is asked
     batches = _batches(connection, held)
-    done = _post(connection, run, held, reading)
+    done = _post(connection, run, held, reading, replaced.repeated)
     if row.state == "held" and reading is not None:
         arrived = _arrived(run, row)
         desk.open(file_questions(arrived, row.file_id, reading))
@@ -123,8 +123,7 @@ def accept(
     _set_state(connection, run, held, "accepted")
     done += _beside_receipts(connection, run, held, batches)
     _answer(connection, run, held, (asked, errors), reason)
-    more = f"; {replaced} receipts of the earlier file left the books" if replaced else ""
-    return f"{file_id} accepted as found: {done}{more}"
+    return f"{file_id} accepted as found: {done}{replaced.words}"
 
 
 def _take_anew(connection: Connection, run: Run, row: FileRow, reason: str, refused: str) -> str:
@@ -198,7 +197,13 @@ def _receipts(held: _Held) -> list[object]:
     return conditions
 
 
-def _post(connection: Connection, run: Run, held: _Held, reading: Reading | None) -> str:
+def _post(
+    connection: Connection,
+    run: Run,
+    held: _Held,
+    reading: Reading | None,
+    repeated: pa.Array | None,
+) -> str:
     row = held.row
     if row.kind in mirror.KINDS:
         return _load(connection, run, row, reading)
@@ -210,7 +215,9 @@ def _post(connection: Connection, run: Run, held: _Held, reading: Reading | None
     if row.kind not in PAYMENT_KINDS:
         if reading is None:
             return "nothing"
-        done, questions = write_records(connection, run, row.file_no, row.file_id, reading)
+        done, questions = write_records(
+            connection, run, row.file_no, row.file_id, reading, repeated
+        )
         run.desk(connection).open(questions)
         return done
     tied = advices.believe(connection, row.file_no, held.batch_ord, "waiting")
@@ -294,9 +301,21 @@ def _load(connection: Connection, run: Run, row: FileRow, reading: Reading | Non
     return message
 
 
-def _replace(connection: Connection, run: Run, row: FileRow, reason: str) -> int:
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a corrected file took the place of, in words, and ordinals of its own bank lines that
+    stand already (None: of no statement)."""
+
+    words: str = ""
+    repeated: pa.Array | None = None
+
+
+def _replace(
+    connection: Connection, run: Run, row: FileRow, reading: Reading | None, reason: str
+) -> Replaced:
     """Take the receipts of the file that this one corrects out of the books; what is held of it
-    is rejected, and what waits for its day does not come to it."""
+    is rejected, and what waits for its day does not come to it. A bank statement withdraws only
+    the lines that it does not repeat."""
     same = (file.c.transmission == row.transmission) & file.c.transmission.is_not(None)
     details = (file.c.detail_digest == row.detail_digest) & file.c.detail_digest.is_not(None)
     earlier = connection.execute(
@@ -312,6 +331,15 @@ def _replace(connection: Connection, run: Run, row: FileRow, reason: str) -> int
     ).first()
     if earlier is None:
         raise RefusedError(f"{row.file_id} replaces no file: none of its transmission is posted")
+    words = f"replaced by {row.name}: {reason}"
+    if row.kind == "bank":
+        if reading is None:
+            raise RefusedError(f"{row.file_id} has no format any more; it can only be rejected")
+        lines = pa.concat_tables([chunk.table("bank_lines") for chunk in reading.chunks()])
+        mine = (earlier.file_no, row.file_no)
+        done = restated.restate(connection, run, mine, lines, words)
+        told = f"; {done.withdrawn} lines of the earlier statement are withdrawn"
+        return Replaced(told, done.repeated)
     low = schema.receipt_key(earlier.file_no, 0)
     high = schema.receipt_key(earlier.file_no + 1, 0) - 1
     keys = list(
@@ -319,13 +347,13 @@ def _replace(connection: Connection, run: Run, row: FileRow, reason: str) -> int
             select(receipt.c.receipt_no).where(receipt.c.receipt_no.between(low, high))
         )
     )
-    words = f"replaced by {row.name}: {reason}"
     if earlier.state == "partly_held":
         _set_state(connection, run, _Held(earlier, None), "rejected")
         advices.believe(connection, earlier.file_no, None, "rejected")
         desk = run.desk(connection)
         desk.resolve(desk.open_of_file(earlier.file_no), words)
-    return moves.take_out(connection, run, keys, "replaced", words)
+    left = moves.take_out(connection, run, keys, "replaced", words)
+    return Replaced(f"; {left} receipts of the earlier file left the books" if left else "")
 
 
 def _set_state(connection: Connection, run: Run, held: _Held, state: str) -> None:
@@ -393,16 +421,3 @@ def reject(connection: Connection, run: Run, file_id: str, reason: str) -> str:
     desk = run.desk(connection)
     desk.resolve(desk.open_of_file(held.row.file_no), f"rejected by {run.actor}: {reason}")
     return f"{file_id} is now {state}; what was held of it will never post"
-
-
-def problems_of(connection: Connection, file_no: int) -> list[Problem]:
-    """The problems of a file, in order."""
-    rows = connection.execute(
-        select(problem).where(problem.c.file_no == file_no).order_by(problem.c.problem_no)
-    )
-    return [
-        Problem(
-            row.code, row.message, row.line, row.byte_offset, row.field, row.batch_ord, row.ordinal
-        )
-        for row in rows
-    ]

@@ -8,7 +8,7 @@ and a person is asked (formats.md section 0: OFX account and FITID per row).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +19,7 @@ from recond.money import format_cents
 from recond.periods import Cutoff
 from recond.store import schema
 from recond.store.engine import insert_table, stage
+from recond.store.withdrawals import is_withdrawn
 
 _CONTENT = (
     "value_date", "amount_cents", "type_code", "reference", "customer_reference", "text",
@@ -35,9 +36,19 @@ class Kept:
 
 
 def keep_lines(
-    connection: Connection, cutoff: Cutoff, file_no: int, file_id: str, lines: pa.Table
+    connection: Connection,
+    cutoff: Cutoff,
+    file_no: int,
+    file_id: str,
+    lines: pa.Table,
+    repeated: pa.Array | None = None,
 ) -> Kept:
-    """Insert the BANK_LINES of one file, each identity once; nothing is ever overwritten."""
+    """Insert the BANK_LINES of one file, each identity once; nothing is ever overwritten.
+    `repeated`: ordinals of lines that stand already, of the statement that this one corrects."""
+    if repeated is not None:
+        known = pc.is_in(lines["ordinal"], value_set=repeated)
+        rest = keep_lines(connection, cutoff, file_no, file_id, lines.filter(pc.invert(known)))
+        return replace(rest, skipped=rest.skipped + int(pc.sum(known).as_py() or 0))
     skipped, changed = _judge(connection, file_no, lines)
     questions = tuple(_ask(file_no, file_id, lines, changed))
     ordinal = lines["ordinal"]
@@ -69,7 +80,7 @@ def _judge(connection: Connection, file_no: int, lines: pa.Table) -> tuple[pa.Ar
             schema.bank_line,
             (known.bank_account == staged.c.bank_account) & (known.line_id == staged.c.line_id),
         )
-        .where(known.line_id.is_not(None), known.file_no != file_no)
+        .where(known.line_id.is_not(None), known.file_no != file_no, ~is_withdrawn())
         .group_by(staged.c.ordinal)
         .order_by(staged.c.ordinal)
     ).all()

@@ -20,6 +20,7 @@ from recond.exceptions.questions import exception_id
 from recond.parsers.mt940_state import CLOSING, OPENING, follows, numbered
 from recond.pipeline.run import Run
 from recond.store import schema
+from recond.store.withdrawals import is_replaced
 
 GAP, REPEATED = "STATEMENT_NUMBER_GAP", "STATEMENT_NUMBER_REPEATED"
 _HABIT = (
@@ -100,6 +101,7 @@ def _numbered(connection: Connection) -> Iterator[Numbered]:
         .where(
             balance.c.statement_number.is_not(None), balance.c.bank_account.is_not(None),
             balance.c.as_of_date.is_not(None), balance.c.type_code.in_((OPENING, CLOSING)),
+            ~is_replaced(balance.c.file_no),
         )
         .order_by(balance.c.file_no, balance.c.ordinal)
     )  # fmt: skip

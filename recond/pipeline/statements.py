@@ -20,6 +20,7 @@ from recond.money import format_cents
 from recond.pipeline.run import Run
 from recond.store import schema
 from recond.store.engine import fetch_arrow, insert_table
+from recond.store.withdrawals import is_replaced, is_withdrawn, replaced_by
 
 CODE = "STATEMENT_CHAIN_BROKEN"
 
@@ -27,7 +28,8 @@ line, statement = schema.bank_line, schema.statement
 
 
 def keep(connection: Connection, file_no: int) -> None:
-    """Open the lines of a statement that was kept, and remember its balances."""
+    """Open the lines of a statement that was kept, and remember its balances. Lines that stand of
+    the statement that it corrects count in its sums and are open already."""
     lines = fetch_arrow(
         connection,
         select(*(line.c[name] for name in LINES.names))
@@ -45,6 +47,13 @@ def keep(connection: Connection, file_no: int) -> None:
     insert_table(
         connection, schema.open_line, lines.filter(counts).select(["ordinal"]), constants=constants
     )
+    if earlier := replaced_by(connection, file_no):
+        standing = (
+            select(*(line.c[name] for name in LINES.names))
+            .where(line.c.file_no.in_(earlier), ~is_withdrawn())
+            .order_by(line.c.file_no, line.c.ordinal)
+        )
+        lines = pa.concat_tables([lines, fetch_arrow(connection, standing, LINES)])
     balances = fetch_arrow(
         connection,
         select(*(schema.bank_balance.c[name] for name in BALANCES.names))
@@ -78,6 +87,7 @@ def ask_chain(connection: Connection, run: Run) -> None:
             statement.c.opening_cents, statement.c.closing_cents,
         )
         .join(schema.file, schema.file.c.file_no == statement.c.file_no)
+        .where(~is_replaced(statement.c.file_no))
         .order_by(statement.c.bank_account, statement.c.first_date, statement.c.file_no)
     ).all()  # fmt: skip
     desk = run.desk(connection)

@@ -240,9 +240,15 @@ _RECORDS = {
 
 
 def write_records(
-    connection: Connection, run: Run, file_no: int, file_id: str, reading: Reading
+    connection: Connection,
+    run: Run,
+    file_no: int,
+    file_id: str,
+    reading: Reading,
+    repeated: pa.Array | None = None,
 ) -> tuple[str, list[Question]]:
     """Bank lines, balances and drawer closes: kept as they are, until their room takes them.
+    `repeated`: ordinals of bank lines that stand already, of the statement that this corrects.
 
     Returns what was kept, in words, and the questions about lines that contradict known ones.
     """
@@ -253,7 +259,7 @@ def write_records(
     for chunk in reading.chunks():
         told = chunk.table("bank_lines")
         sources.note_limits(connection, run, file_no, told)
-        lines = keep_lines(connection, cutoff, file_no, file_id, told)
+        lines = keep_lines(connection, cutoff, file_no, file_id, told, repeated)
         counts["bank_lines"] += lines.kept
         skipped += lines.skipped
         questions += lines.questions

@@ -77,6 +77,8 @@ DAMAGE = {
     "I1.bank": "UPDATE journal_line SET debit_cents = debit_cents + 1 WHERE gl_account = '1010'",
     "I1.lines": "UPDATE clearing SET cents = cents - 1",
     "I1.once": "UPDATE clearing SET ordinal = 2",
+    "I1.withdrawn": "INSERT INTO withdrawn SELECT 1, file_no, ordinal, file_no, '2026-03-16',"
+    " '2026-03' FROM clearing LIMIT 1",
     "I1.open": "UPDATE open_deposit SET left_cents = left_cents - 1",
     "I2.balanced": "UPDATE journal_line SET debit_cents = debit_cents + 1"
     " WHERE gl_account = '1080'",

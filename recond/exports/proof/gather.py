@@ -26,6 +26,7 @@ from recond.exports.scope import Scope
 from recond.model import CREDIT, ITEM, REFUNDED, RETURNED, SUSPENSE, VOIDED
 from recond.store import schema
 from recond.store.sql import total
+from recond.store.withdrawals import is_withdrawn
 
 receipt, placement, decision = schema.receipt, schema.placement, schema.decision
 entry, deposit, clearing, line = schema.entry, schema.deposit, schema.clearing, schema.bank_line
@@ -369,11 +370,12 @@ def unexplained(scope: Scope) -> Any:
         )
         .exists()
     )
+    withdrawn = is_withdrawn(scope.known(schema.withdrawn.c.business_date))
     return (
         select(line.c.file_no, line.c.ordinal, line.c.value_date, line.c.bank_account,
                line.c.amount_cents.label("cents"))
         .join(schema.file, schema.file.c.file_no == line.c.file_no)
-        .where(line.c.amount_cents < 0, line.c.same_day == 0, ~told, ~part,
+        .where(line.c.amount_cents < 0, line.c.same_day == 0, ~told, ~part, ~withdrawn,
                schema.file.c.state.in_(("accepted", "partly_held")),
                scope.known(schema.file.c.business_date), scope.within(line.c.value_date))
         .order_by(line.c.file_no, line.c.ordinal)

@@ -20,6 +20,7 @@ from recond.exports.statements.cash import SAME
 from recond.model import VOIDED
 from recond.store import schema
 from recond.store.sql import total
+from recond.store.withdrawals import is_replaced, is_withdrawn
 
 entry, receipt, file = schema.entry, schema.receipt, schema.file
 decision, placement = schema.decision, schema.placement
@@ -73,7 +74,8 @@ def accounts_of(month: Month) -> list[Account]:
     one = schema.statement
     rows = month.connection.execute(
         select(one).join(file, file.c.file_no == one.c.file_no)
-        .where(file.c.state.in_(TAKEN), one.c.first_date <= month.last.isoformat())
+        .where(file.c.state.in_(TAKEN), one.c.first_date <= month.last.isoformat(),
+               ~is_replaced(one.c.file_no, schema.withdrawn.c.period <= month.month))
         .order_by(one.c.bank_account, one.c.first_date, one.c.file_no)
     ).all()  # fmt: skip
     found: dict[str, tuple[int, list[tuple[str, int]]]] = {}
@@ -140,7 +142,7 @@ def _lines(month: Month) -> Any:
                                  brought.c.ordinal == line.c.ordinal))
         .outerjoin(direct, direct.c.receipt_no == key)
         .where(file.c.state.in_(TAKEN), line.c.same_day == 0, line.c.amount_cents != 0,
-               ~shown_only.exists())
+               ~shown_only.exists(), ~is_withdrawn(schema.withdrawn.c.period <= month.month))
         .subquery()
     )  # fmt: skip
 

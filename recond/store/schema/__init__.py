@@ -21,6 +21,7 @@ from recond.store.schema.bank import (
     drawer_close,
     image_deposit,
     line_limit,
+    withdrawn,
 )
 from recond.store.schema.base import (
     INT,
@@ -116,6 +117,7 @@ IMMUTABLE = (
     register_audit,
     exception_past,
     line_limit,
+    withdrawn,
     file_past,
 )
 
@@ -190,6 +192,7 @@ __all__ = [
     "statement",
     "undeposited",
     "waiting",
+    "withdrawn",
     "work_file",
     "work_row",
 ]

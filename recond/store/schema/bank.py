@@ -44,6 +44,19 @@ line_limit = keyed_only(
     UniqueConstraint("file_no", "bank_account"),
 )
 
+# What a corrected statement took the place of (`files accept --replace`): lines that it does not
+# repeat, and, without an ordinal, the balances of the whole file.
+withdrawn = keyed_only(
+    "withdrawn",
+    Column("withdrawn_no", INT, primary_key=True, autoincrement=False),
+    Column("file_no", INT, ForeignKey("file.file_no"), nullable=False),
+    Column("ordinal", INT),
+    Column("by_file_no", INT, ForeignKey("file.file_no"), nullable=False),
+    text("business_date", nullable=False),
+    text("period", nullable=False),
+    UniqueConstraint("file_no", "ordinal"),
+)
+
 bank_balance = keyed_only(
     "bank_balance",
     Column("file_no", INT, ForeignKey("file.file_no"), nullable=False),
