@@ -49,9 +49,9 @@ line_limit = keyed_only(
 withdrawn = keyed_only(
     "withdrawn",
     Column("withdrawn_no", INT, primary_key=True, autoincrement=False),
-    Column("file_no", INT, ForeignKey("file.file_no"), nullable=False),
+    Column("file_no", INT, nullable=False),
     Column("ordinal", INT),
-    Column("by_file_no", INT, ForeignKey("file.file_no"), nullable=False),
+    Column("by_file_no", INT, nullable=False),
     text("business_date", nullable=False),
     text("period", nullable=False),
     UniqueConstraint("file_no", "ordinal"),
