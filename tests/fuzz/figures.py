@@ -22,7 +22,8 @@ def text_of(data: bytes) -> str:
 def lines_of(data: bytes, width: int = 0) -> list[str]:
     """Lines without their ends, blank ones left out; of a file that begins with a line of two and
     more times `width`, the pieces of that width of each."""
-    found = [line for line in re.split(r"\r\n|\n|\r", text_of(data)) if line.strip(" \x1a")]
+    lines = (line.removeprefix("\ufeff") for line in re.split(r"\r\n|\n|\r", text_of(data)))
+    found = [line for line in lines if line.strip(" \x1a")]
     if width and found and len(found[0]) > 2 * width:
         return [line[at : at + width] for line in found for at in range(0, len(line), width)]
     return found
