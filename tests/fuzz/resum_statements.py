@@ -163,7 +163,7 @@ def _plain_xml(data: bytes) -> ElementTree.Element:
     parser.EndElementHandler = lambda name: tree.end(name.rpartition(":")[2])
     parser.CharacterDataHandler = tree.data
     text = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffd]", "?", data.decode(errors="replace"))
-    parser.Parse(re.sub(r"\A\s*<\?xml.*?\?>", "", text, flags=re.DOTALL).encode(), True)
+    parser.Parse(re.sub(r"\A\s*<\?.*?\?>", "", text, flags=re.DOTALL).encode(), True)
     return tree.close()
 
 
