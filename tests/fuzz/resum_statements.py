@@ -124,7 +124,9 @@ def mt940(data: bytes) -> Sums:
     wrong: list[str] = []
     balance: int | None = None
     letter, effect = {"C": 0, "D": 0}, {"C": 0, "D": 0}
+    before = ""
     for line in _mt_lines(data):
+        last, before = before, line
         if found := _MT_LINE.match(line):
             amount, mark = cents(found[2] or "0"), found[1]
             money[amount] += 1
@@ -141,7 +143,7 @@ def mt940(data: bytes) -> Sums:
         elif found := _MT_SUM.match(line):
             if cents(found[3]) not in (letter[found[1]], effect[found[1]]):
                 wrong.append(f"{line} and the lines make {letter} or {effect}")
-        elif line.startswith(":20:"):
+        elif line.startswith(":20:") and not last.startswith(":61:"):  # there it is a text
             letter, effect = {"C": 0, "D": 0}, {"C": 0, "D": 0}
     return money, wrong
 
