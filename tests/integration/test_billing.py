@@ -30,6 +30,7 @@ from recond.exports.postings import POSTINGS
 from recond.pipeline import corrections, handover
 from recond.pipeline.handover import export_postings
 from recond.store import schema
+from recond.verbs.common import problems_of
 
 A, B = "1000456012", "1000456013"
 NEXT = TODAY + dt.timedelta(days=1)
@@ -354,8 +355,11 @@ def test_answers_to_nothing_are_problems_with_their_line(office: Office) -> None
     assert outcome.state == "accepted"
     run = office.run()
     with run.store.read() as connection:
-        found = corrections.problems_of(connection, outcome.file_no)
-    assert [(p.code, p.line) for p in found] == [("POSTING_UNKNOWN", 3), ("POSTING_UNKNOWN", 4)]
+        found = problems_of(connection, outcome.file_no)
+    assert [(p["code"], p["line"]) for p in found] == [
+        ("POSTING_UNKNOWN", 3),
+        ("POSTING_UNKNOWN", 4),
+    ]
     assert office.questions() == ["POSTING_UNKNOWN"]
     assert office.open_cents().get("2W") is None, "a stranger's answer moves no money"
 
