@@ -19,14 +19,14 @@ from recond.arrays import ints
 from recond.errors import RefusedError
 from recond.model import BANK_LINES
 from recond.money import format_cents
-from recond.pipeline import bankbook, moves, voids
+from recond.pipeline import bankbook, moves, suspense, voids
 from recond.pipeline.run import Run
 from recond.posting import numbered_within
 from recond.store import schema
 from recond.store.engine import fetch_arrow
 from recond.store.withdrawals import is_withdrawn, replaced_by
 
-line, gone = schema.bank_line, schema.withdrawn
+line, withdrawn = schema.bank_line, schema.withdrawn
 _SAID = ("bank_account", "value_date", "type_code", "amount_cents", "reference",
          "customer_reference", "text", "same_day")  # fmt: skip
 _KEY = pa.schema([pa.field("key", pa.int64()), *(BANK_LINES.field(name) for name in _SAID)])
@@ -65,8 +65,14 @@ def restate(
     _refuse(connection, keys)
     bankbook.close_lines(connection, keys)
     moves.take_out(connection, run, keys.tolist(), "replaced", words)
-    desk = run.desk(connection)
-    desk.resolve(desk.open_of_receipts(keys.tolist()), words)
+    gone = pa.table(
+        {
+            "file_no": keys >> schema.ORDINAL_BITS,
+            "ordinal": keys & bankbook.LOW,
+            "amount_cents": ints(before["amount_cents"])[~np.isin(old, new)],
+        }
+    )
+    suspense.answer_debits(connection, run, gone, words)
     _remember(connection, run, keys, earlier_no, file_no)
     return Restated(len(keys), now["key"].filter(pa.array(np.isin(new, old))).combine_chunks())
 
@@ -132,7 +138,7 @@ def _remember(
     cutoff = run.cutoff(connection)
     file = schema.file.c
     day = connection.scalar(select(file.business_date).where(file.file_no == earlier_no))
-    last = connection.scalar(select(func.max(gone.c.withdrawn_no))) or 0
+    last = connection.scalar(select(func.max(withdrawn.c.withdrawn_no))) or 0
     same = {"by_file_no": file_no, "business_date": run.today.isoformat()}
     rows = [{"file_no": earlier_no, "ordinal": None, "period": cutoff.month(day), **same}]
     for number in keys.tolist():  # what a bank corrects in a statement: a few lines
@@ -144,4 +150,4 @@ def _remember(
         )
         rows.append({**mine, "period": cutoff.month(value_date), **same})
     numbered = [{"withdrawn_no": last + number, **row} for number, row in enumerate(rows, 1)]
-    connection.execute(insert(gone), numbered)
+    connection.execute(insert(withdrawn), numbered)

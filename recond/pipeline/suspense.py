@@ -271,8 +271,11 @@ def book_fees(
     bankbook.close_lines(connection, ints(lines["line_no"]))
 
 
-def answer_debits(connection: Connection, run: Run, lines: pa.Table) -> None:
-    """Close the questions about debits that are explained now."""
+def answer_debits(
+    connection: Connection, run: Run, lines: pa.Table, words: str = "a returned item explains it"
+) -> None:
+    """Close the questions about debits among these lines (`file_no`, `ordinal`, `amount_cents`)
+    that are explained now."""
     debits = lines.filter(pc.less(lines["amount_cents"], 0))
     if not debits.num_rows:
         return
@@ -286,7 +289,7 @@ def answer_debits(connection: Connection, run: Run, lines: pa.Table) -> None:
     numbers = list(
         connection.scalars(select(question.exception_no).where(question.exception_id.in_(keys)))
     )
-    run.desk(connection).resolve(numbers, "a returned item explains it")
+    run.desk(connection).resolve(numbers, words)
 
 
 def _patient(run: Run, row: dict[str, Any]) -> bool:

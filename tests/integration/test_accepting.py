@@ -7,12 +7,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from office import NOW, Office, csv_text, money, receivable, receivables_csv
+from office import (
+    NOW,
+    Office,
+    check,
+    csv_text,
+    lockbox_file,
+    money,
+    receivable,
+    receivables_csv,
+)
+from sqlalchemy import select
 
 from recond import periods
 from recond.errors import RefusedError
+from recond.pipeline import moves
 from recond.pipeline.corrections import accept
 from recond.pipeline.reading import Reading
+from recond.store import schema
 from tests.unit.achfiles import Batch, Entry, build
 
 X = "1000456012"
@@ -103,6 +115,20 @@ def test_a_void_of_a_held_batch_waits_with_it(
     assert (taken.state, office.applied()) == ("partly_held", {"W1": 500})
     assert accepted(office, taken.file_id).endswith("no receipts; 1 voided")
     assert office.applied() == {}
+
+
+def test_what_left_before_does_not_leave_again_with_its_file(office: Office) -> None:
+    both = [check(500, (X, None), number="1"), check(500, (X, None), number="2")]
+    office.take("lockbox", "a.bai", lockbox_file(both, MARCH_30), MARCH_30)
+    run = office.run(MARCH_30)
+    with run.store.write() as connection:
+        (_, second) = connection.scalars(select(schema.receipt.c.receipt_no)).all()
+        moves.take_out(connection, run, [second], "duplicate", "recorded twice")
+    again = office.take("lockbox", "b.bai", lockbox_file(both[:1], MARCH_30), MARCH_30)
+    with run.store.write() as connection:
+        said = accept(connection, run, again.file_id, None, "corrected", replace=True)
+    assert said.endswith("; 1 receipts of the earlier file left the books")
+    assert office.applied() == {"W1": 500}
 
 
 CARD = ("merchant_id,batch_number,settlement_date,brand,transaction_id,sale_date,account_number,"

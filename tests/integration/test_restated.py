@@ -106,6 +106,15 @@ def test_a_settled_line_that_is_not_repeated_is_taken_back_by_a_person_first(
     assert states(office) == before
 
 
+def test_a_debit_that_is_not_repeated_is_asked_about_no_more(office: Office) -> None:
+    bank(office, "a.bai2", MISC, ("699", 700, "WHO KNOWS"))
+    office.process(TUE)
+    assert ("BANK_DEBIT_UNKNOWN", 700) in office.asked()
+    replaced(office, bank(office, "b.bai2", MISC))
+    assert states(office) == [(4900, "suspense"), (-700, "withdrawn")]
+    assert office.asked() == [("BANK_CREDIT_UNMATCHED", 4900)]
+
+
 def test_of_two_equal_lines_one_may_go(office: Office) -> None:
     bank(office, "a.bai2", MISC, ("399", 700, "OTHER"))
     again = statement(1000, [MISC], MON)
