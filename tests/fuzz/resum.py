@@ -108,8 +108,9 @@ def _x12_segments(text: str) -> Iterator[list[str]]:
         for _ in range(16):
             place = text.index(mark, place) + 1
         end = text[place + 1]
-        stop = text.find(f"{end}IEA", at)
-        following = re.compile(r"ISA[^A-Za-z0-9 ]").search(text, max(stop, at + 3))
+        closed = re.compile(rf"{re.escape(end)}\s*IEA").search(text, at)
+        behind = closed.end() if closed else at + 3
+        following = re.compile(r"ISA[^A-Za-z0-9 ]").search(text, behind)
         until = following.start() if following else len(text)
         for segment in text[at:until].split(end):
             fields = segment.strip("\r\n ").split(mark)
