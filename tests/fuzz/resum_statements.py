@@ -36,6 +36,7 @@ def _bai2_records(data: bytes) -> Iterator[list[str]]:
         pieces = _BAI2.split(text_of(data))
     else:  # records of one length
         width = max(int(said[0]), 1)
+        text = data.removeprefix(b"\xef\xbb\xbf").decode("latin-1").lstrip(" ")  # bytes count
         pieces = [text[at : at + width] for at in range(0, len(text), width)]
     for piece in pieces:
         record = piece.strip(" \r\n\x1a")
