@@ -112,7 +112,7 @@ def _mt_lines(data: bytes) -> list[str]:
     """Lines, a balance or sum that was wrapped made whole again."""
     found: list[str] = []
     for raw in lines_of(data):
-        line = raw.strip()
+        line = raw.strip(" \t\n\v\f\r\x01\x02\x03\x1a")
         wrapped = found and re.match(r":(6[02][FM]|90[CD]):", found[-1]) and line[:1] not in ":-"
         found[-1:] = [found[-1] + line] if wrapped else [*found[-1:], line]
     return found
@@ -125,9 +125,8 @@ def mt940(data: bytes) -> Sums:
     wrong: list[str] = []
     balance: int | None = None
     letter, effect = {"C": 0, "D": 0}, {"C": 0, "D": 0}
-    before = ""
+    closed = True  # else a :20: is a text of the statement that it stands in
     for line in _mt_lines(data):
-        last, before = before, line
         if found := _MT_LINE.match(line):
             amount, mark = cents(found[2] or "0"), found[1]
             money[amount] += 1
@@ -140,11 +139,15 @@ def mt940(data: bytes) -> Sums:
             amount = cents(found[4] or "0") * (1 if found[2] == "C" else -1)
             if found[1][1] == "2" and amount != balance:
                 wrong.append(f"{line} and the lines make {balance}")
-            balance = amount
+            balance, closed = amount, closed or found[1][1] == "2"
+        elif line.startswith("-"):
+            closed = True
         elif found := _MT_SUM.match(line):
+            closed = True
             if cents(found[3]) not in (letter[found[1]], effect[found[1]]):
                 wrong.append(f"{line} and the lines make {letter} or {effect}")
-        elif line.startswith(":20:") and not last.startswith(":61:"):  # there it is a text
+        elif line.startswith(":20:") and closed:
+            closed = False
             letter, effect = {"C": 0, "D": 0}, {"C": 0, "D": 0}
     return money, wrong
 
