@@ -24,7 +24,7 @@ def lines_of(data: bytes, width: int = 0) -> list[str]:
     more times `width`, the pieces of that width of each."""
     lines = (line.removeprefix("\ufeff") for line in re.split(r"\r\n|\n|\r", text_of(data)))
     found = [line for line in lines if line.strip(" \x1a")]
-    if width and found and len(found[0]) > 2 * width:
+    if width and found and len(found[0]) >= 2 * width:
         return [line[at : at + width] for line in found for at in range(0, len(line), width)]
     return found
 
