@@ -61,7 +61,8 @@ def restate(
     )  # fmt: skip
     now = lines.select(["ordinal", *_SAID]).rename_columns(_KEY.names).cast(_KEY)
     old, new = _told_apart(before, now)
-    keys = ints(before["key"])[~np.isin(old, new)]
+    left = before.filter(pa.array(~np.isin(old, new)))
+    keys = ints(left["key"])
     _refuse(connection, keys)
     bankbook.close_lines(connection, keys)
     moves.take_out(connection, run, keys.tolist(), "replaced", words)
@@ -69,11 +70,11 @@ def restate(
         {
             "file_no": keys >> schema.ORDINAL_BITS,
             "ordinal": keys & bankbook.LOW,
-            "amount_cents": ints(before["amount_cents"])[~np.isin(old, new)],
+            "amount_cents": left["amount_cents"],
         }
     )
     suspense.answer_debits(connection, run, gone, words)
-    _remember(connection, run, keys, earlier_no, file_no)
+    _remember(connection, run, left, earlier_no, file_no)
     return Restated(len(keys), now["key"].filter(pa.array(np.isin(new, old))).combine_chunks())
 
 
@@ -133,21 +134,17 @@ def _refuse(connection: Connection, keys: np.ndarray) -> None:
 
 
 def _remember(
-    connection: Connection, run: Run, keys: np.ndarray, earlier_no: int, file_no: int
+    connection: Connection, run: Run, left: pa.Table, earlier_no: int, file_no: int
 ) -> None:
     cutoff = run.cutoff(connection)
-    file = schema.file.c
-    day = connection.scalar(select(file.business_date).where(file.file_no == earlier_no))
+    own = schema.statement.c  # its balances leave the month in whose reconciliation they stand
+    day = connection.scalar(select(func.min(own.first_date)).where(own.file_no == earlier_no))
     last = connection.scalar(select(func.max(withdrawn.c.withdrawn_no))) or 0
     same = {"by_file_no": file_no, "business_date": run.today.isoformat()}
     rows = [{"file_no": earlier_no, "ordinal": None, "period": cutoff.month(day), **same}]
-    for number in keys.tolist():  # what a bank corrects in a statement: a few lines
-        mine = {"file_no": number >> schema.ORDINAL_BITS, "ordinal": number & bankbook.LOW}
-        value_date = connection.scalar(
-            select(line.c.value_date).where(
-                line.c.file_no == mine["file_no"], line.c.ordinal == mine["ordinal"]
-            )
-        )
-        rows.append({**mine, "period": cutoff.month(value_date), **same})
+    periods = cutoff.months(left["value_date"]).to_pylist()
+    for number, period in zip(left["key"].to_pylist(), periods, strict=True):
+        place = {"file_no": number >> schema.ORDINAL_BITS, "ordinal": number & bankbook.LOW}
+        rows.append({**place, "period": period, **same})
     numbered = [{"withdrawn_no": last + number, **row} for number, row in enumerate(rows, 1)]
     connection.execute(insert(withdrawn), numbered)

@@ -8,7 +8,7 @@ and a person is asked (formats.md section 0: OFX account and FITID per row).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -45,10 +45,10 @@ def keep_lines(
 ) -> Kept:
     """Insert the BANK_LINES of one file, each identity once; nothing is ever overwritten.
     `repeated`: ordinals of lines that stand already, of the statement that this one corrects."""
+    told = lines.num_rows
     if repeated is not None:
-        known = pc.is_in(lines["ordinal"], value_set=repeated)
-        rest = keep_lines(connection, cutoff, file_no, file_id, lines.filter(pc.invert(known)))
-        return replace(rest, skipped=rest.skipped + int(pc.sum(known).as_py() or 0))
+        lines = lines.filter(pc.invert(pc.is_in(lines["ordinal"], value_set=repeated)))
+    standing = told - lines.num_rows
     skipped, changed = _judge(connection, file_no, lines)
     questions = tuple(_ask(file_no, file_id, lines, changed))
     ordinal = lines["ordinal"]
@@ -60,7 +60,7 @@ def keep_lines(
     lines = lines.append_column("period", cutoff.months(lines["value_date"]))
     constants = {"file_no": file_no}
     kept = insert_table(connection, schema.bank_line, lines, constants=constants)
-    return Kept(kept, len(skipped), questions)
+    return Kept(kept, standing + len(skipped), questions)
 
 
 def _judge(connection: Connection, file_no: int, lines: pa.Table) -> tuple[pa.Array, pa.Array]:

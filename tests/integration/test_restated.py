@@ -23,7 +23,9 @@ from test_monthend import statements
 
 from recond import audit
 from recond.errors import RefusedError
+from recond.exports.statements.bank import accounts_of
 from recond.pipeline.corrections import accept
+from recond.pipeline.monthend import month_of
 
 MON, TUE, WED = (dt.date(2026, 3, day) for day in (16, 17, 18))
 X = "1000456012"
@@ -135,6 +137,22 @@ def test_a_statement_that_is_corrected_twice(office: Office) -> None:
         (4900, "suspense"), (700, "withdrawn"), (800, "withdrawn"), (900, "suspense"),
     ]  # fmt: skip
     assert office.asked() == [("BANK_CREDIT_UNMATCHED", 4900), ("BANK_CREDIT_UNMATCHED", 900)]
+
+
+def test_a_statement_of_the_month_before_that_is_corrected_in_the_next(office: Office) -> None:
+    march, april = dt.date(2026, 3, 31), dt.date(2026, 4, 1)
+    office.take("bank", "a.bai2", statement(1000, (MISC, OTHER), march), april)
+    held = office.take("bank", "b.bai2", statement(1000, (MISC, RIGHT), march), april)
+    run = office.run(april)
+    with run.store.write() as connection:
+        accept(connection, run, held.file_id, None, "the bank corrected it", replace=True)
+    office.process(april)
+    for month in ("2026-03", "2026-04"):
+        statements(office, month)
+        with run.store.read() as connection:
+            (account,) = accounts_of(month_of(connection, run, month, ()))
+        assert (account.opening_cents, account.gaps) == (1000, ())
+    assert office.journal()["100", "1010"] == 4900 + 800
 
 
 def test_a_line_with_an_identity_of_its_own_is_taken_with_its_new_amount(office: Office) -> None:
